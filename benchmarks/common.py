@@ -1,0 +1,48 @@
+"""What the benchmark scripts share: run sides in turn, take medians, print ratios."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+
+def interleaved(
+    sides: Mapping[str, Callable[[], object]], repeat: int, warm_up: int = 1
+) -> dict[str, list[float]]:
+    """Seconds that each side took, run in turn so that a drift of the machine hits all alike.
+
+    Args:
+      sides: What to time, by name.
+      repeat: Number of timed rounds.
+      warm_up: Rounds before that, not timed.
+
+    Returns:
+      One time a round for each side.
+    """
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for round_ in range(warm_up + repeat):
+        for name, run in sides.items():
+            start = time.perf_counter()
+            run()
+            elapsed = time.perf_counter() - start
+            if round_ >= warm_up:
+                times[name].append(elapsed)
+    return times
+
+
+def report(title: str, times: Mapping[str, list[float]], units: int, unit: str) -> None:
+    """Prints the median of each side, and how many times as fast as the first side it is.
+
+    The ratio is the median of the ratios round by round.
+    """
+    print(f"\n{title}")
+    baseline = next(iter(times.values()))
+    for name, seconds in times.items():
+        median = statistics.median(seconds)
+        ratio = statistics.median(b / s for b, s in zip(baseline, seconds))
+        spread = f"{min(seconds):.3f}-{max(seconds):.3f}"
+        print(
+            f"  {name:24} {median:8.3f} s ({spread})  {units / median:10,.0f} {unit}/s"
+            f"  {ratio:6.2f} x"
+        )

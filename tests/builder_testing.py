@@ -1,0 +1,269 @@
+"""The test that every builder takes; a builder's own test states only its facts.
+
+On top of `tfds.testing.DatasetBuilderTestCase` it checks what DESIGN calls the contracts. Everything
+is prepared from the miniature, for each config.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+import tempfile
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tfds_extra import core, registry
+from tfds_extra.features import Audio
+
+
+class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
+    """Inherit from it and set what follows.
+
+    Attributes:
+      DATASET_CLASS: The builder.
+      MINIATURE: Number of examples in the miniature by config and split; the config is "" for a
+        builder without configs.
+      STANDARD_BUILDER: Name of the builder in the standard catalogue that this one extends, if any.
+    """
+
+    MINIATURE: dict[str, dict[str, int]] = {}
+    STANDARD_BUILDER: str | None = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.EXAMPLE_DIR = str(cls.DATASET_CLASS.miniature_dir())
+        super().setUpClass()
+        cls._folder = tempfile.TemporaryDirectory()
+        cls._prepared = {}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._folder.cleanup()
+        super().tearDownClass()
+
+    # ------------------------------------------------ fitting TFDS's test case to our miniatures
+
+    def _make_builder(self, config=None):
+        return self.DATASET_CLASS(data_dir=self.tmp_dir, config=config, miniature=True)
+
+    def _get_dl_download_result(self, url):
+        self._add_url(url)
+        return self.dummy_data / self.DATASET_CLASS.url_infos[url].filename
+
+    def _download_and_prepare_as_dataset(self, builder):
+        self.SPLITS = self.MINIATURE[builder.base_config_name or ""]
+        super()._download_and_prepare_as_dataset(builder)
+
+    # ----------------------------------------------------------------------------------- helpers
+
+    def prepare(self, config: str, folder: str = "", **kwargs: Any) -> core.Builder:
+        """The builder of one config with its miniature prepared, once for each set of arguments."""
+        key = (config, folder, *sorted(kwargs.items()))
+        if key not in self._prepared:
+            data_dir = pathlib.Path(self._folder.name) / folder
+            builder = self.DATASET_CLASS(
+                data_dir=data_dir, config=config or None, miniature=True, **kwargs
+            )
+            builder.download_and_prepare()
+            self._prepared[key] = builder
+        return self._prepared[key]
+
+    def raw_examples(self, builder: core.Builder) -> dict[str, list[tuple[Any, dict[str, Any]]]]:
+        """Keys and examples as the builder yields them, by split."""
+        dl_manager = builder._make_download_manager(None, tfds.download.DownloadConfig())
+        generators = builder._split_generators(dl_manager)
+        return {split: list(examples) for split, examples in generators.items()}
+
+    # ------------------------------------------------------------------------------------- tests
+
+    def test_miniature_covers_all_configs(self):
+        names = [c.name for c in self.DATASET_CLASS.BUILDER_CONFIGS] or [""]
+        self.assertEqual(sorted(self.MINIATURE), sorted(names))
+
+    def test_name_is_free_in_the_standard_catalogue(self):
+        standard = set(tfds.list_builders()) - set(registry.names())
+        self.assertGreater(len(standard), 400)
+        self.assertNotIn(self.DATASET_CLASS.name, standard)
+
+    def test_official_counts_for_every_config(self):
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                builder = self.DATASET_CLASS(data_dir=self.tmp_dir, config=config or None)
+                self.assertEqual(set(builder.expected_counts), set(self.MINIATURE[config]))
+                self.assertTrue(all(count > 0 for count in builder.expected_counts.values()))
+
+    def test_metadata_files(self):
+        metadata = self.DATASET_CLASS.get_metadata()
+        self.assertGreater(len(metadata.description), 100)
+        self.assertRegex(metadata.citation, r"(?s)^@\w+\{[\w:-]+,.*\btitle\s*=.*\}\s*$")
+        self.assertEqual(metadata.citation.count("{"), metadata.citation.count("}"))
+        self.assertNotEmpty(metadata.tags)
+        info = self.builder.info
+        self.assertRegex(info.homepage, r"^https?://(?!www\.tensorflow\.org)")
+        self.assertTrue(info.redistribution_info.license)
+        self.assertIn(str(self.builder.version), self.DATASET_CLASS.RELEASE_NOTES)
+
+    def test_every_feature_is_documented(self):
+        def check(features, path):
+            for name, feature in features.items():
+                if isinstance(feature, tfds.features.FeaturesDict):
+                    check(feature, f"{path}{name}/")
+                else:
+                    self.assertTrue(feature.doc.desc, f"{path}{name} has no doc")
+
+        check(self.builder.info.features, "")
+
+    def test_superset_of_standard_builder(self):
+        if self.STANDARD_BUILDER is None:
+            self.skipTest("the standard catalogue has no such corpus")
+        standard = tfds.builder(self.STANDARD_BUILDER, data_dir=self.tmp_dir).info
+        ours = self.builder.info
+        self.assertEqual(ours.supervised_keys, standard.supervised_keys)
+        for name, feature in standard.features.items():
+            self.assertIn(name, ours.features)
+            mine, theirs = ours.features[name].get_tensor_info(), feature.get_tensor_info()
+            self.assertEqual(len(mine.shape), len(theirs.shape), name)
+            self.assertEqual(np.dtype(mine.np_dtype).kind, np.dtype(theirs.np_dtype).kind, name)
+            if isinstance(feature, tfds.features.ClassLabel):
+                self.assertEqual(ours.features[name].names, feature.names)
+
+    def test_every_url_has_a_digest(self):
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                builder = self.DATASET_CLASS(data_dir=self.tmp_dir, config=config or None)
+                files = builder.published_files().values()
+                self.assertNotEmpty(list(files))
+                for file in files:
+                    info = builder.url_infos[file.url]
+                    self.assertRegex(info.checksum, r"^[0-9a-f]{64}$")
+                    self.assertGreater(info.size, 0)
+                    self.assertTrue(info.filename)
+
+    def test_keys_are_unique_and_published(self):
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                for examples in self.raw_examples(self.prepare(config)).values():
+                    keys = [key for key, _ in examples]
+                    self.assertLen(set(keys), len(keys))
+                    self.assertFalse([k for k in keys if str(self.dummy_data) in str(k)])
+
+    def test_engine_agrees_with_tfds(self):
+        """One pass over the pieces gives what TFDS's own code makes of the same builder."""
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                ours = self.prepare(config)
+                theirs = self.DATASET_CLASS(
+                    data_dir=tempfile.mkdtemp(dir=self._folder.name),
+                    config=config or None,
+                    miniature=True,
+                )
+                dl_manager = theirs._make_download_manager(None, tfds.download.DownloadConfig())
+                pathlib.Path(theirs.data_dir).mkdir(parents=True)
+                splits = super(core.Builder, theirs)._generate_splits(
+                    dl_manager, tfds.download.DownloadConfig()
+                )
+                theirs.info.set_splits(tfds.core.SplitDict(splits))
+                for split in self.MINIATURE[config]:
+                    self.assert_same_examples(ours.as_dataset(split), theirs.as_dataset(split))
+
+    def test_two_preparations_give_the_same_bytes(self):
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                first, second = self.prepare(config), self.prepare(config, folder="again")
+                self.assertNotEqual(first.data_dir, second.data_dir)
+                self.assertEqual(_digests(first.data_dir), _digests(second.data_dir))
+
+    def test_batches_are_padded_examples(self):
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                builder = self.prepare(config)
+                for split in self.MINIATURE[config]:
+                    one_by_one = builder.as_dataset(split=split).padded_batch(7)
+                    self.assert_same_examples(
+                        builder.as_dataset(split=split, batch_size=7), one_by_one
+                    )
+
+    def test_random_access(self):
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                builder = self.prepare(config, folder="random", file_format="array_record")
+                for split, count in self.MINIATURE[config].items():
+                    source = builder.as_data_source(split)
+                    self.assertLen(source, count)
+                    expected = tfds.as_numpy(self.prepare(config).as_dataset(split=split))
+                    for mine, theirs in zip(source, expected, strict=True):
+                        # TFDS's numpy parser gives scalars as Python's own int and float.
+                        self.assert_same(mine, theirs, exact_dtype=False)
+                    self.assert_same(source[count - 1], mine)
+
+    def test_miniature_is_not_taken_for_the_corpus(self):
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                miniature = self.prepare(config)
+                self.assertIn("miniature", miniature.data_dir)
+                self.assertIn("MINIATURE", miniature.info.description)
+                self.assertEqual(miniature.info.metadata["variant"], "miniature")
+                corpus = self.DATASET_CLASS(data_dir=self._folder.name, config=config or None)
+                self.assertFalse(corpus.is_prepared())
+                self.assertNotIn("MINIATURE", corpus.info.description)
+
+    def test_one_step_of_training(self):
+        if self.builder.info.supervised_keys is None:
+            self.skipTest("no supervised keys")
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                builder = self.prepare(config)
+                split = next(iter(self.MINIATURE[config]))
+                batches = builder.as_dataset(split=split, batch_size=8, as_supervised=True)
+                model = _model(builder.info)
+                model.compile(
+                    "adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+                )
+                history = model.fit(batches, steps_per_epoch=1, verbose=0)
+                self.assertTrue(np.isfinite(history.history["loss"][0]))
+
+    # -------------------------------------------------------------------------------- comparing
+
+    def assert_same_examples(self, mine: Any, theirs: Any) -> None:
+        """Both datasets hold the same examples in the same order."""
+        for a, b in zip(tfds.as_numpy(mine), tfds.as_numpy(theirs), strict=True):
+            self.assert_same(a, b)
+
+    def assert_same(self, mine: Any, theirs: Any, *, exact_dtype: bool = True) -> None:
+        """Two examples are the same to the last bit, and of the same dtype."""
+        tf.nest.assert_same_structure(mine, theirs)
+        for a, b in zip(tf.nest.flatten(mine), tf.nest.flatten(theirs)):
+            a, b = np.asarray(a), np.asarray(b)
+            self.assertEqual(a.dtype.kind, b.dtype.kind)
+            if exact_dtype and a.dtype.kind not in "OS":
+                self.assertEqual(a.dtype, b.dtype)
+            np.testing.assert_array_equal(a.astype(b.dtype), b)
+
+
+def _digests(folder: str) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in pathlib.Path(folder).iterdir()
+    }
+
+
+def _model(info: tfds.core.DatasetInfo) -> tf.keras.Model:
+    """A small model for the supervised keys."""
+    name, label = info.supervised_keys
+    feature = info.features[name]
+    layers = tf.keras.layers
+    if isinstance(feature, Audio):
+        body = [
+            layers.Rescaling(1 / 32768),
+            layers.Reshape((-1, 1)),
+            layers.Conv1D(4, 16, 8, padding="same"),
+            layers.GlobalAveragePooling1D(),
+        ]
+        shape = feature.shape
+    else:
+        raise TypeError(f"no model for {feature}")
+    classes = info.features[label].num_classes
+    return tf.keras.Sequential([layers.Input(shape), *body, layers.Dense(classes)])

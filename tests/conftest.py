@@ -1,0 +1,29 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+
+import pytest
+
+# Before TensorFlow is imported: its start-up messages would bury the tests' own.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+SHARED = REPOSITORY.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def repository() -> pathlib.Path:
+    """Root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def shared() -> pathlib.Path:
+    """Folder `../shared` with published files and facts; skips the test where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the published files are not here: no {SHARED}")
+    return SHARED

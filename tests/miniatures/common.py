@@ -1,0 +1,65 @@
+"""What the scripts that make the miniatures share."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import pathlib
+import tarfile
+from collections.abc import Iterable, Mapping
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+DUMMY_DATA = REPOSITORY / "dummy_data"
+
+
+def tar_gz(files: Mapping[str, bytes], *, comment: str = "") -> bytes:
+    """An archive such as `git archive | gzip -n` makes, the same bytes every time.
+
+    Args:
+      files: Content by member name; folders are added.
+      comment: Goes into a pax global header, where git puts the commit id.
+
+    Returns:
+      The archive.
+    """
+    archive = io.BytesIO()
+    headers = {"comment": comment} if comment else {}
+    with tarfile.open(
+        fileobj=archive, mode="w", format=tarfile.PAX_FORMAT, pax_headers=headers
+    ) as tar:
+        folders = {str(p) for name in files for p in pathlib.PurePosixPath(name).parents} - {"."}
+        for name in sorted(folders | set(files)):
+            member = tarfile.TarInfo(name)
+            if name in files:
+                member.size, member.mode = len(files[name]), 0o664
+                tar.addfile(member, io.BytesIO(files[name]))
+            else:
+                member.type, member.mode = tarfile.DIRTYPE, 0o775
+                tar.addfile(member)
+    return gzip.compress(archive.getvalue(), mtime=0)
+
+
+def write_files(folder: pathlib.Path, urls: Mapping[str, tuple[str, bytes]]) -> None:
+    """Writes a miniature's published files and its `checksums.tsv`.
+
+    Args:
+      folder: Of the miniature; what lies there already is removed first.
+      urls: File name and content by URL.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    lines = []
+    for url, (name, content) in urls.items():
+        (folder / name).write_bytes(content)
+        lines.append(f"{url}\t{len(content)}\t{hashlib.sha256(content).hexdigest()}\t{name}\n")
+    (folder / "checksums.tsv").write_text("".join(lines), encoding="utf-8")
+
+
+def write_table(
+    path: pathlib.Path, header: Iterable[str], rows: Iterable[Iterable[object]]
+) -> None:
+    """Writes a table of facts, tab-separated."""
+    lines = ["\t".join(map(str, row)) + "\n" for row in [header, *rows]]
+    path.write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,31 @@
+"""The committed miniatures are what their scripts make, and small."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import pathlib
+
+import pytest
+
+from tfds_extra import registry
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_script_makes_the_committed_files(name, tmp_path):
+    path = pathlib.Path(__file__).parent / "miniatures" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"make_{name}", path)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    script.make(tmp_path / name)
+    committed = registry.builder_cls(name).miniature_dir()
+    made = {p.relative_to(tmp_path / name) for p in (tmp_path / name).rglob("*")}
+    assert made == {p.relative_to(committed) for p in committed.rglob("*")}
+    for file in made:
+        if file.name == "checksums.tsv":
+            continue  # Of compressed files, which another zlib compresses otherwise.
+        contents = [(folder / file).read_bytes() for folder in (tmp_path / name, committed)]
+        if file.suffix == ".gz":
+            contents = [gzip.decompress(content) for content in contents]
+        assert contents[0] == contents[1], file
+    assert sum(p.stat().st_size for p in committed.rglob("*")) < 100_000

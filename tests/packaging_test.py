@@ -1,0 +1,141 @@
+"""The package as users get it: sdist and wheel, installed where nothing else is."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import textwrap
+import zipfile
+
+import pytest
+
+import tfds_extra
+from tfds_extra import registry
+
+_MAIN_JOB = """
+    import pathlib, sys
+    import tensorflow_datasets as tfds
+    import tfds_extra
+
+    checkout = pathlib.Path(sys.argv[1])
+    assert not pathlib.Path(tfds_extra.__file__).is_relative_to(checkout), tfds_extra.__file__
+    ds, info = tfds.load(
+        "free_spoken_digit", split="train", as_supervised=True, with_info=True,
+        data_dir=sys.argv[2], builder_kwargs={"miniature": True},
+    )
+    audio, label = next(iter(ds))
+    assert audio.dtype.name == "int16" and audio.shape[0] > 200, audio
+    assert info.splits["train"].num_examples == 60
+    assert "free_spoken_digit" in tfds.list_builders()
+    assert len(tfds.builder("free_spoken_digit", data_dir=sys.argv[2]).url_infos) == 11
+"""
+
+
+@pytest.fixture(scope="module")
+def distributions(repository, tmp_path_factory) -> pathlib.Path:
+    """Folder with the sdist and the wheel that is built from it."""
+    if not (repository / "setup.cfg").exists():
+        pytest.skip("no checkout to build from")
+    folder = tmp_path_factory.mktemp("distributions")
+    # A copy: building leaves files behind.
+    source = folder / "source"
+    leave_out = shutil.ignore_patterns(
+        ".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__"
+    )
+    shutil.copytree(repository, source, ignore=leave_out)
+    run(sys.executable, "-m", "build", "--outdir", str(folder), str(source))
+    return folder
+
+
+def run(*command: str, cwd: pathlib.Path | None = None) -> str:
+    """Output of a command, which must succeed."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def expected_files(repository: pathlib.Path) -> set[str]:
+    """What users need, as it is called inside the installed package."""
+    files = {"tfds_extra/py.typed", "tfds_extra/cli.py"}
+    for name in registry.names():
+        files.add(f"tfds_extra/checksums/{name}.tsv")
+        folder = repository / "tfds_extra" / "datasets" / name
+        files |= {f"tfds_extra/datasets/{name}/{p.name}" for p in folder.iterdir() if p.is_file()}
+        miniature = repository / "dummy_data" / name
+        files |= {
+            f"tfds_extra/{p.relative_to(repository).as_posix()}"
+            for p in miniature.rglob("*")
+            if p.is_file()
+        }
+    return files
+
+
+def test_suite_runs_on_the_installed_package():
+    files = importlib.metadata.files("tfds_extra")
+    assert files, "tfds_extra is not installed: pip install '.[test]'"
+    installed = {str(file.locate().resolve()) for file in files}
+    editable = any("__editable__" in str(file) for file in files)
+    assert editable or str(pathlib.Path(tfds_extra.__file__).resolve()) in installed
+    assert importlib.metadata.version("tfds_extra") == tfds_extra.__version__
+
+
+def test_wheel_carries_everything(distributions, repository):
+    (wheel,) = distributions.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    assert len(expected_files(repository)) > 20
+    assert not expected_files(repository) - held
+    assert not [name for name in held if name.startswith(("tests", "checksums", "dummy_data"))]
+
+
+def test_sdist_carries_everything(distributions, repository):
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        held = {name.partition("/")[2] for name in archive.getnames()}
+    moved = {
+        re.sub(r"^tfds_extra/(checksums|dummy_data)/", r"\1/", f)
+        for f in expected_files(repository)
+    }
+    assert not moved - held
+    tests = {f"tests/{p.name}" for p in (repository / "tests").glob("*.py")}
+    assert tests and not tests - held
+    assert {"README.md", "LICENSE", "setup.cfg", "examples/spoken_digit.py"} <= held
+
+
+def check_fresh_environment(python: str, distributions, repository, folder: pathlib.Path) -> None:
+    """Installs the wheel where nothing is, and does the main jobs from another folder."""
+    run(python, "-m", "venv", str(folder / "venv"))
+    scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    (wheel,) = distributions.glob("*.whl")
+    run(str(scripts / "python"), "-m", "pip", "install", "--quiet", str(wheel))
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    script = elsewhere / "main_job.py"
+    script.write_text(textwrap.dedent(_MAIN_JOB))
+    data_dir = str(folder / "data")
+    run(str(scripts / "python"), str(script), str(repository), data_dir, cwd=elsewhere)
+    run(
+        str(scripts / "tfds"), "build", "free_spoken_digit/v1.0.8/miniature=True",
+        "--imports=tfds_extra", f"--data_dir={data_dir}", cwd=elsewhere,
+    )  # fmt: skip
+    listed = run(str(scripts / "tfds-extra"), "list", f"--data_dir={data_dir}", cwd=elsewhere)
+    assert "v1.0.10-miniature, v1.0.8-miniature" in listed
+
+
+def test_wheel_in_a_fresh_environment(distributions, repository, tmp_path):
+    check_fresh_environment(sys.executable, distributions, repository, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
+def test_each_python(version, distributions, repository, tmp_path):
+    python = shutil.which(f"python{version}")
+    if python is None or subprocess.run([python, "--version"], capture_output=True).returncode:
+        pytest.skip(f"no python{version} here")
+    check_fresh_environment(python, distributions, repository, tmp_path)

@@ -1,0 +1,126 @@
+"""How TFDS finds the builders, and what importing the package costs."""
+
+from __future__ import annotations
+
+import importlib
+import pathlib
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import pytest
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import registered
+
+import tfds_extra
+from tfds_extra import registry
+
+_NAMES = ["free_spoken_digit"]
+
+
+def run(script: str, cwd: pathlib.Path, *arguments: str) -> str:
+    """Output of a script in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), *arguments],
+        cwd=cwd, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_names():
+    assert list(registry.names()) == _NAMES
+
+
+def test_import_loads_no_builder_decoder_or_tensorflow(tmp_path):
+    loaded = run(
+        """
+        import sys
+        import tensorflow_datasets
+        before = set(sys.modules)
+        import tfds_extra
+        print(*sorted(set(sys.modules) - before))
+        """,
+        tmp_path,
+    )
+    assert loaded.split() == ["tfds_extra", "tfds_extra.registry"]
+    assert not run(
+        "import sys, tfds_extra; print(*{'tensorflow', 'soundfile', 'pydub', 'matplotlib',"
+        " 'apache_beam'} & set(sys.modules))",
+        tmp_path,
+    ).strip()
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_tfds_finds_it(name):
+    assert tfds.list_builders().count(name) == 1
+    cls = tfds.builder_cls(name)
+    assert cls is registry.builder_cls(name) and issubclass(cls, tfds.core.GeneratorBasedBuilder)
+    assert cls.name == name
+    assert isinstance(tfds.builder(name), cls)
+
+
+def test_no_name_of_the_standard_catalogue_is_lost(tmp_path):
+    """A plugin that reuses a standard name makes half of the standard catalogue vanish."""
+    count = "import tensorflow_datasets as tfds; print(len(set(tfds.list_builders())))"
+    alone = int(run(count, tmp_path))
+    assert alone > 400
+    assert int(run(f"import tfds_extra; {count}", tmp_path)) == alone + len(_NAMES)
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_importing_the_module_again_collides_with_nothing(name, repository):
+    module = importlib.import_module(f"tfds_extra.datasets.{name}.{name}_dataset_builder")
+    assert importlib.reload(module).Builder.name == name
+    importlib.reload(tfds_extra)
+    assert tfds.builder_cls(name) is module.Builder
+    folder = str(pathlib.Path(module.__file__).parents[1])
+    sys.path.insert(0, folder)
+    try:
+        other = importlib.import_module(f"{name}.{name}_dataset_builder").Builder
+    finally:
+        sys.path.remove(folder)
+    assert other.name == name and other is not module.Builder
+    assert other().info.description == module.Builder().info.description
+
+
+def test_stub_builds_the_real_one_when_providers_are_reset(tmp_path):
+    providers = list(registered._DATASET_PROVIDER_REGISTRY)
+    try:
+        registered.reset_dataset_builder_providers()
+        builder = tfds.builder(_NAMES[0], data_dir=tmp_path, miniature=True)
+        assert isinstance(builder, registry.builder_cls(_NAMES[0]))
+        assert builder.variant == "miniature"
+    finally:
+        registered._DATASET_PROVIDER_REGISTRY = providers
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_build_by_path(name, tmp_path):
+    folder = pathlib.Path(registry.__file__).parent / "datasets" / name
+    config = registry.builder_cls(name).BUILDER_CONFIGS[0].name
+    script = """
+        import sys
+        from absl import flags
+        from tensorflow_datasets.scripts.cli import build, cli_utils
+        flags.FLAGS(["tfds"])
+        parse = cli_utils.make_flags_parser(build.Args, description="")
+        parse(["tfds build", *sys.argv[1:]]).execute()
+        """
+    data_dir = f"--data_dir={tmp_path / 'data'}"
+    run(script, tmp_path, str(folder), f"--config={config}-miniature", data_dir)
+    run(script, tmp_path, f"{name}/miniature=True", f"--config={config}", "--imports=tfds_extra",
+        data_dir, "--num_processes=2")  # fmt: skip
+    builder = tfds.builder(name, data_dir=tmp_path / "data", miniature=True)
+    assert builder.is_prepared() and builder.info.splits.total_num_examples > 0
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"miniature": True}, {"partial": True}])
+def test_builders_pickle(kwargs, tmp_path):
+    builder = tfds.builder(_NAMES[0], data_dir=tmp_path, file_format="array_record", **kwargs)
+    again = pickle.loads(pickle.dumps(builder))
+    assert again.info.full_name == builder.info.full_name
+    assert again.data_dir == builder.data_dir and again.variant == builder.variant
+    assert again.info.file_format == builder.info.file_format
+    assert again.builder_config == builder.builder_config or again.base_config_name

@@ -1,0 +1,245 @@
+"""The `tfds-extra` command: `tfds build` with this package's builders known, and what goes with it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+
+from tfds_extra import registry
+
+if TYPE_CHECKING:
+    from tfds_extra.core import Builder
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status: 0, 1 if something is wrong, 2 for bad usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser()
+    if arguments[:1] == ["build"]:  # It has the options of `tfds build`, which parses them itself.
+        run = _build
+    else:
+        arguments = parser.parse_args(arguments)
+        run = arguments.run
+    # TFDS warns of every dataset that it looks for and that is not prepared.
+    logging.set_verbosity(logging.ERROR)
+    try:
+        return run(arguments)
+    except (ValueError, OSError, tfds.download.download_manager.NonMatchingChecksumError) as e:
+        print(f"tfds-extra: {e}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tfds-extra", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, run: Any, help: str, *, corpus: bool = True) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help, description=help)
+        command.set_defaults(run=run)
+        command.add_argument("--data_dir", help="where prepared data lies; TFDS's default if unset")
+        if corpus:
+            command.add_argument("corpus", metavar="NAME[/CONFIG]")
+            variant = command.add_mutually_exclusive_group()
+            variant.add_argument("--miniature", action="store_true", help="the miniature's data")
+            variant.add_argument("--partial", action="store_true", help="a partial corpus's data")
+        return command
+
+    add("list", _list, "all corpora: size, licence, and what is prepared here", corpus=False)
+    add("info", _info, "what a corpus holds: configs, splits, features")
+    commands.add_parser("build", help="prepare corpora; see `tfds-extra build --help`")
+    show = add("show", _show, "draw a handful of prepared examples into a picture")
+    show.add_argument("--split", help="which split; the first by default")
+    show.add_argument("--number", type=int, default=6, help="how many examples (default: 6)")
+    show.add_argument("--output", help="file to write (default: NAME.png)")
+    validate = add("validate", _validate, "hold downloads, manual files and prepared data against"
+                   " digests and counts")  # fmt: skip
+    validate.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
+    validate.add_argument("--manual_dir", help="where files that you brought lie")
+    return parser
+
+
+# --------------------------------------------------------------------------------------- commands
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    rows = [("NAME", "DOWNLOAD", "LICENCE", "MANUAL?", "PREPARED?")]
+    for name in registry.names():
+        builder = registry.builder_cls(name)(data_dir=arguments.data_dir)
+        manual = "yes" if builder.MANUAL_DOWNLOAD_INSTRUCTIONS else "no"
+        licence = builder.info.redistribution_info.license
+        prepared = ", ".join(_prepared(builder)) or "no"
+        rows.append((name, str(_download_size(builder)), licence, manual, prepared))
+    _print_table(rows)
+    return 0
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    builder = _builder(arguments)
+    info = builder.info
+    print(f"{info.full_name}\n\n{info.description}\n")
+    print(f"Homepage: {info.homepage}\nLicence: {info.redistribution_info.license}\n")
+    splits = ", ".join(f"{split} {n:,}" for split, n in builder.expected_counts.items())
+    print(f"Examples: {splits}\nDownload: {_download_size(builder)}")
+    print(f"Prepared: {builder.data_dir if builder.is_prepared() else 'no'}\n")
+    if builder.BUILDER_CONFIGS:
+        _print_table([("CONFIG", ""), *((c.name, c.description) for c in builder.BUILDER_CONFIGS)])
+        print()
+    rows = [("FEATURE", "SHAPE", "TYPE", "")]
+    for name, feature in info.features.items():
+        spec = feature.get_tensor_info()
+        dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
+        rows.append((name, str(spec.shape), dtype, feature.doc.desc))
+    _print_table(rows)
+    print(f"\n{info.citation}")
+    return 0
+
+
+def _build(arguments: list[str]) -> int:
+    from absl import flags
+    from tensorflow_datasets.scripts.cli import build, cli_utils
+
+    ours = argparse.ArgumentParser(
+        prog="tfds-extra build",
+        usage="tfds-extra build NAME[/CONFIG] ... [--miniature | --partial] [--all_configs]"
+        " [options of `tfds build`]",
+        description="Prepares corpora. Without a config, the default one.",
+        add_help=False,
+    )
+    variant = ours.add_mutually_exclusive_group()
+    variant.add_argument(
+        "--miniature", action="store_true", help="from the made-up miniature that comes along"
+    )
+    variant.add_argument(
+        "--partial", action="store_true", help="from a part of the published files"
+    )
+    ours.add_argument(
+        "--all_configs", action="store_true", help="all configs, as `tfds build` does"
+    )
+    if {"-h", "--help"} & set(arguments):
+        ours.print_help()
+        print("\nThe options of `tfds build`:\n")
+    known, rest = ours.parse_known_args(arguments[1:])
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS(["tfds-extra"])
+    args = cli_utils.make_flags_parser(build.Args, description="")(["tfds-extra build", *rest])
+    names = [
+        name
+        for corpus in [*args.positional_datasets, *args.datasets]
+        for name in _with_variant(corpus, args.generation, known)
+    ]
+    # Names, not paths: `tfds build` looks for a script of that path unless something is imported.
+    imports = ",".join(filter(None, ("tfds_extra", args.generation.imports)))
+    generation = dataclasses.replace(args.generation, imports=imports)
+    dataclasses.replace(
+        args, positional_datasets=names, datasets=[], generation=generation
+    ).execute()
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from tfds_extra import show
+
+    builder = _builder(arguments)
+    if not builder.is_prepared():
+        raise ValueError(
+            f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
+            f" build {arguments.corpus}{' --' + builder.variant if builder.variant else ''}"
+        )
+    split = arguments.split or next(iter(builder.info.splits))
+    examples = builder.as_dataset(split=split).take(arguments.number).as_numpy_iterator()
+    output = pathlib.Path(arguments.output or f"{builder.name}.png")
+    show.draw(builder.info, examples, f"{builder.info.full_name}, {split}").savefig(output)
+    print(output)
+    return 0
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from tfds_extra.core import validation
+
+    name, kwargs = tfds.core.naming.parse_builder_name_kwargs(arguments.corpus)
+    cls = _builder_cls(str(name))
+    one = bool(kwargs) or not cls.BUILDER_CONFIGS
+    configs = [arguments.corpus] if one else [f"{name}/{c.name}" for c in cls.BUILDER_CONFIGS]
+    wrong = here = 0
+    for corpus in configs:
+        builder = _builder(argparse.Namespace(**{**vars(arguments), "corpus": corpus}))
+        print(builder.info.full_name)
+        for finding in validation.validate(
+            builder, download_dir=arguments.download_dir, manual_dir=arguments.manual_dir
+        ):
+            is_wrong = bool(finding.problem) and not finding.absent
+            wrong += is_wrong
+            here += not finding.absent
+            mark = "WRONG" if is_wrong else "-" if finding.absent else "ok"
+            print(f"  {mark:5}  {': '.join(filter(None, (finding.subject, finding.problem)))}")
+    if not here:
+        print("Nothing of it is here.")
+    return 1 if wrong or not here else 0
+
+
+# ----------------------------------------------------------------------------------------- helpers
+
+
+def _builder_cls(name: str) -> type[Builder]:
+    if name not in registry.names():
+        raise ValueError(f"no corpus {name!r}; `tfds-extra list` shows them all")
+    return registry.builder_cls(name)
+
+
+def _builder(arguments: argparse.Namespace) -> Builder:
+    """The builder that the command line names."""
+    name, kwargs = tfds.core.naming.parse_builder_name_kwargs(arguments.corpus)
+    return _builder_cls(str(name))(
+        data_dir=arguments.data_dir,
+        **{"miniature": arguments.miniature, "partial": arguments.partial, **kwargs},
+    )
+
+
+def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> list[str]:
+    """Names, as `tfds build` reads them, of the configs to build of one corpus."""
+    name, kwargs = tfds.core.naming.parse_builder_name_kwargs(corpus)
+    configs = _builder_cls(str(name)).BUILDER_CONFIGS
+    chosen = "config" in kwargs or generation.config or generation.config_idx is not None
+    if chosen or not configs:
+        names = [corpus]
+    else:
+        names = [f"{name}/{c.name}" for c in (configs if known.all_configs else configs[:1])]
+    for variant in ("miniature", "partial"):
+        if getattr(known, variant):
+            names = [f"{n}/{variant}=True" for n in names]
+    return names
+
+
+def _prepared(builder: Builder) -> list[str]:
+    """Names of the configs, with their variants, that are prepared; the corpus's if it has none."""
+    folder = builder.data_dir_root / builder.name
+    found = folder.glob(f"*/{builder.version}/dataset_info.json")
+    names = sorted(path.parent.parent.name for path in found)
+    if (folder / str(builder.version) / "dataset_info.json").exists():
+        names.insert(0, "yes")
+    return names
+
+
+def _download_size(builder: Builder) -> tfds.core.utils.Size:
+    files = builder.published_files().values()
+    return tfds.core.utils.Size(sum(int(builder.url_infos[f.url].size) for f in files))
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows with their columns aligned; the last column may be of any length."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths)]
+        print("  ".join([*cells, row[-1]]).rstrip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

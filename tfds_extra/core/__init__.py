@@ -1,0 +1,19 @@
+"""What every builder stands on."""
+
+from tfds_extra.core.archives import Member, Tree
+from tfds_extra.core.builder import MINIATURE, PARTIAL, Archive, Builder
+from tfds_extra.core.errors import CorpusError, located
+from tfds_extra.core.pieces import SplitExample, by_split
+
+__all__ = [
+    "MINIATURE",
+    "PARTIAL",
+    "Archive",
+    "Builder",
+    "CorpusError",
+    "Member",
+    "SplitExample",
+    "Tree",
+    "by_split",
+    "located",
+]

@@ -1,0 +1,760 @@
+"""Published archives read in place: members one by one, nothing extracted to disk.
+
+```python
+tree = Tree("free-spoken-digit-dataset-1.0.10.tar.gz", root="free-spoken-digit-dataset-1.0.10")
+for member in tree.members("recordings/"):
+    name, data = member.name, member.read()
+```
+
+A `Tree` is a folder, an archive, or the consecutive parts of one archive. What it is, is told from
+its first bytes, never from its suffix: tar (plain, gzip, bzip2, xz), zip (stored, deflated, bzip2
+and LZMA members, zip64, split), and archives inside those (`Tree.nested`). Memory does not depend
+on the size of the archive or of its members, apart from the index: 32 bytes a member for a zip.
+
+Trust. Everything that could leave the tree or eat the machine is refused with the member's name:
+absolute names, drive letters, `..`, NUL, the same name twice, links and devices, encrypted members,
+sparse members, overlapping members, and decompression bombs (`Limits`). Damage is noticed wherever
+the format carries a check sum; for compressed tars that means when the iteration has reached its
+end, so nothing derived from members may be called complete before. A plain tar has check sums for
+its headers only.
+
+Names are given as published, as text: UTF-8 (in zips without the UTF-8 flag: code page 437 unless
+it is UTF-8), and bytes that are not become lone surrogates (`surrogateescape`), so that
+`name.encode("utf-8", "surrogateescape")` gives back what was published.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+import stat
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Protocol
+
+from tfds_extra.core import archive_io, tar_stream, zip_stream
+from tfds_extra.core.archive_io import (
+    MAX_HEADER_BYTES,
+    MAX_LZMA_MEMORY,
+    MAX_RATIO,
+    NESTED_IN_MEMORY,
+    RATIO_FROM,
+    ArchiveError,
+    Limits,
+)
+
+__all__ = [
+    "MAX_HEADER_BYTES",
+    "MAX_LZMA_MEMORY",
+    "MAX_RATIO",
+    "NESTED_IN_MEMORY",
+    "RATIO_FROM",
+    "ArchiveError",
+    "Limits",
+    "Member",
+    "Tree",
+]
+
+_HEAD = 1024
+_GIVE_THE_FILE = "Give the archive as its publisher serves it, or the extracted folder"
+
+
+class _Content(Protocol):
+    """The bytes of a member, wherever they are."""
+
+    def open(self) -> BinaryIO: ...
+
+    def read(self) -> bytes: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """A regular file in a tree.
+
+    Attributes:
+        name: Posix path below the root of the tree, as published, without a leading "./".
+        size: Number of (uncompressed) bytes.
+        source: Path of the archive or folder, for messages.
+    """
+
+    name: str
+    size: int
+    source: str
+    _content: _Content = dataclasses.field(repr=False, compare=False)
+
+    def open(self) -> BinaryIO:
+        """Returns the content as a binary file.
+
+        In a compressed tar it can be read once, in order, and only until the iteration goes on: the
+        file, and the member, raise `ArchiveError` after that. Members of other trees may be opened
+        at any time and as often as wanted. Seekable in folders and plain tars. The last bytes of a
+        zip member are given only after its check sum was found right.
+        """
+        return self._content.open()
+
+    def read(self) -> bytes:
+        """Returns the whole content.
+
+        Raises:
+            ArchiveError: It is damaged, or has not exactly `size` bytes.
+        """
+        data = self._content.read()
+        if len(data) != self.size:
+            raise archive_io.error(
+                self.source,
+                archive_io.shown(self.name),
+                tar_stream.truncated(len(data), self.size),
+            )
+        return data
+
+
+class Tree:
+    """The files of a folder or an archive; holds paths only until it is used.
+
+    A tree can be pickled and sent to workers. It opens its files when it is first used, and closes
+    them when it is dropped.
+    """
+
+    def __init__(
+        self,
+        *paths: str | os.PathLike[str],
+        root: str = "",
+        limits: Limits = Limits(),
+    ):
+        """Names a folder or an archive, without touching it.
+
+        Args:
+            *paths: One folder, one archive, or the parts of one archive in their order, which are
+                read as one file: cut at arbitrary bytes (`..._partaa`, `..._partab`) or a true
+                split zip (`.z01`, `.zip`).
+            root: The top folder in the archive, say "free-spoken-digit-dataset-1.0.10". Names are
+                given relative to it; files outside it are checked like all others and left out. An
+                archive that has files, but none below its root, is an error. If the path is a
+                folder, it is the root already.
+            limits: Where a decompression bomb begins.
+        """
+        if not paths:
+            raise ValueError("Tree() needs a path")
+        self._paths = tuple(os.fspath(path) for path in paths)
+        self._root = root.strip("/")
+        self._limits = limits
+        self._parent: tuple[Tree, str] | None = None  # Set by `nested`, with the member's name.
+        self._archive: _Archive | None = None
+
+    def nested(self, name: str, root: str = "") -> Tree:
+        """Returns the tree of an archive that is a member (or of a folder in a folder).
+
+        Stored members, and members of plain tars, are read where they are. A compressed tar in a
+        zip is streamed. A compressed zip in a zip has to be unpacked: in memory up to
+        `NESTED_IN_MEMORY` bytes, else to an unnamed temporary file that goes with the tree.
+        Compressed tars have no nested trees, since nothing in them can be reached directly.
+        """
+        tree = Tree(f"{self._paths[0]}/{name}", root=root, limits=self._limits)
+        tree._parent = (self, name)
+        return tree
+
+    def __str__(self) -> str:
+        return ", ".join(self._paths)
+
+    def __repr__(self) -> str:
+        root = f", root={self._root!r}" if self._root else ""
+        return f"Tree({', '.join(map(repr, self._paths))}{root})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_archive": None}  # Open files stay in their process.
+
+    @property
+    def random_access(self) -> bool:
+        """Whether `open_member` works: in folders, zips and plain tars."""
+        return self._open().random_access
+
+    def __iter__(self) -> Iterator[Member]:
+        return self.members()
+
+    def members(self, prefix: str = "") -> Iterator[Member]:
+        """Yields the regular files whose name begins with `prefix`.
+
+        Archives give them in published order, folders sorted by name. The iteration has to come to
+        its end for an archive to be known to be whole.
+
+        Raises:
+            ArchiveError: See the module.
+        """
+        archive = self._open()
+        selection = self._select(prefix)
+        skip = len(selection.top)
+        for name, size, content in archive.members(selection):
+            yield Member(name[skip:], size, archive.name, content)
+        selection.check(archive.name)
+
+    def index(self) -> dict[str, int]:
+        """Returns the size of each file by name.
+
+        Reads the directory of a zip, the headers of a plain tar; a compressed tar has to be
+        decompressed from end to end for it.
+        """
+        archive = self._open()
+        selection = self._select("")
+        skip = len(selection.top)
+        index = {name[skip:]: size for name, size in archive.sizes(selection)}
+        selection.check(archive.name)
+        return index
+
+    def open_member(self, name: str) -> BinaryIO:
+        """Opens a file by its name.
+
+        Raises:
+            ArchiveError: There is no such file, or the format has no random access.
+        """
+        return self._find(name).open()
+
+    def read_member(self, name: str) -> bytes:
+        """Returns the content of a file, see `open_member`."""
+        return self._find(name).read()
+
+    def _find(self, name: str) -> Member:
+        archive = self._open()
+        size, content = archive.find(self._top() + name)
+        return Member(name, size, archive.name, content)
+
+    def _open(self) -> _Archive:
+        if self._archive is None:
+            if self._parent is not None:
+                parent, name = self._parent
+                self._archive = parent._open_nested(name, self._paths[0], self._limits)
+            elif len(self._paths) == 1 and os.path.isdir(self._paths[0]):
+                self._archive = _Folder(self._paths[0])
+            else:
+                self._archive = _open_archive(archive_io.Files(self._paths), self._limits)
+        return self._archive
+
+    def _open_nested(self, name: str, label: str, limits: Limits) -> _Archive:
+        archive = self._open()
+        if isinstance(archive, _Folder) and os.path.isdir(archive.path_of(name)):
+            return _Folder(archive.path_of(name))
+        return _open_archive(archive.source(self._top() + name, label), limits)
+
+    def _top(self) -> str:
+        """What stands before the names that we give, in the names of the archive."""
+        return f"{self._root}/" if self._root and not isinstance(self._open(), _Folder) else ""
+
+    def _select(self, prefix: str) -> _Selection:
+        return _Selection(self._top(), prefix)
+
+
+class _Selection:
+    """Tells which names are wanted, and remembers whether the root was met."""
+
+    def __init__(self, top: str, prefix: str):
+        self.top = top
+        self._wanted = top + prefix
+        self._met = not top
+        self._stray = ""
+
+    def __call__(self, name: str) -> bool:
+        if self._met or name.startswith(self.top):
+            self._met = True
+            return name.startswith(self._wanted)
+        self._stray = self._stray or name
+        return False
+
+    def below(self, folder: str) -> bool:
+        """Whether wanted names can begin with `folder`, which ends with a slash."""
+        return folder.startswith(self._wanted) or self._wanted.startswith(folder)
+
+    def check(self, file: str) -> None:
+        """Raises if there were files, and none below the root."""
+        if not self._met and self._stray:
+            raise archive_io.error(
+                file,
+                archive_io.shown(self._stray),
+                f"this file is not below {self.top}, and no other is: the archive is another one "
+                "or another edition",
+                _GIVE_THE_FILE,
+            )
+
+
+class _Archive(Protocol):
+    """A folder or an archive under its published names."""
+
+    name: str
+    random_access: bool
+
+    def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
+        """Yields name, size and content."""
+
+    def sizes(self, selection: _Selection) -> Iterator[tuple[str, int]]:
+        """Yields name and size."""
+
+    def find(self, name: str) -> tuple[int, _Content]:
+        """Returns size and content."""
+
+    def source(self, name: str, label: str) -> archive_io.Source:
+        """Returns a member as the source of a nested archive, to be called `label`."""
+
+
+# ----------------------------------------------------------------------------------------- folders
+
+
+class _FileContent:
+    def __init__(self, folder: str, name: str):
+        self._folder = folder
+        self._name = name
+
+    def open(self) -> BinaryIO:
+        try:
+            return open(os.path.join(self._folder, self._name), "rb")
+        except OSError as e:
+            raise archive_io.os_error(self._folder, archive_io.shown(self._name), e) from e
+
+    def read(self) -> bytes:
+        try:
+            with self.open() as file:
+                return file.read()
+        except OSError as e:
+            raise archive_io.os_error(self._folder, archive_io.shown(self._name), e) from e
+
+
+class _Folder:
+    """A folder of the user. Links are his own: they are followed, but not in circles."""
+
+    random_access = True
+
+    def __init__(self, path: str):
+        self.name = path
+
+    def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
+        for name, size in self.sizes(selection):
+            yield name, size, _FileContent(self.name, name)
+
+    def sizes(self, selection: _Selection) -> Iterator[tuple[str, int]]:
+        # One list of names for each folder on the way down, however large the tree is.
+        listings = [iter(self._listing(""))]
+        way = [_identity(os.stat(self.name))]
+        while listings:
+            name, info = next(listings[-1], ("", None))
+            if info is None:
+                listings.pop()
+                way.pop()
+            elif stat.S_ISDIR(info.st_mode):
+                if not selection.below(name + "/"):
+                    continue
+                if _identity(info) in way:
+                    raise archive_io.error(
+                        self.name,
+                        archive_io.shown(name),
+                        "it is a link to a folder above itself",
+                        "Remove the link",
+                    )
+                listings.append(iter(self._listing(name + "/")))
+                way.append(_identity(info))
+            elif not selection(name):
+                continue
+            elif stat.S_ISREG(info.st_mode):
+                yield name, info.st_size
+            else:
+                raise self._irregular(name)
+
+    def _listing(self, prefix: str) -> list[tuple[str, os.stat_result]]:
+        """What a folder holds, so sorted that the names of all files come out sorted."""
+        name = prefix
+        try:
+            found = []
+            with os.scandir(os.path.join(self.name, prefix)) as items:
+                for item in items:
+                    name = prefix + item.name
+                    found.append((name, item.stat()))
+        except OSError as e:
+            raise archive_io.os_error(self.name, archive_io.shown(name) or ".", e) from e
+        found.sort(key=lambda f: f[0] + "/" if stat.S_ISDIR(f[1].st_mode) else f[0])
+        return found
+
+    def _irregular(self, name: str) -> ArchiveError:
+        return archive_io.error(
+            self.name,
+            archive_io.shown(name),
+            "it is not a regular file",
+            "Take it out of the folder",
+        )
+
+    def path_of(self, name: str) -> str:
+        """The path of a member, which has to be in the folder."""
+        try:
+            clean = archive_io.clean_name(name)
+        except archive_io.UnsafeName as e:
+            raise archive_io.error(
+                self.name, archive_io.shown(name), str(e), "Ask for a name within the folder"
+            ) from e
+        return os.path.join(self.name, clean)
+
+    def find(self, name: str) -> tuple[int, _Content]:
+        try:
+            info = os.stat(self.path_of(name))
+        except OSError as e:
+            raise archive_io.os_error(self.name, archive_io.shown(name), e) from e
+        if not stat.S_ISREG(info.st_mode):
+            raise self._irregular(name)
+        return info.st_size, _FileContent(self.name, name)
+
+    def source(self, name: str, label: str) -> archive_io.Source:
+        return archive_io.Files([self.path_of(name)])
+
+
+def _identity(info: os.stat_result) -> tuple[int, int]:
+    return info.st_dev, info.st_ino
+
+
+# -------------------------------------------------------------------------------------------- tars
+
+
+class _PlainCursor(tar_stream.Cursor):
+    """Jumps from header to header."""
+
+    def __init__(self, source: archive_io.Source):
+        self._source = source
+        self.position = 0
+
+    def take(self, count: int) -> bytes:
+        data = self._source.read_at(self.position, count)
+        self.position += len(data)
+        return data
+
+    def go_to(self, position: int) -> int:
+        self.position = min(position, self._source.size)
+        return self.position
+
+    def expect(self, name: str, size: int) -> None:
+        there = self._source.size - self.position
+        if there < size:
+            raise self.error(name, tar_stream.truncated(there, size))
+
+    def error(
+        self, place: str | None, wrong: str, todo: str = archive_io.FETCH_AGAIN
+    ) -> ArchiveError:
+        return self._source.error(self.position if place is None else place, wrong, todo)
+
+
+class _SourceContent:
+    def __init__(self, source: archive_io.Source):
+        self._source = source
+
+    def open(self) -> BinaryIO:
+        return io.BufferedReader(archive_io.SourceFile(self._source), archive_io.BLOCK_IN)
+
+    def read(self) -> bytes:
+        return self._source.read_at(0, self._source.size)
+
+
+class _PlainTar:
+    """A tar that is not compressed, in a seekable source."""
+
+    random_access = True
+
+    def __init__(self, source: archive_io.Source, limits: Limits):
+        self.name = source.name
+        self._source = source
+        self._limits = limits
+        self._index: dict[str, tuple[int, int]] | None = None
+
+    def _entries(self) -> Iterator[tar_stream.Entry]:
+        return tar_stream.entries(_PlainCursor(self._source), self._limits)
+
+    def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
+        for entry in self._entries():
+            if selection(entry.name):
+                window = archive_io.Window(self._source, entry.offset, entry.size, self.name)
+                yield entry.name, entry.size, _SourceContent(window)
+
+    def sizes(self, selection: _Selection) -> Iterator[tuple[str, int]]:
+        for name, (_, size) in self._scanned().items():
+            if selection(name):
+                yield name, size
+
+    def find(self, name: str) -> tuple[int, _Content]:
+        window = self.source(name, self.name)
+        return window.size, _SourceContent(window)
+
+    def source(self, name: str, label: str) -> archive_io.Source:
+        if name not in self._scanned():
+            raise _no_such(self.name, name)
+        return archive_io.Window(self._source, *self._scanned()[name], label)
+
+    def _scanned(self) -> dict[str, tuple[int, int]]:
+        """Offset and size by name."""
+        if self._index is None:
+            self._index = archive_io.remembered(
+                "tar",
+                self._source,
+                self._limits,
+                lambda: {e.name: (e.offset, e.size) for e in self._entries()},
+            )
+        return self._index
+
+
+class _StreamCursor(tar_stream.Cursor):
+    """Reads forwards. `current` is the content that may be read now."""
+
+    def __init__(self, source: archive_io.Source, kind: str | None, limits: Limits):
+        self._source = source
+        self._inflated = archive_io.Inflated(source, kind, limits) if kind else None
+        self.reader = archive_io.ForwardReader(self._inflated or source.blocks())
+        self.take = self.reader.take
+        self.current: _StreamContent | None = None
+
+    @property
+    def position(self) -> int:
+        return self.reader.position
+
+    def go_to(self, position: int) -> int:
+        self.reader.skip(position - self.reader.position)
+        return self.reader.position
+
+    def expect(self, name: str, size: int) -> None:
+        if self._inflated:
+            self._inflated.place = name
+
+    def error(
+        self, place: str | None, wrong: str, todo: str = archive_io.FETCH_AGAIN
+    ) -> ArchiveError:
+        if place is None:
+            place = f"byte {self.position:,} of the unpacked data"
+        return self._source.error(place, wrong, todo)
+
+
+class _StreamContent:
+    """A member that passes by."""
+
+    def __init__(self, cursor: _StreamCursor, entry: tar_stream.Entry):
+        self._cursor = cursor
+        self._entry = entry
+
+    def open(self) -> BinaryIO:
+        self._check_unread()
+        return _StreamFile(self)
+
+    def read(self) -> bytes:
+        self._check_unread()
+        return self._cursor.reader.take(self._entry.size)
+
+    def check(self) -> None:
+        """Raises if the stream is not at this member any more."""
+        if self._cursor.current is not self:
+            raise self._cursor.error(
+                self._entry.name,
+                "it was to be read after the iteration had moved on",
+                "In a compressed tar, read each member before you take the next one",
+            )
+
+    def _check_unread(self) -> None:
+        self.check()
+        if self._cursor.position != self._entry.offset:
+            raise self._cursor.error(
+                self._entry.name,
+                "it was to be read a second time",
+                "In a compressed tar, members can be read once; keep what you need",
+            )
+
+    def take_some(self, count: int) -> bytes:
+        left = self._entry.offset + self._entry.size - self._cursor.position
+        data = self._cursor.reader.take_some(min(count, left)) if left else b""
+        if left and not data:
+            raise self._cursor.error(
+                self._entry.name, tar_stream.truncated(self._entry.size - left, self._entry.size)
+            )
+        return data
+
+
+class _StreamFile(io.BufferedReader):
+    """A file over a passing member that does not serve left-overs of its buffer later."""
+
+    def __init__(self, content: _StreamContent):
+        super().__init__(archive_io.ReadInto(content.take_some), archive_io.BLOCK_IN)
+        self._content = content
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._content.check()
+        return super().read(size)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        self._content.check()
+        return super().read1(size)
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._content.check()
+        return super().readinto(buffer)
+
+    def readinto1(self, buffer: Any, /) -> int:
+        self._content.check()
+        return super().readinto1(buffer)
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self._content.check()
+        return super().readline(size)
+
+    def peek(self, size: int = 0, /) -> bytes:
+        self._content.check()
+        return super().peek(size)
+
+
+class _StreamTar:
+    """A compressed tar, or a plain one in a compressed member of a zip."""
+
+    random_access = False
+
+    def __init__(self, source: archive_io.Source, kind: str | None, limits: Limits):
+        self.name = source.name
+        self._source = source
+        self._kind = kind
+        self._limits = limits
+
+    def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
+        cursor = _StreamCursor(self._source, self._kind, self._limits)
+        try:
+            for entry in tar_stream.entries(cursor, self._limits):
+                if selection(entry.name):
+                    cursor.current = content = _StreamContent(cursor, entry)
+                    yield entry.name, entry.size, content
+                    cursor.current = None
+        finally:
+            cursor.current = None
+
+    def sizes(self, selection: _Selection) -> Iterator[tuple[str, int]]:
+        for name, size, _ in self.members(selection):
+            yield name, size
+
+    def find(self, name: str) -> tuple[int, _Content]:
+        raise self._sequential(name)
+
+    def source(self, name: str, label: str) -> archive_io.Source:
+        raise self._sequential(name)
+
+    def _sequential(self, name: str) -> ArchiveError:
+        return archive_io.error(
+            self.name,
+            archive_io.shown(name),
+            "a compressed tar is sequential, its members cannot be opened by name",
+            "Iterate over members(), or extract the archive and give the folder",
+        )
+
+
+# -------------------------------------------------------------------------------------------- zips
+
+
+class _Zip:
+    """A zip in a seekable source."""
+
+    random_access = True
+
+    def __init__(self, source: archive_io.Source, limits: Limits):
+        self.name = source.name
+        self._reader = zip_stream.ZipReader(source, limits)
+
+    def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
+        for number, name, entry in self._reader.entries():
+            if entry.is_folder:
+                # Only its header can tell a folder from a file whose name was damaged.
+                self._reader.locate(number, entry)
+            elif selection(name):
+                yield name, entry.size, self._reader.content(number, entry)
+
+    def sizes(self, selection: _Selection) -> Iterator[tuple[str, int]]:
+        for _, name, entry in self._reader.entries():
+            if not entry.is_folder and selection(name):
+                yield name, entry.size
+
+    def find(self, name: str) -> tuple[int, _Content]:
+        number, entry = self._reader.find(name) or (0, None)
+        if entry is None:
+            raise _no_such(self.name, name)
+        return entry.size, self._reader.content(number, entry)
+
+    def source(self, name: str, label: str) -> archive_io.Source:
+        number, entry = self._reader.find(name) or (0, None)
+        if entry is None:
+            raise _no_such(self.name, name)
+        return self._reader.content(number, entry).source(label)
+
+
+# ------------------------------------------------------------------------------------- recognition
+
+
+def _no_such(file: str, name: str) -> ArchiveError:
+    return archive_io.error(file, archive_io.shown(name), "there is no such file", _GIVE_THE_FILE)
+
+
+def _open_archive(source: archive_io.Source, limits: Limits) -> _Archive:
+    """Looks at the first bytes and opens what they announce."""
+    head = source.head(_HEAD)
+    kind = _kind(head)
+    if kind == "zip":
+        if not source.seekable:
+            source = archive_io.Unpacked(source, limits)
+        return _Zip(source, limits)
+    if kind == "tar":
+        return _PlainTar(source, limits) if source.seekable else _StreamTar(source, None, limits)
+    if kind is None:
+        raise source.error(0, f"this is {_describe(head)}, not an archive", _GIVE_THE_FILE)
+    inflated = archive_io.Inflated(source, kind, limits, block_out=_HEAD)
+    first = archive_io.ForwardReader(inflated).take(_HEAD)
+    # Zeros are the end mark, here of a tar without members.
+    if first.strip(b"\0") and not tar_stream.is_header(first):
+        raise source.error(
+            0, f"this is {_describe(first)}, compressed with {kind}, not an archive", _GIVE_THE_FILE
+        )
+    return _StreamTar(source, kind, limits)
+
+
+def _kind(head: bytes) -> str | None:
+    if head.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08PK\3\4", b"PK00PK\3\4")):
+        return "zip"
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
+        return "bzip2"
+    if head.startswith(b"\xfd7zXZ\0"):
+        return "xz"
+    return "tar" if tar_stream.is_header(head) else None
+
+
+_MAGIC = (
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive (which Python cannot read)"),
+    (b"Rar!", "a RAR archive (which Python cannot read)"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard data (unpack them with zstd -d)"),
+    (b"\x04\x22\x4d\x18", "LZ4 data (unpack them with lz4 -d)"),
+    (b"\x1f\x9d", "compress (.Z) data (unpack them with gzip -d)"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"BZh", "bzip2 data"),
+    (b"\xfd7zXZ\0", "xz data"),
+    (b"PK\3\4", "a zip"),
+    (b"%PDF", "a PDF document"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"RIFF", "a RIFF (WAV, AVI) file"),
+    (b"version https://git-lfs", "a Git LFS pointer, which stands for the real file"),
+)
+
+
+def _describe(head: bytes) -> str:
+    """What a file that is not an archive looks like."""
+    if not head:
+        return "an empty file"
+    if not head.strip(b"\0"):
+        return "a file that begins with zeros only, as an interrupted download leaves it"
+    for magic, what in _MAGIC:
+        if head.startswith(magic):
+            return what
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html")) or b"<html" in text:
+        return "an HTML page (a login, licence or error page in place of the file)"
+    if text.startswith((b"<?xml", b"<error")):
+        return "an XML document (storage servers send their errors so)"
+    if text.startswith((b"{", b"[")) and _is_text(head):
+        return "JSON text (perhaps the error of a server)"
+    if _is_text(head):
+        return "a text file"
+    return f"a file of unknown kind (it begins with {head[:8].hex(' ')})"
+
+
+def _is_text(head: bytes) -> bool:
+    return not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head)

@@ -1,0 +1,129 @@
+"""Files that are asked for in one call: looked for together, then fetched side by side.
+
+TFDS's `download` asks for one file after the other and then waits for each. What is handed to it
+here starts nothing when it is asked for; the first one that is waited for starts all.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from tfds_extra.core import transfer
+from tfds_extra.core.progress import Progress
+
+MAX_SIMULTANEOUS = 16  # Files, over all hosts; `transfer` bounds the connections to one.
+_LOOK = 0.5  # Seconds between two looks for Ctrl-C, which Windows does not let interrupt a wait.
+
+
+class Pending:
+    """A result to come: as much of a promise as TFDS's `download` and `extract` make use of."""
+
+    def __init__(self, batch: Batch, future: concurrent.futures.Future[Any]):
+        self._batch = batch
+        self._future = future
+
+    def get(self) -> Any:
+        """Waits for the result."""
+        self._batch.run()
+        result = self._future.result()
+        return result.get() if hasattr(result, "get") else result  # A promise of TFDS's extractor.
+
+    def then(self, function: Callable[[Any], Any]) -> Pending:
+        """The result of `function`, called with the result of this one as soon as it is there."""
+        derived: concurrent.futures.Future[Any] = concurrent.futures.Future()
+
+        def call(future: concurrent.futures.Future[Any]) -> None:
+            try:
+                derived.set_result(function(future.result()))
+            except BaseException as e:  # Belongs to who waits, not to who calls.
+                derived.set_exception(e)
+
+        self._future.add_done_callback(call)
+        return Pending(self._batch, derived)
+
+
+class Batch:
+    """The requests of one call."""
+
+    def __init__(
+        self,
+        prepare: Callable[[Sequence[Any], Progress], None],
+        obtain: Callable[[Any, threading.Event, Progress], Any],
+        explain: Callable[[Sequence[tuple[Any, BaseException]], Sequence[Any]], BaseException],
+        progress: Progress,
+        max_simultaneous: int | None = None,
+    ):
+        """Creates an empty batch.
+
+        Args:
+          prepare: Called once, with all requests, before the work; may raise.
+          obtain: Brings what one request asks for. Called in several threads; the event is set when
+            it should stop.
+          explain: The error to raise when some requests, given with their errors, out of all
+            requests failed.
+          progress: Shows the progress.
+          max_simultaneous: How many requests are worked on at a time.
+        """
+        self._prepare = prepare
+        self._obtain = obtain
+        self._explain = explain
+        self._progress = progress
+        self._workers = max_simultaneous or MAX_SIMULTANEOUS
+        self._futures: dict[Hashable, concurrent.futures.Future[Any]] = {}
+        self._requests: dict[Hashable, Any] = {}
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self.has_run = False
+
+    def add(self, key: Hashable, request: Any) -> Pending:
+        """Adds a request; one with a key that is there already is the same."""
+        self._requests.setdefault(key, request)
+        return Pending(self, self._futures.setdefault(key, concurrent.futures.Future()))
+
+    def run(self) -> None:
+        """Does the work, if it is not done yet."""
+        with self._lock:
+            if self.has_run:
+                return
+            self.has_run = True
+            try:
+                self._run()
+            except BaseException as e:
+                self._cancelled.set()
+                for future in self._futures.values():
+                    with contextlib.suppress(concurrent.futures.InvalidStateError):
+                        future.set_exception(e)
+                if not isinstance(e, Exception):
+                    raise
+
+    def _run(self) -> None:
+        requests = list(self._requests.values())
+        self._prepare(requests, self._progress)
+        executor = concurrent.futures.ThreadPoolExecutor(min(self._workers, len(requests)))
+        try:
+            work = {executor.submit(self._work, key): key for key in self._requests}
+            pending, failed = set(work), []
+            while pending and not failed:
+                done, pending = concurrent.futures.wait(
+                    pending, _LOOK, concurrent.futures.FIRST_EXCEPTION
+                )
+                failed = [future for future in done if future.exception()]
+        finally:
+            # Who is in the middle of a file stops at the next block, and keeps what it has.
+            self._cancelled.set()
+            executor.shutdown(wait=False, cancel_futures=True)
+        if failed:
+            errors = [(self._requests[work[f]], f.exception()) for f in failed]
+            raise self._explain(errors, requests) from None
+
+    def _work(self, key: Hashable) -> None:
+        if self._cancelled.is_set():
+            raise transfer.Cancelled
+        result = self._obtain(self._requests[key], self._cancelled, self._progress)
+        with contextlib.suppress(concurrent.futures.InvalidStateError):  # The batch has failed.
+            self._futures[key].set_result(result)
+        self._progress.file_done()

@@ -1,0 +1,362 @@
+"""The base class of every builder in this package.
+
+What a builder's own module states is the corpus: configs, features, URLs, and how a raw record
+becomes an example. What holds for all of them is here: where checksums and facts are found, the
+miniature and the partial variant, files that the user brings in `manual_dir`, the count of examples
+against the publisher's, and how examples are written.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+from etils import epath
+from tensorflow_datasets.core import download, utils
+
+from tfds_extra import registry
+from tfds_extra.core import archives, engines, reading, tables
+from tfds_extra.core.errors import CorpusError
+
+MINIATURE = "miniature"
+PARTIAL = "partial"
+
+_NOTICES = {
+    MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
+    " corpus.",
+    PARTIAL: "PARTIAL: prepared from a part of the published files. What is missing is counted in"
+    " the metadata.",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """A published archive.
+
+    Attributes:
+      url: Where it is published; its size, digest and name are in the checksum file.
+      root: Folder in it that holds the corpus, and the name of that folder when a user has extracted
+        it.
+    """
+
+    url: str
+    root: str
+
+
+class _UrlInfos:
+    """Size, digest and file name by URL: of a class the published ones, of a miniature its own."""
+
+    def __get__(
+        self, builder: Builder | None, cls: type[Builder]
+    ) -> dict[str, download.checksums.UrlInfo]:
+        if builder is not None and builder.variant == MINIATURE:
+            return download.checksums.load_url_infos(builder.facts_path("checksums.tsv"))
+        return download.checksums.load_url_infos(cls._checksums_path)
+
+
+class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """Base builder: a subclass declares one corpus.
+
+    A subclass gives `VERSION`, `RELEASE_NOTES`, `BUILDER_CONFIGS`, `_info` (through `dataset_info`),
+    `published_files`, `_split_generators` (through `fetch` and `by_split`) and `_generate_examples`.
+    In its folder lie README.md, CITATIONS.bib, TAGS.txt and `counts.tsv`, the publisher's number of
+    examples by config and split.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The registry of classes holds stubs instead (tfds_extra.registry).
+        super().__init_subclass__(skip_registration=True, **kwargs)
+        # Otherwise a subclass of a builder would show its parent's README.
+        cls.pkg_dir_path = None
+
+    def __init__(
+        self,
+        *,
+        config: str | tfds.core.BuilderConfig | None = None,
+        miniature: bool = False,
+        partial: bool = False,
+        **kwargs: Any,
+    ):
+        """Creates a builder.
+
+        Args:
+          config: Name of a config, or a config. A name that ends in `-miniature` or `-partial`, as
+            found under the data folder, means the same as the argument of that name.
+          miniature: Prepare from the small made-up corpus that comes with this package, offline.
+            Its data lies under a config name of its own and is never taken for the corpus.
+          partial: Prepare from whatever part of the published files there is. Its data, too, lies
+            under a config name of its own; what is missing is counted in `info.metadata`.
+          **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`, `file_format`.
+
+        Raises:
+          ValueError: Both `miniature` and `partial` are asked for.
+        """
+        chosen = {MINIATURE: miniature, PARTIAL: partial}
+        config, named = _split_variant(config)
+        if named:
+            chosen[named] = True
+        if all(chosen.values()):
+            raise ValueError("A miniature is complete: choose `miniature` or `partial`, not both.")
+        self.variant: str | None = next((name for name, on in chosen.items() if on), None)
+        self._manual_dir: pathlib.Path | None = None
+        super().__init__(config=config, **kwargs)
+        # What pickling rebuilds the builder from; TFDS leaves file_format out.
+        self._original_state.update(
+            miniature=self.variant == MINIATURE,
+            partial=self.variant == PARTIAL,
+            file_format=kwargs.get("file_format"),
+        )
+
+    def _create_builder_config(
+        self, builder_config: str | tfds.core.BuilderConfig | None, version: Any
+    ) -> tfds.core.BuilderConfig | None:
+        config = super()._create_builder_config(builder_config, version)
+        self.base_config_name = config.name if config else None
+        if self.variant is None:
+            return config
+        if config is None:
+            return tfds.core.BuilderConfig(name=self.variant, description=_NOTICES[self.variant])
+        return dataclasses.replace(config, name=f"{config.name}-{self.variant}")
+
+    # ----------------------------------------------------------------------------------- facts
+
+    @utils.classproperty
+    @classmethod
+    def _checksums_path(cls) -> epath.Path:
+        return epath.Path(registry.resource_dir("checksums") / f"{cls.name}.tsv")
+
+    # In a miniature its own files stand in for the published ones, URL by URL.
+    url_infos = _UrlInfos()
+
+    @classmethod
+    def miniature_dir(cls) -> pathlib.Path:
+        """Folder of the miniature: its files under their published names, and its facts."""
+        return registry.resource_dir("dummy_data") / cls.name
+
+    def facts_path(self, file_name: str) -> pathlib.Path:
+        """Path of a table of facts: the miniature's own, or the one in the builder's folder."""
+        if self.variant == MINIATURE:
+            return self.miniature_dir() / file_name
+        return pathlib.Path(os.fspath(self._get_pkg_dir_path())) / file_name
+
+    def read_facts(self, file_name: str) -> list[dict[str, str]]:
+        """Rows of a table of facts."""
+        return tables.read_tsv(self.facts_path(file_name))
+
+    @functools.cached_property
+    def expected_counts(self) -> dict[str, int]:
+        """Number of examples that the publisher states for each split of this config."""
+        return {
+            row["split"]: int(row["examples"])
+            for row in self.read_facts("counts.tsv")
+            if row["config"] == (self.base_config_name or "")
+        }
+
+    def dataset_info(
+        self, *, features: dict[str, Any], homepage: str, license: str, **kwargs: Any
+    ) -> tfds.core.DatasetInfo:
+        """The return value of `_info`.
+
+        Args:
+          features: Feature connectors by name, each with a `doc`.
+          homepage: The publisher's page.
+          license: The publisher's terms.
+          **kwargs: Of `tfds.core.DatasetInfo`.
+
+        Returns:
+          The info, with description and citation read from the builder's folder.
+        """
+        info = self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(features),
+            homepage=homepage,
+            license=license,
+            metadata=tfds.core.MetadataDict(),
+            **kwargs,
+        )
+        if self.variant:
+            info.as_proto.description = f"{_NOTICES[self.variant]}\n\n{info.description}"
+        return info
+
+    # --------------------------------------------------------------------------- published files
+
+    def _make_download_manager(
+        self, download_dir: epath.PathLike | None, download_config: download.DownloadConfig
+    ) -> download.DownloadManager:
+        if self.variant == MINIATURE:
+            if download_config.register_checksums:
+                raise ValueError("A miniature's digests are not the corpus's: nothing to register.")
+            download_config = download_config.replace(manual_dir=self.miniature_dir())
+        given = download_config.manual_dir
+        folder = given or epath.Path(download_dir or self.data_dir_root / "downloads") / "manual"
+        self._manual_dir = pathlib.Path(os.fspath(folder)).expanduser()
+        if given is not None:
+            _check_readable(self._manual_dir)
+        return super()._make_download_manager(download_dir, download_config)
+
+    @abc.abstractmethod
+    def published_files(self) -> dict[str, Archive]:
+        """The published files that this config needs, by a short name of the builder's choice."""
+
+    def member_digests(self, file: str) -> dict[str, str]:
+        """Publisher's sha256 of the members of one published file, where such a list is known.
+
+        Args:
+          file: Short name of the file.
+
+        Returns:
+          Hexadecimal digests by member name; empty when nobody listed them.
+        """
+        del file
+        return {}
+
+    def fetch(self, dl_manager: download.DownloadManager) -> dict[str, archives.Tree]:
+        """The published files, ready to be read in place.
+
+        Where the user has a folder of an archive's name in `manual_dir`, it is used as it is;
+        otherwise the archive is taken from there or downloaded, and its digest checked.
+
+        Args:
+          dl_manager: The one that `_split_generators` was given.
+
+        Returns:
+          The content of each of `published_files`; member names are relative to its root.
+
+        Raises:
+          CorpusError: A file cannot be downloaded, or a manual folder cannot be read.
+          NonMatchingChecksumError: A file is not the published one.
+        """
+        return {name: self._fetch(dl_manager, f) for name, f in self.published_files().items()}
+
+    def _fetch(self, dl_manager: download.DownloadManager, file: Archive) -> archives.Tree:
+        folder = self.extracted_folder(file)
+        if folder is not None:
+            return archives.Tree(folder)
+        return archives.Tree(self._download(dl_manager, file), root=file.root)
+
+    def extracted_folder(self, file: Archive) -> pathlib.Path | None:
+        """Where the user has extracted a published archive, if he has."""
+        if self._manual_dir is None or not (self._manual_dir / file.root).is_dir():
+            return None
+        return self._manual_dir / file.root
+
+    def _download(self, dl_manager: download.DownloadManager, file: Archive) -> pathlib.Path:
+        """Path of the archive, from `manual_dir`, the cache or the network, and verified."""
+        expected = self.url_infos[file.url]
+        by_hand = (
+            f"Put {expected.filename} ({int(expected.size):,} bytes, sha256 {expected.checksum})"
+            f" or the extracted folder {file.root} into {self._manual_dir}, and try again."
+        )
+        try:
+            return pathlib.Path(os.fspath(dl_manager.download(file.url)))
+        except download.download_manager.NonMatchingChecksumError as e:
+            raise download.download_manager.NonMatchingChecksumError(
+                f"{expected.filename}: this is not the file that was published. {e}\n{by_hand}"
+            ) from None
+        except Exception as e:
+            raise CorpusError(file.url, "", f"cannot be downloaded: {e}", by_hand) from e
+
+    # --------------------------------------------------------------------------------- preparing
+
+    def _download_and_prepare(
+        self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
+    ) -> None:
+        if download_config.max_examples_per_split is not None and self.variant != PARTIAL:
+            # TFDS would store the first few examples where later calls look for the corpus.
+            raise ValueError(
+                f"max_examples_per_split makes a part of {self.info.full_name}. Say so with"
+                " builder_kwargs={'partial': True}, or --partial."
+            )
+        super()._download_and_prepare(dl_manager, download_config)
+
+    def _generate_splits(
+        self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
+    ) -> Sequence[tfds.core.SplitInfo]:
+        prepared = engines.prepare_serially(
+            self._split_generators(dl_manager),
+            features=self.info.features,
+            filename_templates={s: self._get_filename_template(s) for s in self.expected_counts},
+            example_writer=self._example_writer(),
+            download_config=download_config,
+            disable_shuffling=self.info.disable_shuffling,
+            check_counts=self._check_counts,
+            expected_counts=self.expected_counts,
+        )
+        self.info.metadata.clear()
+        self.info.metadata.update(
+            variant=self.variant or "complete",
+            missing=self._check_counts({s.split_info.name: s.num_examples for s in prepared}),
+            order_digest={s.split_info.name: s.order_digest for s in prepared},
+        )
+        return [s.split_info for s in prepared]
+
+    def _check_counts(self, found: dict[str, int]) -> dict[str, int]:
+        """Holds the number of examples read against the publisher's.
+
+        Args:
+          found: Number of examples by split.
+
+        Returns:
+          How many are missing in each split; all zero unless the builder is a partial one.
+
+        Raises:
+          CorpusError: Too many, or too few and the builder is not a partial one.
+        """
+        if not sum(found.values()):
+            raise CorpusError(self.info.full_name, "", "not a single example was read")
+        missing = {s: n - found.get(s, 0) for s, n in self.expected_counts.items()}
+        for split, short in missing.items():
+            if short < 0 or (short and self.variant != PARTIAL):
+                raise CorpusError(
+                    self.info.full_name,
+                    f"split {split}",
+                    f"{found.get(split, 0):,} examples were read, the publisher has"
+                    f" {self.expected_counts[split]:,}",
+                    "The files are not the complete corpus. If you have a part of it and mean to"
+                    " prepare that, pass builder_kwargs={'partial': True}, or --partial."
+                    if short > 0
+                    else "The files are not (only) the published ones.",
+                )
+        return missing
+
+    # ----------------------------------------------------------------------------------- reading
+
+    def _build_single_dataset(self, split: Any, batch_size: int | None, **kwargs: Any) -> Any:
+        whole = batch_size == -1
+        if whole:
+            batch_size = self.info.splits.total_num_examples or None
+        if batch_size and reading.can_read_batches(self.info.features, **kwargs):
+            return reading.read_batches(self, split, batch_size, whole=whole, **kwargs)
+        return super()._build_single_dataset(
+            split=split, batch_size=-1 if whole else batch_size, **kwargs
+        )
+
+
+def _split_variant(
+    config: str | tfds.core.BuilderConfig | None,
+) -> tuple[str | tfds.core.BuilderConfig | None, str | None]:
+    """Config without the variant that its name ends in, and the variant."""
+    name = config if isinstance(config, str) else getattr(config, "name", "")
+    for variant in (MINIATURE, PARTIAL):
+        if name == variant:
+            return None, variant
+        if name.endswith(f"-{variant}"):
+            return name.removesuffix(f"-{variant}"), variant
+    return config, None
+
+
+def _check_readable(folder: pathlib.Path) -> None:
+    try:
+        next(os.scandir(folder), None)
+    except OSError as e:
+        raise CorpusError(
+            folder,
+            "",
+            f"the manual_dir cannot be read ({e.strerror})",
+            "Check its name and rights.",
+        ) from e

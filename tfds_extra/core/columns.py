@@ -1,0 +1,252 @@
+"""Encodes whole columns of a table at once.
+
+The Python code for one value, however short, takes longer than the work on it. Arrow
+does that work for a column in one call: it turns a list of str into UTF-8, looks headers
+up in a table by the size of the payloads, and joins binary columns row by row. So the
+entries of each feature become Arrow columns, and the rows of their concatenation are the
+serialized examples.
+
+Only features that are one scalar or one tensor of fixed shape have a vectorised way; the
+values of all others are encoded one by one, and join the rest as columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import utils
+
+from tfds_extra.core import shortcuts, wire
+from tfds_extra.core.fields import Field
+from tfds_extra.core.plain import NotPlain, Store
+
+_BINARY = pa.large_binary()
+_NOTHING = pa.scalar(b"", _BINARY)
+# Rows that are handled at once, and the number of values of the largest tensor in them:
+# few enough that the scratch space stays small, enough to make the calls cheap.
+_MAX_ROWS = 4096
+_MAX_VALUES = 1 << 20
+# Larger headers are looked up by the sizes that really occur.
+_TABLE_SIZES = 4096
+
+# Takes the values of a feature, returns columns of parts with their places.
+_Vector = Callable[[Any], list[tuple[int, pa.Array]]]
+
+
+class ColumnsEncoder:
+    """Encodes examples that are given as columns; see `ExampleEncoder.encode_batch`."""
+
+    def __init__(
+        self,
+        features: tfds.features.FeaturesDict,
+        fields: Mapping[str, Field],
+        items: list[tuple[str, Store, str]],
+        blank: list[bytes],
+    ):
+        """Compiles the features.
+
+        Args:
+            features: of the example.
+            fields: of all features, by flat name.
+            items: of the features, see `shortcuts.compile_items`.
+            blank: the empty list of parts.
+        """
+        self._items = items
+        self._blank = blank
+        self._vectors = {
+            name: vector
+            for name, feature in features.items()
+            if (vector := _compile_vector(feature, fields.get(name)))
+        }
+        self._slots = {
+            name: [
+                slot
+                for key in utils.flatten_nest_dict({name: feature.get_serialized_info()})
+                for entry in [fields[key].entry, *fields[key].length_entries]
+                for slot in (entry.slot, entry.slot + 1)
+            ]
+            for name, feature in features.items()
+        }
+        sizes = [math.prod(fields[name].shape) for name in self._vectors]
+        self._rows = max(1, min(_MAX_ROWS, _MAX_VALUES // max([1, *sizes])))
+        self._prefixes = _Table(wire.example_prefixes)
+
+    def encode(self, columns: Mapping[str, Any], n: int) -> list[bytes]:
+        """See `ExampleEncoder.encode_batch`."""
+        names = {name for name, _, _ in self._items}
+        if columns.keys() != names:
+            raise KeyError(f"Not both columns and features: {sorted(columns.keys() ^ names)}")
+        columns = {name: _sliceable(column) for name, column in columns.items()}
+        for name, column in columns.items():
+            if len(column) != n:
+                raise ValueError(f"Column {name!r} has {len(column)} values, expected {n}")
+        examples = []
+        for start in range(0, n, self._rows):
+            stop = min(n, start + self._rows)
+            piece = {name: _slice(column, start, stop) for name, column in columns.items()}
+            examples += self._encode_piece(piece, stop - start)
+        return examples
+
+    def _encode_piece(self, columns: Mapping[str, Any], n: int) -> list[bytes]:
+        pieces: dict[int, pa.Array] = {}
+        one_by_one = []
+        for item in self._items:
+            name = item[0]
+            try:
+                if name not in self._vectors:
+                    raise NotPlain
+                pieces.update(self._vectors[name](columns[name]))
+            except Exception:  # Also for a bad value: the error shall be that of `encode`.
+                one_by_one.append(item)
+        if one_by_one:
+            pieces.update(self._encode_rows(one_by_one, columns, n))
+        if not pieces:
+            return [wire.example([])] * n
+        bodies = _join([pieces[slot] for slot in sorted(pieces)])
+        prefixes = self._prefixes.take(pc.binary_length(bodies).to_numpy())
+        return _join([prefixes, bodies]).to_numpy(zero_copy_only=False).tolist()
+
+    def _encode_rows(
+        self, items: list[tuple[str, Store, str]], columns: Mapping[str, Any], n: int
+    ) -> dict[int, pa.Array]:
+        """Encodes some features one value after the other."""
+        rows = [self._blank.copy() for _ in range(n)]
+        for name, store, place in items:
+            column = columns[name]
+            values = column.to_pylist() if isinstance(column, pa.Array) else column
+            shortcuts.store_each(store, place, values, rows)
+        return {
+            slot: pa.array([row[slot] for row in rows], _BINARY)
+            for name, _, _ in items
+            for slot in self._slots[name]
+        }
+
+
+class _Table:
+    """Arrow column of headers, in which they are looked up by size."""
+
+    def __init__(self, headers: Mapping[int, bytes]):
+        self._headers = headers
+        self._table = pa.array([], _BINARY)
+
+    def take(self, sizes: np.ndarray) -> pa.Array:
+        """Returns the header for each size."""
+        largest = int(sizes.max())
+        if largest >= _TABLE_SIZES:
+            distinct, sizes = np.unique(sizes, return_inverse=True)
+            return self._column(distinct.tolist()).take(pa.array(sizes))
+        if largest >= len(self._table):
+            self._table = self._column(range(2 * largest + 1))
+        return self._table.take(pa.array(sizes))
+
+    def _column(self, sizes: Sequence[int]) -> pa.Array:
+        return pa.array([self._headers[size] for size in sizes], _BINARY)
+
+
+def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None) -> _Vector | None:
+    """Returns a function for whole columns of a feature, None if there is none."""
+    if field is None or field.rank or None in field.shape:
+        return None
+    if shortcuts.is_published_image(feature):
+        return _text_vector(field, {bytes})
+    if type(feature) is tfds.features.ClassLabel:
+        return _number_vector(field, lambda values: shortcuts.class_numbers(feature, values))
+    if not shortcuts.is_plain_tensor(feature):
+        return None
+    if field.is_text:
+        return None if field.shape else _text_vector(field, {str, bytes})
+    if field.info.optional or field.dtype.kind not in "biuf" or not field.dtype.isnative:
+        return None
+    return _number_vector(field, lambda values: values)
+
+
+def _text_vector(field: Field, kinds: set[type]) -> _Vector:
+    slot, table = field.entry.slot, _Table(field.entry.headers)
+    if field.info.optional:
+        kinds = kinds | {type(None)}
+
+    def vector(column: Any) -> list[tuple[int, pa.Array]]:
+        texts = _text_array(column, kinds)
+        sizes = pc.binary_length(texts)
+        if not texts.null_count:
+            return [(slot, table.take(sizes.to_numpy())), (slot + 1, texts)]
+        if not field.info.optional:
+            raise NotPlain
+        headers = table.take(sizes.fill_null(0).to_numpy())
+        headers = pc.if_else(texts.is_valid(), headers, _NOTHING)
+        return [(slot, headers), (slot + 1, texts.fill_null(b""))]
+
+    return vector
+
+
+def _text_array(column: Any, kinds: set[type]) -> pa.Array:
+    if isinstance(column, pa.Array):
+        text_types = {pa.string(): str, pa.large_string(): str, pa.binary(): bytes, _BINARY: bytes}
+        if text_types.get(column.type) not in kinds:
+            raise NotPlain
+        return column.cast(_BINARY)
+    if type(column) is np.ndarray:
+        column = column.tolist()
+    if not kinds.issuperset(map(type, column)):
+        raise NotPlain  # Arrow takes more than TFDS does.
+    return pa.array(column, _BINARY)
+
+
+def _number_vector(field: Field, convert: Callable[[Any], Any]) -> _Vector:
+    slot, headers = field.entry.slot, field.entry.headers
+    table = _Table(headers)
+    width = math.prod(field.shape)
+
+    def vector(column: Any) -> list[tuple[int, pa.Array]]:
+        if isinstance(column, pa.Array):
+            numeric = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean
+            if column.null_count or not any(test(column.type) for test in numeric):
+                raise NotPlain
+            column = column.to_numpy(zero_copy_only=False)
+        array = field.rows_array(convert(column))
+        n = len(array)
+        if field.dtype.kind == "f" or not width:
+            # All rows have the same size: header and payload in one column.
+            header = headers[4 * width]
+            rows = np.empty((n, len(header) + 4 * width), np.uint8)
+            rows[:, : len(header)] = np.frombuffer(header, np.uint8)
+            payload = np.frombuffer(field.pack(array), np.uint8)
+            rows[:, len(header) :] = payload.reshape(n, -1)
+            return [(slot, _binary(np.arange(n + 1) * rows.shape[1], rows))]
+        data, sizes = wire.varints(array.ravel())
+        sizes = sizes.reshape(n, width).sum(axis=1, dtype=np.int64)
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        return [(slot, table.take(sizes)), (slot + 1, _binary(offsets, data))]
+
+    return vector
+
+
+def _binary(offsets: np.ndarray, data: np.ndarray) -> pa.Array:
+    """Returns the byte strings between offsets (one more than there are strings)."""
+    buffers = [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(_BINARY, len(offsets) - 1, buffers)
+
+
+def _join(columns: list[pa.Array]) -> pa.Array:
+    """Returns the concatenation of columns, row by row."""
+    return pc.binary_join_element_wise(*columns, _NOTHING)
+
+
+def _sliceable(column: Any) -> Any:
+    if isinstance(column, (list, tuple, np.ndarray, pa.Array, pa.ChunkedArray)):
+        return column
+    return list(column)
+
+
+def _slice(column: Any, start: int, stop: int) -> Any:
+    if isinstance(column, pa.ChunkedArray):
+        return column.slice(start, stop - start).combine_chunks()
+    if isinstance(column, pa.Array):
+        return column.slice(start, stop - start)
+    return column[start:stop]

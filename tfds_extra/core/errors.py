@@ -1,0 +1,59 @@
+"""The error that a user sees when a published file is not what it should be."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+
+class CorpusError(ValueError):
+    """A file of the corpus is missing, damaged or foreign.
+
+    The message names the file, the place in it, what is wrong there, and what to do.
+    """
+
+    def __init__(self, file: object, place: object, problem: str, remedy: str = ""):
+        """Builds the message.
+
+        Args:
+          file: The file or folder.
+          place: Where in it: a member, a line, a byte offset; empty for the file as a whole.
+          problem: What is wrong, without a full stop.
+          remedy: What the user can do about it, as a sentence.
+        """
+        message = ": ".join(str(part) for part in (file, place, problem) if str(part))
+        super().__init__(f"{message}. {remedy}".strip())
+
+
+@contextlib.contextmanager
+def located(file: object, place: object, remedy: str = "") -> Iterator[None]:
+    """Turns a `ValueError` or `OSError` inside the block into a `CorpusError` that says where."""
+    try:
+        yield
+    except CorpusError:
+        raise
+    except (ValueError, OSError) as e:
+        raise CorpusError(file, place, str(e).rstrip("."), remedy) from e
+
+
+@contextlib.contextmanager
+def disk_full_named(folder: object) -> Iterator[None]:
+    """Turns "no space left" of any writer inside the block into an `OSError` that says where.
+
+    TensorFlow's and ArrayRecord's writers each raise a class of their own, with only the name of a
+    temporary file.
+    """
+    try:
+        yield
+    except Exception as e:
+        full = isinstance(e, OSError) and e.errno == errno.ENOSPC
+        if not full and os.strerror(errno.ENOSPC) not in str(e):
+            raise
+        raise OSError(
+            errno.ENOSPC,
+            "The disk is full; nothing was kept of this preparation. Free some space, or choose"
+            " another data_dir",
+            str(folder),
+        ) from e

@@ -1,0 +1,57 @@
+"""A raw corpus as independent pieces, each read once, whichever splits it holds.
+
+A builder's `_generate_examples(piece)` reads one piece (an archive, a range of its members, a file)
+and yields `(split, key), example`. TFDS wants a generator for each split; `by_split` gives it one,
+and our engines take the pieces behind it and read each of them once for all splits together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+Key = str | int
+Example = dict[str, Any]
+SplitExample = tuple[tuple[str, Key], Example]  # Split, key, and the example.
+PieceT = TypeVar("PieceT")
+ReadPiece = Callable[[PieceT], Iterable[SplitExample]]
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitExamples:
+    """The examples of one split, as `_split_generators` returns them.
+
+    Iterating it is TFDS's own way: it reads every piece and leaves out what belongs to other splits.
+
+    Attributes:
+      split: Name of the split.
+      pieces: The whole corpus.
+      read: Reads one piece.
+    """
+
+    split: str
+    pieces: Sequence[Any]
+    read: ReadPiece
+
+    def __iter__(self) -> Iterator[tuple[Key, Example]]:
+        for piece in self.pieces:
+            for (split, key), example in self.read(piece):
+                if split == self.split:
+                    yield key, example
+
+
+def by_split(
+    splits: Iterable[str], pieces: Sequence[PieceT], read: ReadPiece
+) -> dict[str, SplitExamples]:
+    """The return value of `_split_generators` for pieces that may mix splits.
+
+    Args:
+      splits: Names of all splits.
+      pieces: Independent parts of the corpus; they pickle, and are small.
+      read: The builder's `_generate_examples`.
+
+    Returns:
+      The examples of each split.
+    """
+    return {split: SplitExamples(split, pieces, read) for split in splits}

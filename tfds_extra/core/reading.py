@@ -1,0 +1,146 @@
+"""Reads prepared data in batches, parsing whole batches of records at once.
+
+TFDS's `as_dataset(batch_size=n)` parses and decodes one example after the other, each in a call of
+its own through `tf.data`, and pads them into batches afterwards. For examples of a few kilobytes the
+calls cost more than the work. Here n serialized records go through one call of
+`tf.io.parse_example`, which pads what is of variable length as it parses. The batches are the same.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import (
+    example_parser,
+    file_adapters,
+    reader,
+    tf_compat,
+    utils,
+)
+from tensorflow_datasets.core.features import feature as feature_lib
+from tensorflow_datasets.core.features import tensor_feature
+from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
+from tensorflow_datasets.core.utils.lazy_imports_utils import tree
+
+from tfds_extra.features.audio import Audio
+
+
+def can_read_batches(
+    features: tfds.features.FeaturesDict,
+    *,
+    decoders: Any,
+    read_config: tfds.ReadConfig,
+    **kwargs: Any,
+) -> bool:
+    """Whether all features can be decoded a batch at a time, and nothing else is asked for."""
+    del kwargs
+    if decoders is not None or read_config.add_tfds_id:
+        return False
+    return all(_is_batchable(feature) for _, feature in _leaves(features))
+
+
+def read_batches(
+    builder: tfds.core.GeneratorBasedBuilder,
+    split: Any,
+    batch_size: int,
+    *,
+    whole: bool,
+    shuffle_files: bool,
+    decoders: Any,
+    read_config: tfds.ReadConfig,
+    as_supervised: bool,
+) -> Any:
+    """Does what TFDS's `_build_single_dataset` does, for the cases that `can_read_batches` allows.
+
+    Args:
+      builder: The prepared builder.
+      split: One split or subsplit.
+      batch_size: Examples in a batch; the last batch may be shorter.
+      whole: Return the one batch that holds all examples rather than a dataset.
+      shuffle_files: As in `as_dataset`.
+      decoders: None.
+      read_config: As in `as_dataset`.
+      as_supervised: As in `as_dataset`.
+
+    Returns:
+      A `tf.data.Dataset` of padded batches, or the content of the only one.
+    """
+    del decoders
+    info = builder.info
+    if as_supervised and not info.supervised_keys:
+        raise ValueError(
+            f"as_supervised=True but {builder.name} does not support a supervised structure."
+        )
+    wanted = set(tree.flatten(info.supervised_keys)) if as_supervised else set(info.features)
+    file_format = read_config.file_format or info.file_format
+    records = reader._read_files(
+        file_instructions=info.splits[split].file_instructions,
+        read_config=read_config,
+        shuffle_files=shuffle_files,
+        disable_shuffling=info.disable_shuffling,
+        file_format=file_adapters.FileFormat.from_value(file_format),
+    )
+    batches = records.batch(batch_size).map(
+        functools.partial(_parse, features=info.features, wanted=wanted),
+        num_parallel_calls=read_config.num_parallel_calls_for_decode,
+    )
+    if builder._should_cache_ds(split=split, shuffle_files=shuffle_files, read_config=read_config):
+        batches = batches.cache()
+    if as_supervised:
+        batches = batches.map(
+            lambda batch: tree.map_structure(lambda key: batch[key], info.supervised_keys)
+        )
+    if not read_config.skip_prefetch:
+        batches = batches.prefetch(tf.data.experimental.AUTOTUNE)
+    return tf_compat.get_single_element(batches) if whole else batches
+
+
+def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Features that are no dicts, by their name in the serialized example."""
+    for name, feature in features.items():
+        if isinstance(feature, tfds.features.FeaturesDict):
+            yield from _leaves(feature, f"{path}{name}/")
+        else:
+            yield path + name, feature
+
+
+def _is_batchable(feature: Any) -> bool:
+    if isinstance(feature, Audio):
+        return feature.can_decode_batch
+    is_sequence = isinstance(feature, tfds.features.Sequence)
+    if is_sequence:
+        feature = feature.feature
+    if type(feature).decode_example is not tensor_feature.Tensor.decode_example:
+        return False
+    stored, read = feature.get_serialized_info(), feature.get_tensor_info()
+    return (
+        # Stored as it is read, ...
+        isinstance(stored, feature_lib.TensorInfo)
+        and (stored.shape, stored.np_dtype) == (read.shape, read.np_dtype)
+        and stored.np_dtype != np.uint64  # (this one as int64 bits)
+        # ... and only the first dimension may need padding.
+        and None not in (stored.shape if is_sequence else stored.shape[1:])
+    )
+
+
+def _parse(
+    records: tf.Tensor, *, features: tfds.features.FeaturesDict, wanted: set[str]
+) -> dict[str, Any]:
+    """Parses and decodes a batch of serialized examples, only the top-level features wanted."""
+    specs = {k: v for k, v in features.get_serialized_info().items() if k in wanted}
+    parsed = tf.io.parse_example(records, example_parser.ExampleParser(specs).flat_feature_specs)
+    decoded = {}
+    for name, feature in _leaves(features):
+        if name not in parsed:
+            continue
+        value = parsed[name]
+        if isinstance(feature, Audio):
+            value = feature.decode_padded_batch(value)
+        elif value.dtype != feature.tf_dtype:
+            value = tf.cast(value, feature.tf_dtype)
+        decoded[name] = value
+    return utils.pack_as_nest_dict(decoded, specs)

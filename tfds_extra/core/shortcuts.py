@@ -1,0 +1,409 @@
+"""Encodes the values of the common feature classes without TFDS's own code.
+
+`compile_feature` turns a feature into a function that does what the feature's
+`encode_example` and the serializer do. For a feature class whose `encode_example` is
+known and simple there is a shortcut for the values that occur in practice; each
+shortcut hands all others (bad ones too) to the feature itself, so errors and odd inputs
+are TFDS's. A subclass may encode otherwise, so shortcuts go by the exact class.
+
+A shortcut must not use up what it hands on, hence none of them touches an iterator or a
+file object.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import utils
+from tensorflow_datasets.core.features import bounding_boxes_utils
+
+from tfds_extra.core import fields as fields_lib
+from tfds_extra.core import plain, wire
+from tfds_extra.core.fields import Field
+from tfds_extra.core.plain import NotPlain, Store
+
+_BBoxFormat = bounding_boxes_utils.BBoxFormat
+# Formats whose coordinates must be floats from 0 to 1, and those where the second corner
+# must not lie before the first one.
+_RELATIVE_BOXES = (_BBoxFormat.REL_YXYX, _BBoxFormat.REL_XYXY)
+_ORDERED_BOXES = (_BBoxFormat.REL_YXYX, _BBoxFormat.YXYX)
+_FLOATS = frozenset({float, np.float32, np.float64})
+
+
+class SerializationError(Exception):
+    """Carries an error of the serialization past the handlers for errors of the encoding.
+
+    Attributes:
+        error: what to raise in the end.
+    """
+
+    def __init__(self, error: Exception):
+        super().__init__(error)
+        self.error = error
+
+
+# Stores the values of one feature inside of sequences. Called with the values of all
+# rows, their number, the lengths of the inner lists for each level of nesting, and the
+# parts. Raises an exception if it is not meant for one of the values.
+_Column = Callable[[Any, int, list, list], None]
+
+
+def compile_features(
+    features: tfds.features.FeatureConnector, fields: Mapping[str, Field]
+) -> tuple[Store, list[tuple[str, Store, str]] | None]:
+    """Compiles the features of a dataset.
+
+    Args:
+        features: the features.
+        fields: of all features, by flat name.
+
+    Returns:
+        A function that encodes and stores an example, and, for a plain `FeaturesDict`,
+        what `compile_items` returns.
+    """
+    encode = _by_the_feature_itself(features, None, fields)
+    if type(features) is not tfds.features.FeaturesDict:
+        return encode, None
+    items = compile_items(features, None, fields)
+    return _dict_store(items, encode), items
+
+
+def compile_feature(
+    feature: tfds.features.FeatureConnector, key: str, fields: Mapping[str, Field]
+) -> Store:
+    """Returns a function that encodes and stores a value of the feature.
+
+    Args:
+        feature: any feature.
+        key: its flat name.
+        fields: of all features, by flat name.
+    """
+    kind = type(feature)
+    encode = _by_the_feature_itself(feature, key, fields)
+    if kind is tfds.features.FeaturesDict:
+        return _dict_store(compile_items(feature, key, fields), encode)
+    if kind is tfds.features.Sequence:
+        return _compile_sequence(feature, key, fields, encode)
+    field = fields.get(key)
+    if field is None:  # Stored as several tensors.
+        return encode
+    if is_plain_tensor(feature):
+        return field.plain_store(encode)
+    if kind is tfds.features.ClassLabel:
+        return _compile_label(feature, field, encode)
+    if kind is tfds.features.BBoxFeature:
+        return _compile_box(feature, field, encode)
+    if is_published_image(feature):
+        return _compile_image(field, encode)
+    return encode
+
+
+def is_plain_tensor(feature: tfds.features.FeatureConnector) -> bool:
+    """Whether values of the feature are stored as numpy converts them."""
+    if type(feature) not in (
+        tfds.features.Tensor,
+        tfds.features.Scalar,
+        tfds.features.Text,
+    ):
+        return False
+    value, stored = feature.get_tensor_info(), feature.get_serialized_info()
+    return (  # A tensor with an encoding is stored otherwise, as bytes.
+        not isinstance(stored, dict)
+        and np.dtype(value.np_dtype) == np.dtype(stored.np_dtype)
+        and value.shape == stored.shape
+    )
+
+
+def is_published_image(feature: tfds.features.FeatureConnector) -> bool:
+    """Whether the feature takes the bytes of an image file as they are."""
+    return (  # float32 images are only made of arrays.
+        type(feature) is tfds.features.Image
+        and np.dtype(feature.get_tensor_info().np_dtype) != np.float32
+    )
+
+
+def class_numbers(feature: tfds.features.ClassLabel, values: Sequence) -> Any:
+    """Returns class labels as numbers.
+
+    Args:
+        feature: the class label.
+        values: list, tuple or array of numbers, or of names.
+
+    Raises:
+        NotPlain: Some are out of range, or neither.
+        Exception: As TFDS, for an unknown name.
+    """
+    n = feature.num_classes
+    if n is None:
+        raise NotPlain
+    if type(values) is np.ndarray:
+        if (
+            values.dtype.kind not in "iu"
+            or values.size
+            and not (-1 <= values.min() and values.max() < n)
+        ):
+            raise NotPlain
+        return values.astype(np.int64)
+    types = set(map(type, values))
+    if types == {str}:
+        values = list(map(feature.str2int, values))
+    elif types and types != {int}:
+        raise NotPlain
+    if types and not (-1 <= min(values) and max(values) < n):
+        raise NotPlain
+    return values
+
+
+def _by_the_feature_itself(
+    feature: tfds.features.FeatureConnector, key: str | None, fields: Mapping[str, Field]
+) -> Store:
+    specs = feature.get_serialized_info()
+    store = fields_lib.compile_tree(specs, fields, key)
+    flat_specs = utils.flatten_nest_dict(specs if key is None else {key: specs})
+    own_fields = {k: fields[k] for k in flat_specs}
+
+    def encode(value: Any, parts: list) -> None:
+        encoded = feature.encode_example(value)
+        try:
+            store(encoded, parts)
+        except Exception:
+            tree = encoded if key is None else {key: encoded}
+            try:
+                fields_lib.store_checked(own_fields, utils.flatten_nest_dict(tree), parts)
+            except Exception as e:
+                raise SerializationError(e) from e
+
+    return encode
+
+
+def compile_items(
+    features: Mapping[str, tfds.features.FeatureConnector],
+    key: str | None,
+    fields: Mapping[str, Field],
+) -> list[tuple[str, Store, str]]:
+    """Returns the functions that encode and store the features of a `FeaturesDict`.
+
+    Args:
+        features: the dict.
+        key: its flat name, None for the whole example.
+        fields: of all features, by flat name.
+
+    Returns:
+        For each feature its name in the dict, the function, and the words with which
+        TFDS begins an error that the function raises.
+    """
+    prefix = "" if key is None else f"{key}/"
+    return [
+        (
+            name,
+            compile_feature(feature, prefix + name, fields),
+            f'In <{type(feature).__name__}> with name "{name}":\n',
+        )
+        for name, feature in features.items()
+    ]
+
+
+def _dict_store(items: list[tuple[str, Store, str]], otherwise: Store) -> Store:
+    def encode(example: Any, parts: list) -> None:
+        # With the number of keys right, finding every key means that there are no others.
+        if type(example) is not dict or len(example) != len(items):
+            return otherwise(example, parts)
+        for name, encode_item, place in items:
+            value = example[name]
+            try:
+                encode_item(value, parts)
+            except SerializationError:
+                for other, _, _ in items:
+                    example[other]  # TFDS would have missed a key before it serializes.
+                raise
+            except Exception as e:
+                utils.reraise(e, place)
+
+    return encode
+
+
+def store_each(store: Store, place: str, values: Any, rows: list[list]) -> None:
+    """Encodes and stores one value for each row; `store` and `place`: see `compile_items`."""
+    for value, parts in zip(values, rows):
+        try:
+            store(value, parts)
+        except SerializationError:
+            raise
+        except Exception as e:
+            utils.reraise(e, place)
+
+
+def _compile_label(feature: tfds.features.ClassLabel, field: Field, otherwise: Store) -> Store:
+    store = field.plain_store(otherwise)
+
+    def encode(value: Any, parts: list) -> None:
+        n = feature.num_classes  # May be given only after this is compiled.
+        if n is None:
+            return otherwise(value, parts)
+        kind = type(value)
+        if kind is str:
+            value = feature.str2int(value)
+        elif kind is not int and kind is not np.int64:
+            return otherwise(value, parts)
+        if -1 <= value < n:
+            store(value, parts)
+        else:
+            otherwise(value, parts)
+
+    return encode
+
+
+def _compile_image(field: Field, otherwise: Store) -> Store:
+    put = field.entry.put
+
+    def encode(value: Any, parts: list) -> None:
+        if type(value) is bytes:  # A str would be a path.
+            put(value, parts)
+        else:
+            otherwise(value, parts)
+
+    return encode
+
+
+def _compile_box(feature: tfds.features.BBoxFeature, field: Field, otherwise: Store) -> Store:
+    pack = _box_packer(feature)
+    put = field.entry.put
+
+    def encode(value: Any, parts: list) -> None:
+        try:
+            payload = pack([value])
+        except Exception:
+            return otherwise(value, parts)
+        put(payload, parts)
+
+    return encode
+
+
+def _box_packer(feature: tfds.features.BBoxFeature) -> Callable[[Sequence], bytes]:
+    """Returns a function that packs boxes: `BBox` or arrays in a list, or a 2-D array."""
+    relative = feature.bbox_format in _RELATIVE_BOXES
+    ordered = feature.bbox_format in _ORDERED_BOXES
+
+    def pack(values: Sequence) -> bytes:
+        types = set(map(type, values))
+        if types == {tfds.features.BBox}:
+            numbers = list(itertools.chain.from_iterable(values))
+            # Whether integers will do is up to the format: left to the feature.
+            if not _FLOATS.issuperset(map(type, numbers)):
+                raise NotPlain
+            if relative and ordered:  # The default, hence the usual format.
+                for y0, x0, y1, x1 in values:
+                    if not (0.0 <= y0 <= y1 <= 1.0 and 0.0 <= x0 <= x1 <= 1.0):
+                        raise NotPlain
+                return wire.pack_floats(numbers)
+        elif types != {np.ndarray} or any(v.shape != (4,) or v.dtype.kind != "f" for v in values):
+            raise NotPlain
+        boxes = np.array(values, np.float64)
+        if relative and not ((boxes >= 0) & (boxes <= 1)).all():
+            raise NotPlain
+        if ordered and (boxes[:, 2:] < boxes[:, :2]).any():
+            raise NotPlain
+        return wire.pack_float_array(boxes)
+
+    return pack
+
+
+def _compile_sequence(
+    feature: tfds.features.Sequence, key: str, fields: Mapping[str, Field], otherwise: Store
+) -> Store:
+    column = _compile_column(feature.feature, key, fields)
+    if column is None:
+        return otherwise
+
+    def encode(value: Any, parts: list) -> None:
+        try:
+            rows = value
+            while type(rows) is dict:  # Columns: their lengths are the same.
+                rows = next(iter(rows.values()))
+            column(value, len(rows), [], parts)
+        except Exception:
+            otherwise(value, parts)
+
+    return encode
+
+
+def _compile_column(
+    feature: tfds.features.FeatureConnector, key: str, fields: Mapping[str, Field]
+) -> _Column | None:
+    """Returns a function that stores many values of a feature, None if there is no shortcut."""
+    kind = type(feature)
+    if kind is tfds.features.FeaturesDict:
+        columns = {k: _compile_column(sub, f"{key}/{k}", fields) for k, sub in feature.items()}
+        return _dict_column(columns) if columns and all(columns.values()) else None
+    if kind is tfds.features.Sequence:
+        inner = _compile_column(feature.feature, key, fields)
+        return _nested_column(inner) if inner else None
+    field = fields.get(key)
+    pack = _row_packer(feature, field) if field else None
+    if pack is None:
+        return None
+
+    def column(values: Any, n: int, lengths: list, parts: list) -> None:
+        if type(values) not in plain.SEQUENCES or len(values) != n:
+            raise NotPlain
+        field.put_rows(values, lengths, parts, pack)
+
+    return column
+
+
+def _row_packer(
+    feature: tfds.features.FeatureConnector, field: Field
+) -> Callable[[Sequence], bytes] | None:
+    """Returns a function that packs many values of a feature, see `Field.pack_rows`."""
+    kind = type(feature)
+    if is_plain_tensor(feature):
+        return field.pack_rows
+    if kind is tfds.features.ClassLabel:
+        return lambda values: field.pack_rows(class_numbers(feature, values))
+    if kind is tfds.features.BBoxFeature:
+        return _box_packer(feature)
+    if is_published_image(feature):
+        return lambda values: field.pack_rows(_all_bytes(values))
+    return None
+
+
+def _all_bytes(values: Sequence) -> Sequence:
+    if set(map(type, values)) != {bytes}:
+        raise NotPlain
+    return values
+
+
+def _dict_column(columns: Mapping[str, _Column]) -> _Column:
+    """Returns the column of a `FeaturesDict`: values are a dict of columns or a list of dicts."""
+
+    def column(values: Any, n: int, lengths: list, parts: list) -> None:
+        if type(values) is dict:
+            if len(values) != len(columns):
+                raise NotPlain
+            for k, store in columns.items():
+                store(values[k], n, lengths, parts)
+            return
+        if type(values) not in (list, tuple) or len(values) != n:
+            raise NotPlain
+        if any(type(row) is not dict or len(row) != len(columns) for row in values):
+            raise NotPlain
+        for k, store in columns.items():
+            store([row[k] for row in values], n, lengths, parts)
+
+    return column
+
+
+def _nested_column(inner: _Column) -> _Column:
+    """Returns the column of a `Sequence`: values are lists of the inner feature's values."""
+
+    def column(values: Any, n: int, lengths: list, parts: list) -> None:
+        flat, sizes = plain.join_rows(values)
+        if len(sizes) != n:
+            raise NotPlain
+        inner(flat, len(flat), [*lengths, sizes], parts)
+
+    return column

@@ -1,0 +1,158 @@
+"""Holds what lies on disk against what was published: downloads, manual files, prepared data."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import file_adapters, utils
+
+from tfds_extra.core import archives
+from tfds_extra.core.builder import Archive, Builder
+from tfds_extra.core.engines import OrderDigest
+
+_BLOCK = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was found out about one file, folder or split.
+
+    Attributes:
+      subject: The file, folder or split.
+      problem: What is wrong with it; empty if nothing is.
+      absent: Whether it is not there at all.
+    """
+
+    subject: str
+    problem: str = ""
+    absent: bool = False
+
+
+def validate(
+    builder: Builder, *, download_dir: str | None = None, manual_dir: str | None = None
+) -> Iterator[Finding]:
+    """Checks the published files of a config, then its prepared data, each by reading all of it.
+
+    Args:
+      builder: The builder, in the variant that is to be checked.
+      download_dir: As in `download_and_prepare`.
+      manual_dir: As in `DownloadConfig`.
+
+    Yields:
+      One finding for each published file, each bad member of an extracted folder, and each split.
+    """
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir)
+    dl_manager = builder._make_download_manager(download_dir, config)
+    for name, file in builder.published_files().items():
+        folder = builder.extracted_folder(file)
+        if folder is not None:
+            yield from _check_folder(folder, builder.member_digests(name))
+        else:
+            yield _check_file(builder, dl_manager, file)
+    if builder.is_prepared():
+        yield from _check_prepared(builder)
+    else:
+        yield Finding(builder.data_dir, "not prepared", absent=True)
+
+
+def _check_file(
+    builder: Builder, dl_manager: tfds.download.DownloadManager, file: Archive
+) -> Finding:
+    expected = builder.url_infos[file.url]
+    cached = dl_manager._get_dl_path(tfds.download.Resource(url=file.url), expected.checksum)
+    places = [builder._manual_dir / expected.filename, pathlib.Path(os.fspath(cached))]
+    path = next((place for place in places if place.exists()), None)
+    if path is None:
+        return Finding(expected.filename, f"not in {places[0].parent} nor downloaded", absent=True)
+    size = path.stat().st_size
+    if size != expected.size:
+        kind = "short" if size < expected.size else "too long"
+        return Finding(str(path), f"{kind}: {size:,} bytes of {int(expected.size):,}")
+    if _sha256(path) != expected.checksum:
+        return Finding(str(path), f"altered: its sha256 is not {expected.checksum}")
+    return Finding(str(path))
+
+
+def _sha256(path: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    with (
+        path.open("rb") as content,
+        utils.tqdm(total=path.stat().st_size, desc=path.name, unit="B", unit_scale=True) as bar,
+    ):
+        while block := content.read(_BLOCK):
+            digest.update(block)
+            bar.update(len(block))
+    return digest.hexdigest()
+
+
+def _check_folder(folder: pathlib.Path, digests: dict[str, str]) -> Iterator[Finding]:
+    """Compares an extracted folder with the publisher's digests of its members, if there are any."""
+    missing, bad = dict(digests), 0
+    try:
+        for member in utils.tqdm(
+            archives.Tree(folder).members(), total=len(digests), desc=folder.name, unit=" files"
+        ):
+            expected = missing.pop(member.name, None)
+            if expected and hashlib.sha256(member.read()).hexdigest() != expected:
+                bad += 1
+                yield Finding(str(folder / member.name), f"altered: its sha256 is not {expected}")
+    except ValueError as e:
+        bad += 1
+        yield Finding(str(folder), str(e))
+    for name in sorted(missing):
+        yield Finding(str(folder / name), "missing")
+    if not missing and not bad:
+        known = f" ({len(digests):,} files)" if digests else " (no digests of its files are known)"
+        yield Finding(f"{folder}{known}")
+
+
+def _check_prepared(builder: Builder) -> Iterator[Finding]:
+    """Reads all records and compares their number and order digest with what was prepared."""
+    for split, expected in builder.expected_counts.items():
+        subject = f"{builder.data_dir} {split}"
+        split_info = builder.info.splits.get(split)
+        missing = builder.info.metadata["missing"].get(split, 0)
+        if split_info is None:
+            if missing != expected:
+                yield Finding(subject, "the split is missing")
+            continue
+        digest, count = OrderDigest(), 0
+        try:
+            for record in utils.tqdm(
+                _records(builder, split),
+                total=split_info.num_examples,
+                desc=split,
+                unit=" examples",
+            ):
+                digest.update(record)
+                count += 1
+        except Exception as e:  # Each file format has its own classes of errors.
+            yield Finding(subject, f"cannot be read after {count:,} examples: {e}")
+            continue
+        if count + missing != expected:
+            yield Finding(subject, f"{count:,} examples, {expected - missing:,} were prepared")
+        elif digest.hexdigest() != builder.info.metadata["order_digest"][split]:
+            yield Finding(subject, "altered: its records are not the ones that were prepared")
+        else:
+            part = f", {missing:,} of the publisher's are missing" if missing else ""
+            yield Finding(f"{subject} ({count:,} examples{part})")
+
+
+def _records(builder: Builder, split: str) -> Iterator[bytes]:
+    """Serialized examples in order."""
+    paths = [os.fspath(path) for path in builder.info.splits[split].filepaths]
+    if builder.info.file_format is file_adapters.FileFormat.ARRAY_RECORD:
+        from array_record.python import array_record_data_source
+
+        with array_record_data_source.ArrayRecordDataSource(paths) as source:
+            for index in range(len(source)):
+                yield source[index]
+        return
+    adapter = file_adapters.ADAPTER_FOR_FORMAT[builder.info.file_format]
+    for path in paths:
+        yield from adapter.make_tf_data(path).as_numpy_iterator()

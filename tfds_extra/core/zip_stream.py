@@ -1,0 +1,576 @@
+"""The zip format: the central directory as a compact index, members decompressed in place.
+
+Reads stored, deflated, bzip2 and LZMA members, zip64, true split archives (`.z01`, `.z02`, ...,
+`.zip`), and the archives above 4 GiB of the macOS Finder, whose numbers lack everything beyond 32
+bits. Nothing is believed on one word: the directory has to end where the end record stands, members
+may not overlap, and the local header has to name the same member as the directory.
+
+The standard library's `zipfile` keeps an object of about 700 bytes for each member, which a corpus
+of a million members, opened in every worker, cannot afford; here it is 32 bytes. It also checks
+less.
+"""
+
+from __future__ import annotations
+
+import bisect
+import bz2
+import dataclasses
+import io
+import lzma
+import stat
+import struct
+import zlib
+from array import array
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tfds_extra.core import archive_io
+
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR64 = struct.Struct("<4sLQL")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_LONGEST_COMMENT = 0xFFFF
+_LONGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
+
+_ENCRYPTED = 0x2041  # Classic, strong, or with the directory itself masked.
+_LZMA_HAS_END = 0x2
+_UTF8 = 0x800
+_UNIX = (3, 19)  # "Made by" systems that store a file mode; 19 is macOS.
+
+_STORED, _DEFLATED, _BZIP2, _LZMA = 0, 8, 12, 14
+_OTHER_METHODS = {
+    1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "xz", 96: "JPEG",
+    97: "WavPack", 98: "PPMd", 99: "AES encryption",
+}  # fmt: skip
+_FILE_TYPES = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFSOCK: "a socket",
+}
+
+_LEAST_DEFLATE = 0.99  # No deflate encoder needs more than 1 % on top of what it cannot compress.
+
+
+class Entry(NamedTuple):
+    """One record of the central directory."""
+
+    name: str  # As published, "/" at the end for a folder.
+    raw_name: bytes
+    made_by: int
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    size: int
+    mode: int
+    disk: int
+    offset: int  # Of the local header, on its disk.
+    length: int  # Of the record itself.
+
+    @property
+    def is_folder(self) -> bool:
+        """Old Windows tools write backslashes, here too."""
+        return self.name.endswith(("/", "\\"))
+
+
+@dataclasses.dataclass(frozen=True)
+class _End:
+    """What the end record says."""
+
+    start: int  # Where the central directory begins,
+    stop: int  # and where it ends.
+    count: int
+    count_wraps: bool
+    wraps: bool  # Sizes and offsets are modulo 4 GiB.
+
+
+@dataclasses.dataclass(frozen=True)
+class _Index:
+    """Where everything is: arrays, parallel in directory order unless said otherwise."""
+
+    records: array[int]  # Where the record stands in the file.
+    starts: array[int]  # Where the local header stands in the file.
+    sorted_keys: array[int]  # The keys of the names, sorted, and
+    order: array[int]  # the members they belong to.
+
+
+class ZipReader:
+    """The members of a zip in a seekable source."""
+
+    def __init__(self, source: archive_io.Source, limits: archive_io.Limits):
+        self._source = source
+        self._limits = limits
+        self._end, self._index = archive_io.remembered("zip", source, limits, self._read_index)
+
+    # ---------------------------------------------------------------------------------- finding
+
+    def __len__(self) -> int:
+        return len(self._index.records)
+
+    def entries(self) -> Iterator[tuple[int, str, Entry]]:
+        """Yields (number, clean name, entry) of all records, folders too, in published order."""
+        for number, entry in enumerate(self._read_directory(self._end)):
+            yield number, archive_io.clean_name(entry.name), self._unwrapped(number, entry)
+
+    def find(self, name: str) -> tuple[int, Entry] | None:
+        """Returns (number, entry) of the regular file with this clean name."""
+        keys = self._index.sorted_keys
+        key = archive_io.name_key(name)
+        at = bisect.bisect_left(keys, key)
+        while at < len(keys) and keys[at] == key:
+            number = self._index.order[at]
+            record = self._index.records[number]
+            # Names are short; the rare long record is read a second time.
+            entry = self._parse(self._source.read_at(record, 512), 0, record)
+            if entry is None:
+                entry = self._parse(self._source.read_at(record, _LONGEST_ENTRY), 0, record)
+            if entry is None:
+                raise self._source.error(record, "the central directory is truncated")
+            if archive_io.clean_name(entry.name) == name:
+                return number, self._unwrapped(number, entry)
+            at += 1
+        return None
+
+    # ------------------------------------------------------------------------------ the directory
+
+    def _read_end(self) -> _End:
+        """Finds the end record, and from it the central directory."""
+        source = self._source
+        tail_at = max(0, source.size - _END.size - _LONGEST_COMMENT)
+        tail = source.read_at(tail_at, source.size - tail_at)
+        at = len(tail)
+        seen = False
+        while True:
+            at = tail.rfind(b"PK\5\6", 0, at)
+            if at < 0:
+                wrong = "it is truncated: a zip has its directory at the end, and it is not there"
+                if seen:
+                    wrong = "bytes are missing or added behind its end record"
+                raise source.error(source.size, wrong)
+            seen = True
+            if at + _END.size <= len(tail):
+                _, disk, cd_disk, _, count, size, offset, comment = _END.unpack_from(tail, at)
+                if at + _END.size + comment == len(tail):
+                    break
+        stop = tail_at + at
+        wide = False
+        located = source.read_at(max(0, stop - _LOCATOR64.size), _LOCATOR64.size)
+        if len(located) == _LOCATOR64.size and located.startswith(b"PK\6\7"):
+            _, end_disk, end_offset, disks = _LOCATOR64.unpack(located)
+            disk = max(disks, 1) - 1
+            stop = self._absolute(end_disk, end_offset, disk)
+            record = source.read_at(stop, _END64.size)
+            if len(record) < _END64.size or not record.startswith(b"PK\6\6"):
+                raise source.error(stop, "the zip64 end record is missing")
+            *_, cd_disk, _, count, size, offset = _END64.unpack(record)
+            wide = True
+        start = self._absolute(cd_disk, offset, disk)
+        missing = stop - size - start
+        # The Finder of macOS writes large archives without zip64 and drops the upper bits.
+        wraps = not wide and disk == 0 and missing > 0 and missing % 2**32 == 0
+        if wraps:
+            start += missing
+        elif missing:
+            raise source.error(
+                stop,
+                f"the directory is not where the end record says: {abs(missing):,} bytes are "
+                f"{'added' if missing > 0 else 'missing'} before it",
+            )
+        return _End(start, stop, count, count_wraps=not wide, wraps=wraps)
+
+    def _absolute(self, disk: int, offset: int, last_disk: int) -> int:
+        """Where `offset` of part number `disk` is in the source."""
+        if last_disk == 0 and disk == 0:
+            return offset  # One archive, perhaps cut at arbitrary bytes.
+        parts = self._source.part_starts
+        if last_disk + 1 != len(parts) or disk > last_disk:
+            raise self._source.error(
+                self._source.size,
+                f"it is the last of {last_disk + 1} parts of a split zip, and {len(parts)} "
+                f"{'was' if len(parts) == 1 else 'were'} given",
+                "Give all parts in order (.z01, .z02, ..., .zip)",
+            )
+        return parts[disk] + offset
+
+    def _read_directory(self, end: _End) -> Iterator[Entry]:
+        """Yields the records of the central directory, reading it in blocks."""
+        at = end.start  # Position of the buffer's first byte.
+        buffer = b""
+        offset = 0
+        while at + offset < end.stop:
+            entry = self._parse(buffer, offset, at + offset)
+            if entry is not None:
+                yield entry
+                offset += entry.length
+                continue
+            at += offset
+            buffer = self._source.read_at(at, min(end.stop - at, _LONGEST_ENTRY))
+            offset = 0
+            if self._parse(buffer, 0, at) is None:
+                raise self._source.error(at, "the central directory is damaged")
+
+    def _parse(self, data: bytes, at: int, position: int) -> Entry | None:
+        """The record at `data[at:]`, or None if it goes on behind the end of `data`."""
+        if at + _ENTRY.size > len(data):
+            return None
+        (
+            signature, made_by, _, flags, method, _, _, crc, packed, size, name_length,
+            extra_length, comment_length, disk, _, attributes, offset,
+        ) = _ENTRY.unpack_from(data, at)  # fmt: skip
+        if signature != b"PK\1\2":
+            raise self._source.error(position, "the central directory is damaged")
+        name_at = at + _ENTRY.size
+        extra_at = name_at + name_length
+        length = _ENTRY.size + name_length + extra_length + comment_length
+        if at + length > len(data):
+            return None
+        raw_name = data[name_at:extra_at]
+        name = _decode(raw_name, flags)
+        if 0xFFFFFFFF in (packed, size, offset) or disk == 0xFFFF:
+            values = iter(_zip64_values(data[extra_at : extra_at + extra_length]))
+            try:
+                size = next(values) if size == 0xFFFFFFFF else size
+                packed = next(values) if packed == 0xFFFFFFFF else packed
+                offset = next(values) if offset == 0xFFFFFFFF else offset
+                disk = next(values) & 0xFFFFFFFF if disk == 0xFFFF else disk
+            except StopIteration:
+                raise self._source.error(name, "its zip64 sizes are missing") from None
+        return Entry(
+            name, raw_name, made_by >> 8, flags, method, crc, packed, size, attributes >> 16,
+            disk, offset, length,
+        )  # fmt: skip
+
+    def _read_index(self) -> tuple[_End, _Index]:
+        """Reads the whole directory once and checks all that can be checked without the data."""
+        source = self._source
+        end = self._read_end()
+        last_disk = len(source.part_starts) - 1
+        records, starts, stops, keys, files = (array(c) for c in "QQQqQ")
+        record = end.start
+        expected = reached = 0
+        in_order = True
+        for entry in self._read_directory(end):
+            name = self._checked(entry)
+            start = self._absolute(entry.disk, entry.offset, last_disk if entry.disk else 0)
+            if end.wraps:
+                start = self._find_local(entry, start, reached)
+            stop = start + _LOCAL.size + len(entry.raw_name) + entry.packed
+            if stop > end.start:
+                raise source.error(name, "it reaches beyond the end of the members")
+            in_order = in_order and start >= reached
+            reached = stop
+            if not entry.is_folder:
+                keys.append(archive_io.name_key(name))
+                files.append(len(records))
+            records.append(record)
+            starts.append(start)
+            stops.append(stop)
+            record += entry.length
+            expected += entry.size
+        if self._limits.exceeded_by(expected, source.size):
+            raise source.error(
+                end.start, self._limits.explain(expected, source.size), archive_io.NOT_SAFE
+            )
+        if len(records) != end.count and not (
+            end.count_wraps and len(records) % 2**16 == end.count
+        ):
+            raise source.error(
+                end.stop, f"it lists {len(records):,} members and announces {end.count:,}"
+            )
+        if not in_order:
+            self._check_overlap(records, starts, stops)
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        sorted_keys = array("q", [keys[i] for i in order])
+        for i in range(1, len(order)):
+            if sorted_keys[i] == sorted_keys[i - 1]:
+                name = self._name_of(records[files[order[i]]])
+                raise source.error(name, "this name comes twice", archive_io.NOT_SAFE)
+        return end, _Index(records, starts, sorted_keys, array("Q", [files[i] for i in order]))
+
+    def _checked(self, entry: Entry) -> str:
+        """Refuses what must not be read; returns the clean name."""
+        source = self._source
+        try:
+            name = archive_io.clean_name(entry.name)
+        except archive_io.UnsafeName as e:
+            raise source.error(entry.name, str(e), archive_io.NOT_SAFE) from e
+        if entry.flags & _ENCRYPTED:
+            raise source.error(
+                entry.name,
+                "it is encrypted",
+                "Extract the archive yourself with its password and give the folder",
+            )
+        file_type = stat.S_IFMT(entry.mode) if entry.made_by in _UNIX else 0
+        if file_type not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise source.error(
+                entry.name,
+                f"it is {_FILE_TYPES.get(file_type, 'of an unknown type')}, and only files and "
+                "folders are read in place",
+                "Extract the archive yourself and give the folder, if you trust it",
+            )
+        if entry.is_folder or file_type == stat.S_IFDIR:
+            if entry.size:
+                raise source.error(entry.name, "it is a folder that holds data")
+        elif not name:
+            raise source.error("a member", "it has no name")
+        if self._limits.exceeded_by(entry.size, entry.packed):
+            raise source.error(
+                entry.name, self._limits.explain(entry.size, entry.packed), archive_io.NOT_SAFE
+            )
+        if entry.method == _STORED and entry.packed != entry.size:
+            raise source.error(entry.name, "it is stored, but its two sizes differ")
+        return name
+
+    def _check_overlap(self, records: array[int], starts: array[int], stops: array[int]) -> None:
+        """Members that share bytes make a bomb that no single ratio gives away."""
+        reached = 0
+        for i in sorted(range(len(starts)), key=starts.__getitem__):
+            if starts[i] < reached:
+                raise self._source.error(
+                    self._name_of(records[i]),
+                    "it overlaps another member: it is a decompression bomb or damaged",
+                    archive_io.NOT_SAFE,
+                )
+            reached = stops[i]
+
+    def _name_of(self, record: int) -> str:
+        entry = self._parse(self._source.read_at(record, _LONGEST_ENTRY), 0, record)
+        return entry.name if entry else f"byte {record:,}"
+
+    # ----------------------------------------------------------------- macOS archives above 4 GiB
+
+    def _find_local(self, entry: Entry, start: int, reached: int) -> int:
+        """The true place of a local header, known modulo 4 GiB and not before `reached`."""
+        if start < reached:
+            start += -((start - reached) // 2**32) * 2**32
+        while start < self._source.size:
+            head = self._source.read_at(start, _LOCAL.size + len(entry.raw_name))
+            if head.startswith(b"PK\3\4") and head[_LOCAL.size :] == entry.raw_name:
+                return start
+            start += 2**32
+        raise self._source.error(entry.name, "its local header is not found")
+
+    def _unwrapped(self, number: int, entry: Entry) -> Entry:
+        """Completes sizes that are known modulo 4 GiB.
+
+        The packed size follows from where the next member begins. The size follows from it exactly
+        for stored members; else it is the least that fits, which is right for data that hardly
+        compress, as the archives and images that make a zip so large. A wrong guess is found out
+        when the member is read.
+        """
+        if not self._end.wraps:
+            return entry
+        starts = self._index.starts
+        stop = starts[number + 1] if number + 1 < len(starts) else self._end.start
+        room = stop - starts[number] - _LOCAL.size - len(entry.raw_name)
+        packed = entry.packed + (room - entry.packed) // 2**32 * 2**32
+        least = packed if entry.method == _STORED else int(packed * _LEAST_DEFLATE)
+        size = entry.size + max(0, -((entry.size - least) // 2**32)) * 2**32
+        return entry._replace(packed=packed, size=size)
+
+    # ------------------------------------------------------------------------------- the content
+
+    def locate(self, number: int, entry: Entry) -> int:
+        """Checks the local header of a member; returns where its data begin."""
+        source = self._source
+        start = self._index.starts[number]
+        name_length = len(entry.raw_name)
+        head = source.read_at(start, _LOCAL.size + name_length)
+        if len(head) < _LOCAL.size or not head.startswith(b"PK\3\4"):
+            raise source.error(entry.name, f"its local header is missing at byte {start:,}")
+        _, _, flags, method, _, _, _, _, _, local_length, extra_length = _LOCAL.unpack_from(head)
+        if (
+            local_length != name_length
+            or head[_LOCAL.size :] != entry.raw_name
+            or method != entry.method
+            or (flags ^ entry.flags) & 1
+            # The flag decides how a name is spelt if it is not plain ASCII.
+            or ((flags ^ entry.flags) & _UTF8 and not entry.raw_name.isascii())
+        ):
+            raise source.error(entry.name, "its local header differs from the directory")
+        data = start + _LOCAL.size + name_length + extra_length
+        if data + entry.packed > self._end.start:
+            raise source.error(entry.name, "it reaches beyond the end of the members")
+        return data
+
+    def content(self, number: int, entry: Entry) -> ZipContent:
+        """The content of a member, after a check of its local header."""
+        return ZipContent(self._source, self._limits, entry, self.locate(number, entry))
+
+
+class ZipContent:
+    """The bytes of one member."""
+
+    def __init__(
+        self, source: archive_io.Source, limits: archive_io.Limits, entry: Entry, start: int
+    ):
+        self._source = source
+        self._limits = limits
+        self._entry = entry
+        self._start = start
+
+    def open(self) -> io.BufferedReader:
+        reader = archive_io.ForwardReader(self.blocks())
+        return io.BufferedReader(archive_io.ReadInto(reader.take_some), archive_io.BLOCK_IN)
+
+    def read(self) -> bytes:
+        return b"".join(self.blocks())
+
+    def source(self, name: str) -> archive_io.Source:
+        """The member as a source for another archive reader: seekable only if it is stored."""
+        if self._entry.method == _STORED:
+            return archive_io.Window(self._source, self._start, self._entry.packed, name)
+        return archive_io.Stream(self.blocks, self._entry.size, name)
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yields the decompressed bytes. The last block comes after length and CRC were checked."""
+        entry = self._entry
+        source = self._source
+        decompressor, at, packed_left = self._decompressor()
+        # An LZMA stream may leave it to the recorded size to say where it ends.
+        has_end = entry.method != _LZMA or bool(entry.flags & _LZMA_HAS_END)
+        left = entry.size
+        crc = 0
+        last = b""
+        while left or (has_end and entry.packed):
+            data = b""
+            if packed_left and decompressor.needs_input:
+                data = source.read_at(at, min(packed_left, archive_io.BLOCK_IN))
+                at += len(data)
+                packed_left -= len(data)
+            try:
+                # One byte more than expected is enough to catch a member that yields too much.
+                block = decompressor.decompress(data, min(left + 1, archive_io.BLOCK_OUT))
+            except archive_io.DECOMPRESSION_ERRORS as e:
+                raise source.error(entry.name, f"its data are damaged ({e})") from e
+            if len(block) > left:
+                raise source.error(
+                    entry.name,
+                    f"it yields more than the {entry.size:,} bytes it declares",
+                    archive_io.NOT_SAFE,
+                )
+            left -= len(block)
+            crc = zlib.crc32(block, crc)
+            if last and block:
+                yield last
+            last = block or last
+            if decompressor.eof:
+                if left or packed_left or decompressor.unused_data:
+                    wrong = f"its data end after {entry.size - left:,} of {entry.size:,} bytes"
+                    if not left:
+                        wrong = "its data end before their recorded end"
+                    raise source.error(entry.name, wrong)
+                break
+            if not block and not packed_left and decompressor.needs_input:
+                raise source.error(
+                    entry.name, f"its data stop after {entry.size - left:,} of {entry.size:,} bytes"
+                )
+        if crc != entry.crc:
+            raise source.error(
+                entry.name, f"its check sum is {crc:08x}, and {entry.crc:08x} was recorded"
+            )
+        if last:
+            yield last
+
+    def _decompressor(self) -> tuple[archive_io.Decompressor, int, int]:
+        """The decompressor of the member, and what it is to be fed: where, and how many bytes."""
+        entry = self._entry
+        at, packed = self._start, entry.packed
+        if entry.method == _STORED:
+            return _Copier(packed), at, packed
+        if entry.method == _DEFLATED:
+            return archive_io.ZlibDecompressor(-15), at, packed
+        if entry.method == _BZIP2:
+            return bz2.BZ2Decompressor(), at, packed
+        if entry.method == _LZMA:
+            return self._lzma(), at + 9, packed - 9
+        name = _OTHER_METHODS.get(entry.method, "unknown")
+        raise self._source.error(
+            entry.name,
+            f"it is compressed with method {entry.method} ({name}), which Python cannot read",
+            "Extract the archive yourself and give the folder",
+        )
+
+    def _lzma(self) -> archive_io.Decompressor:
+        """LZMA data begin with a version, the length of the properties (5), and these."""
+        head = self._source.read_at(self._start, 9)
+        if self._entry.packed < 9 or len(head) < 9 or head[2:4] != b"\5\0":
+            raise self._source.error(self._entry.name, "its LZMA header is damaged")
+        literal_bits, dictionary = head[4], int.from_bytes(head[5:], "little")
+        # A dictionary is never needed beyond the size of the data.
+        dictionary = max(min(dictionary, self._entry.size), 4096)
+        if dictionary > self._limits.lzma_memory:
+            raise self._source.error(
+                self._entry.name,
+                f"it needs {dictionary:,} bytes of memory (the limit is "
+                f"{self._limits.lzma_memory:,})",
+                archive_io.NOT_SAFE,
+            )
+        try:
+            return lzma.LZMADecompressor(
+                lzma.FORMAT_RAW,
+                filters=[{
+                    "id": lzma.FILTER_LZMA1,
+                    "lc": literal_bits % 9,
+                    "lp": literal_bits // 9 % 5,
+                    "pb": literal_bits // 45,
+                    "dict_size": dictionary,
+                }],
+            )  # fmt: skip
+        except (lzma.LZMAError, ValueError) as e:
+            raise self._source.error(self._entry.name, f"its LZMA header is damaged ({e})") from e
+
+
+class _Copier:
+    """The decompressor of stored members."""
+
+    unused_data = b""
+
+    def __init__(self, size: int):
+        self._left = size
+        self._held = b""
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._held
+
+    @property
+    def eof(self) -> bool:
+        return not self._left
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        data = self._held + data if self._held else data
+        self._held = data[max_length:]
+        out = data[:max_length]
+        self._left -= len(out)
+        return out
+
+
+def _decode(raw: bytes, flags: int) -> str:
+    """A name as text.
+
+    Without the UTF-8 flag the format says code page 437, yet Linux and macOS tools write UTF-8 all
+    the same; what decodes as UTF-8 (no accident, beyond ASCII) is taken to be it.
+    """
+    if flags & _UTF8:
+        return raw.decode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
+
+
+def _zip64_values(extra: bytes) -> list[int]:
+    """The 64-bit numbers in the extra fields of a record (the last may have 32 bits)."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
+        data = extra[at + 4 : at + 4 + length]
+        if kind == 1:
+            return [int.from_bytes(data[i : i + 8], "little") for i in range(0, len(data), 8)]
+        at += 4 + length
+    return []

@@ -1,0 +1,200 @@
+"""Audio kept as published, or as its exact samples, and read back without ffmpeg."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from typing import Any, BinaryIO
+
+import numpy as np
+import tensorflow_datasets as tfds
+from etils import epath
+from tensorflow_datasets.core.features import tensor_feature
+from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
+
+_PCM_DTYPES = ("int16", "int32", "float32", "float64")  # What libsndfile can decode to.
+
+
+class Audio(tensor_feature.Tensor):
+    """Samples of a recording.
+
+    In `_generate_examples` it accepts
+
+      * an array or nested list of samples, of the feature's shape and dtype (a list is converted,
+        an array of another dtype is refused: silent scaling is how recordings get ruined),
+      * the path of a recording, or a file object of one, in any format that libsndfile decodes
+        (WAV, FLAC, MP3, Ogg, ...). Its rate and number of channels must be the feature's.
+
+    Samples are stored as their little-endian bytes, as `tfds.features.Tensor(encoding="bytes")`
+    does, so int16 takes two bytes on disk. `tfds.features.Audio` by default stores each as an int64,
+    and refuses arrays when an encoding is given.
+
+    Reading gives a tensor of shape `(samples,)` or `(samples, channels)` through `tf.io.decode_raw`,
+    and the same as a numpy array from `as_data_source`.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int,
+        shape: tuple[int | None, ...] = (None,),
+        dtype: Any = np.int16,
+        doc: tfds.features.feature.DocArg = None,
+    ):
+        """Constructs the connector.
+
+        Args:
+          sample_rate: Samples of one channel a second, in Hz.
+          shape: `(None,)` for one channel, `(None, channels)` for several; a fixed number in place
+            of None where all recordings are of one length.
+          dtype: int16, int32, float32 or float64.
+          doc: What the recording is.
+
+        Raises:
+          ValueError: The shape or dtype is none of these.
+        """
+        if len(shape) not in (1, 2) or None in shape[1:]:
+            raise ValueError(f"Audio is of shape (samples,) or (samples, channels), not {shape}.")
+        if np.dtype(dtype).name not in _PCM_DTYPES:
+            raise ValueError(f"Audio is of dtype {', '.join(_PCM_DTYPES)}, not {dtype}.")
+        super().__init__(
+            shape=shape, dtype=np.dtype(dtype), encoding=tfds.features.Encoding.BYTES, doc=doc
+        )
+        self._sample_rate = sample_rate
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples of one channel a second, in Hz."""
+        return self._sample_rate
+
+    def encode_example(self, example_data: np.ndarray | list | os.PathLike | str | BinaryIO) -> Any:
+        """Samples, or the recording that holds them, as bytes to be stored.
+
+        Raises:
+          ValueError: Shape, dtype, rate or channels are not the feature's, or libsndfile cannot
+            decode the recording; the message names the file.
+        """
+        if isinstance(example_data, epath.PathLikeCls):
+            path = epath.Path(example_data)
+            with path.open("rb") as recording:
+                example_data = self._decode_recording(recording, os.fspath(path))
+        elif hasattr(example_data, "read"):
+            name = getattr(example_data, "name", "recording")
+            example_data = self._decode_recording(example_data, name)
+        if isinstance(example_data, np.ndarray) and example_data.dtype.byteorder == ">":
+            example_data = example_data.astype(self._dtype.newbyteorder("="), casting="equiv")
+        return super().encode_example(example_data)
+
+    def _decode_recording(self, recording: BinaryIO, name: str) -> np.ndarray:
+        import soundfile  # Loads libsndfile; only those who decode need it.
+
+        try:
+            samples, sample_rate = soundfile.read(
+                recording, dtype=self._dtype.name, always_2d=len(self._shape) == 2
+            )
+        except (RuntimeError, TypeError) as e:  # soundfile's errors are RuntimeErrors.
+            raise ValueError(f"{name}: libsndfile cannot decode it: {e}") from e
+        if sample_rate != self._sample_rate:
+            raise ValueError(f"{name}: {sample_rate} Hz, not {self._sample_rate} Hz")
+        return samples
+
+    # --------------------------------------------------------------------------------- reading
+
+    @property
+    def can_decode_batch(self) -> bool:
+        """Whether `decode_padded_batch` can be used."""
+        return True
+
+    def decode_padded_batch(self, stored: tf.Tensor) -> tf.Tensor:
+        """Samples of a batch of recordings, padded with zeros to the longest.
+
+        Args:
+          stored: The stored bytes, of shape (batch,).
+
+        Returns:
+          Samples of shape (batch, samples) or (batch, samples, channels).
+        """
+        frame_bytes = self._dtype.itemsize * int(np.prod(self._shape[1:], dtype=int))
+        longest = tf.reduce_max(tf.strings.length(stored))
+        # decode_raw wants at least one sample.
+        padded = tf.io.decode_raw(
+            stored, self.tf_dtype, fixed_length=tf.maximum(longest, frame_bytes)
+        )
+        shape = [-1, tf.shape(padded)[1] // int(np.prod(self._shape[1:], dtype=int))]
+        samples = tf.reshape(padded, shape + list(self._shape[1:]))[:, : longest // frame_bytes]
+        samples.set_shape((None, *self._shape))
+        return samples
+
+    # ------------------------------------------------------------------------------- showing
+
+    def repr_html(self, ex: np.ndarray) -> str:
+        """A player of the recording, as `tfds.as_dataframe` shows it in a notebook."""
+        content = base64.b64encode(_to_wav(np.asarray(ex), self._sample_rate)).decode()
+        return f'<audio controls src="data:audio/wav;base64,{content}"></audio>'
+
+    def plot(self, samples: np.ndarray, waveform: Any, spectrogram: Any) -> None:
+        """Draws a recording.
+
+        Args:
+          samples: As read back.
+          waveform: matplotlib axes for amplitude over time; full scale is 1.
+          spectrogram: matplotlib axes for power in dB by time and frequency; or None.
+        """
+        samples = _to_float(np.asarray(samples))
+        seconds = len(samples) / self._sample_rate
+        time = np.arange(len(samples)) / self._sample_rate
+        waveform.plot(time, samples, linewidth=0.5)
+        waveform.set(xlim=(0, seconds or 1), xlabel="s", ylabel="amplitude")
+        if spectrogram is None:
+            return
+        mono = samples if samples.ndim == 1 else samples.mean(axis=1)
+        window = min(256, len(mono))
+        if window < 2:  # Nothing to transform.
+            return
+        frames = np.lib.stride_tricks.sliding_window_view(mono, window)[:: max(1, window // 4)]
+        power = np.abs(np.fft.rfft(frames * np.hanning(window))) ** 2
+        spectrogram.imshow(
+            10 * np.log10(np.maximum(power.T, 1e-12)),
+            origin="lower",
+            aspect="auto",
+            extent=(0, seconds, 0, self._sample_rate / 2),
+        )
+        spectrogram.set(xlabel="s", ylabel="Hz")
+
+    # ------------------------------------------------------------------------ as JSON, on disk
+
+    def to_json_content(self) -> dict[str, Any]:
+        """What `from_json_content` rebuilds the feature from."""
+        return {
+            "sample_rate": self._sample_rate,
+            "shape": list(self._shape),
+            "dtype": self._dtype.name,
+        }
+
+    @classmethod
+    def from_json_content(cls, value: dict[str, Any], doc: Any = None) -> Audio:
+        """The feature that `to_json_content` described."""
+        return cls(
+            sample_rate=value["sample_rate"],
+            shape=tuple(value["shape"]),
+            dtype=np.dtype(value["dtype"]),
+            doc=doc,
+        )
+
+
+def _to_float(samples: np.ndarray) -> np.ndarray:
+    """Samples scaled so that full scale is 1."""
+    if np.issubdtype(samples.dtype, np.integer):
+        return samples / -float(np.iinfo(samples.dtype).min)
+    return samples
+
+
+def _to_wav(samples: np.ndarray, sample_rate: int) -> bytes:
+    import soundfile
+
+    content = io.BytesIO()
+    if samples.dtype != np.int16:
+        samples = _to_float(samples)
+    soundfile.write(content, samples, sample_rate, format="WAV", subtype="PCM_16")
+    return content.getvalue()

@@ -1,0 +1,178 @@
+"""RIFF/WAVE files that hold integer PCM.
+
+Source: "Multimedia Programming Interface and Data Specifications 1.0" (IBM and Microsoft, 1991),
+chapter 2 (RIFF) and 3 (WAVE), and the WAVE_FORMAT_EXTENSIBLE note of Microsoft. A file is a `RIFF`
+chunk that holds chunks of (4-byte name, 4-byte size, payload, a pad byte after an odd size); `fmt `
+says how the samples in `data` are to be read. Other chunks may stand before, between and after.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+
+import numpy as np
+
+from tfds_extra.formats import FormatError
+
+PCM = 1
+_EXTENSIBLE = 0xFFFE
+# Bytes 2-15 of a SubFormat GUID whose first two bytes are a plain format tag.
+_SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+
+
+@dataclasses.dataclass(frozen=True)
+class Wav:
+    """One parsed file.
+
+    Attributes:
+      format_tag: Codec; 1 is integer PCM.
+      channels: Number of channels.
+      sample_rate: Frames a second.
+      bits_per_sample: Bits of one sample of one channel.
+      data: Payload of the `data` chunk.
+    """
+
+    format_tag: int
+    channels: int
+    sample_rate: int
+    bits_per_sample: int
+    data: memoryview
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, that is samples of each channel."""
+        return len(self.data) // (self.channels * self.bits_per_sample // 8)
+
+    def samples(self) -> np.ndarray:
+        """Samples as published: uint8 for 8 bits, int16 for 16, of shape (frames, channels).
+
+        Raises:
+          FormatError: The codec is not PCM of 8 or 16 bits.
+        """
+        dtype = {(PCM, 8): "u1", (PCM, 16): "<i2"}.get((self.format_tag, self.bits_per_sample))
+        if dtype is None:
+            raise FormatError(
+                f"codec {self.format_tag:#06x} with {self.bits_per_sample} bits a sample, where"
+                " PCM of 8 or 16 bits was expected"
+            )
+        return np.frombuffer(self.data, dtype).reshape(self.frames, self.channels)
+
+
+def parse(content: bytes) -> Wav:
+    """Reads the headers of a WAVE file and finds its samples.
+
+    Every size that the headers state is held against the bytes that are there.
+
+    Args:
+      content: The whole file.
+
+    Returns:
+      The header's values, and the samples still as bytes.
+
+    Raises:
+      FormatError: The file is cut short or longer than it says, a header contradicts itself, or it
+        is no WAVE file.
+    """
+    view = memoryview(content)
+    if len(view) < 12 or view[:4] != b"RIFF" or view[8:12] != b"WAVE":
+        raise FormatError(f"byte 0: no RIFF/WAVE header but {bytes(view[:12])!r}")
+    _check_size(0, "RIFF", stated=_u32(view, 4), held=len(view) - 8)
+    fmt = data = None
+    offset = 12
+    while offset < len(view):
+        if offset + 8 > len(view):
+            raise FormatError(f"byte {offset}: chunk header cut short")
+        name, size = bytes(view[offset : offset + 4]), _u32(view, offset + 4)
+        start, end = offset + 8, offset + 8 + size
+        if end > len(view):
+            raise FormatError(
+                f"byte {offset}: chunk {name!r} states {size} bytes, {len(view) - start} are left"
+            )
+        if name == b"fmt ":
+            if fmt is not None:
+                raise FormatError(f"byte {offset}: a second fmt chunk")
+            fmt = _parse_fmt(view[start:end], start)
+        elif name == b"data":
+            if fmt is None:
+                raise FormatError(f"byte {offset}: data chunk before the fmt chunk")
+            if data is not None:
+                raise FormatError(f"byte {offset}: a second data chunk")
+            data = view[start:end]
+            block = fmt[1] * fmt[3] // 8
+            if fmt[0] == PCM and size % block:
+                raise FormatError(f"byte {offset}: {size} bytes are no whole frames of {block}")
+        offset = end + size % 2
+    if offset > len(view):
+        raise FormatError(f"byte {len(view)}: the pad byte after an odd chunk is missing")
+    if fmt is None or data is None:
+        raise FormatError(f"byte {len(view)}: no {'fmt' if fmt is None else 'data'} chunk")
+    return Wav(*fmt, data)
+
+
+def encode(samples: np.ndarray, sample_rate: int, *, trailer: bytes = b"") -> bytes:
+    """A WAVE file of PCM samples, with the plain 44-byte header.
+
+    Args:
+      samples: uint8 or int16, of shape (frames,) or (frames, channels).
+      sample_rate: Frames a second.
+      trailer: Whole chunks to put after the samples.
+
+    Returns:
+      The file's bytes.
+    """
+    if samples.dtype not in (np.uint8, np.int16):
+        raise ValueError(f"samples must be uint8 or int16, not {samples.dtype}")
+    channels = samples.shape[1] if samples.ndim == 2 else 1
+    width = samples.dtype.itemsize
+    fmt = struct.pack(
+        "<HHIIHH", PCM, channels, sample_rate, sample_rate * channels * width, channels * width,
+        width * 8,
+    )  # fmt: skip
+    data = samples.astype(samples.dtype.newbyteorder("<"), copy=False).tobytes()
+    body = b"WAVE" + chunk(b"fmt ", fmt) + chunk(b"data", data) + trailer
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def chunk(name: bytes, payload: bytes) -> bytes:
+    """One RIFF chunk, padded to an even size."""
+    return name + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
+
+
+def _parse_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int]:
+    """Format tag, channels, sample rate and bits of a `fmt ` chunk, each checked."""
+    if len(payload) < 16:
+        raise FormatError(f"byte {offset}: fmt chunk of {len(payload)} bytes, 16 are the least")
+    tag, channels, rate, byte_rate, block, bits = struct.unpack("<HHIIHH", payload[:16])
+    if tag == _EXTENSIBLE:
+        if len(payload) < 40 or payload[26:40] != _SUBFORMAT_TAIL:
+            raise FormatError(f"byte {offset}: extensible fmt chunk without a known sub-format")
+        (tag,) = struct.unpack("<H", payload[24:26])
+    if not channels or not rate:
+        raise FormatError(f"byte {offset}: {channels} channels at {rate} Hz")
+    if tag == PCM:
+        if not bits or bits % 8:
+            raise FormatError(f"byte {offset + 14}: PCM of {bits} bits a sample")
+        if block != channels * bits // 8:
+            raise FormatError(
+                f"byte {offset + 12}: frames of {block} bytes, but {channels} channels of {bits}"
+                f" bits make {channels * bits // 8}"
+            )
+        if byte_rate != rate * block:
+            raise FormatError(
+                f"byte {offset + 8}: {byte_rate} bytes a second, but {rate} Hz of {block} bytes"
+                f" make {rate * block}"
+            )
+    return tag, channels, rate, bits
+
+
+def _u32(view: memoryview, offset: int) -> int:
+    return int.from_bytes(view[offset : offset + 4], "little")
+
+
+def _check_size(offset: int, name: str, stated: int, held: int) -> None:
+    if stated != held:
+        raise FormatError(
+            f"byte {offset + 4}: {name} states {stated} bytes, the file holds {held}"
+            f" ({abs(stated - held)} {'missing' if stated > held else 'too many'})"
+        )
