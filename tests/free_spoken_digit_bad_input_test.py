@@ -11,15 +11,16 @@ import os
 import pathlib
 import shutil
 import struct
+import subprocess
 import tarfile
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
 from tfds_extra import core, registry
+from tfds_extra.core.engines import records
 from tfds_extra.formats import wav
 
 _NAME = "free_spoken_digit"
@@ -314,23 +315,46 @@ def test_unreadable_recording_in_manual_dir(data_dir, tmp_path):
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
-def test_full_disk(data_dir, monkeypatch, file_format):
-    """TensorFlow and ArrayRecord each say it in their own way."""
-    error = {
-        "tfrecord": tf.errors.ResourceExhaustedError(None, None, "x; No space left on device"),
-        "array_record": RuntimeError("UNKNOWN: No space left on device; writing x"),
-    }[file_format]
+def test_full_disk_in_the_writer(data_dir, monkeypatch, file_format):
+    """Each writer says it in its own way."""
 
-    def write_examples(path, iterator):
-        next(iter(iterator))
-        pathlib.Path(path).write_bytes(b"the first few bytes")
-        raise error
+    def write(error):
+        def write_examples(path, iterator):
+            next(iter(iterator))
+            pathlib.Path(path).write_bytes(b"the first few bytes")
+            raise error
 
-    cls = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat(file_format)]
-    monkeypatch.setattr(cls, "write_examples", staticmethod(write_examples))
+        return write_examples
+
+    if file_format == "tfrecord":
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        monkeypatch.setattr(records, "_write_tfrecord", write(error))
+    else:
+        cls = file_adapters.ADAPTER_FOR_FORMAT[file_adapters.FileFormat(file_format)]
+        error = RuntimeError("UNKNOWN: No space left on device; writing x")
+        monkeypatch.setattr(cls, "write_examples", staticmethod(write(error)))
     kwargs = {"miniature": True, "file_format": file_format}
     with refused(data_dir, "disk is full", str(data_dir), error=OSError, **kwargs):
         prepare(data_dir, **kwargs)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    """A file system of 64 KB; the miniature takes about 110."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_full_disk(tiny_disk, file_format):
+    kwargs = {"miniature": True, "file_format": file_format}
+    with refused(tiny_disk, "disk is full", str(tiny_disk), error=OSError, **kwargs):
+        prepare(tiny_disk, **kwargs)
 
 
 def test_first_few_examples_are_not_stored_as_the_corpus(data_dir):

@@ -497,7 +497,7 @@ def test_features_without_a_shortcut():
 # Bad values and odd ones.
 
 _ODD_VALUES = [
-    None, True, 0, 1, -1, -2, 300, 2**70, -(2**70), 10**400, 0.5, 1e300, float("nan"), 1j,
+    None, True, 0, 1, 2, -1, -2, 300, 2**70, -(2**70), 10**400, 0.5, 1e300, float("nan"), 1j,
     "x", "1", "a", "\ud800", b"x", b"1", bytearray(b"x"), memoryview(b"x"), np.str_("a\0"),
     [], (), [1], [1, 2], (1, 2), [1.5, 2.5], [True, False], ["a"], ["a", "b"], ["\ud800"],
     [b"a", 1], [2**63], [[2**63]],
@@ -519,6 +519,8 @@ _ODD_VALUES = [
     np.ma.masked_array([0.5, 2], [0, 1], dtype=np.float32), np.array([[1, 2]]).view(np.matrix),
     np.datetime64("2020-01-01"), np.array([1], "m8[s]"), object(), range(2), {1, 2}, iter([1]),
     BBox(0.0, 0.1, 0.2, 0.3), BBox(0, 0, 1, 1), BBox(0.5, 0.5, 0.1, 0.1), BBox(0.0, 0.0, 2.0, 1.0),
+    BBox(0.0, 0.5, 1.0, 0.4), BBox(0.5, 0.0, 0.4, 1.0), BBox(-0.1, 0.0, 1.0, 1.0),
+    BBox(0.0, -0.1, 1.0, 1.0), BBox(0.0, 0.0, 1.0, 1.1), BBox(np.float32(0), 0.1, 0.2, 1.0),
     BBox(0.0, float("nan"), 1.0, 1.0), BBox("a", 0.1, 0.2, 0.3), (0.0, 0.1, 0.2, 0.3),
     [BBox(0.0, 0.1, 0.2, 0.3)], [BBox(0.5, 0.5, 0.1, 0.1)], [(0.0, 0.1, 0.2, 0.3)],
     np.array([0.0, 0.1, 0.2, 0.3]), np.array([[0.0, 0.1, 0.2, 0.3]]),
@@ -547,6 +549,7 @@ _ANY_FEATURES = {
     "texts": F.Tensor(shape=(None,), dtype=np.object_),
     "two texts": F.Tensor(shape=(2,), dtype=np.object_),
     "encoded": F.Tensor(shape=(2,), dtype=np.float64, encoding="zlib"),
+    "encoded scalar": F.Tensor(shape=(), dtype=np.float64, encoding="bytes"),
     "dynamic": F.Tensor(shape=(None, None), dtype=np.int16, encoding="bytes"),
     "no encoding": F.Tensor(shape=(None, None), dtype=np.int16),
     "bfloat16": F.Tensor(shape=(), dtype=ml_dtypes.bfloat16),
@@ -645,7 +648,8 @@ def test_an_error_names_the_feature():
 @pytest.mark.parametrize("example", [
     {}, {"a": "x"}, {"a": "x", "b": {"c": 1}, "d": 1}, {"a": "x", "d": {"c": 1}},
     {"a": "x", "b": {}}, {"a": "x", "b": {"d": 1}}, {"a": "x", "b": {"c": 1, "d": 1}},
-    {"a": "x", "b": {"c": 1}, "b/c": 2}, {"a": "x", "b": None}, {"a": "x", "b": [{"c": 1}]}, {"a": "x", "b/c": 1}, None, [], "ab",
+    {"a": "x", "b": {"c": 1}, "b/c": 2}, {"a": "\ud800", "c": {"c": 1}},
+    {"a": "x", "b": None}, {"a": "x", "b": [{"c": 1}]}, {"a": "x", "b/c": 1}, None, [], "ab",
     {"a": {"x": "x"}, "b": {"c": 1}}, {"a": [{"x": "x"}], "b": {"c": 1}},
     collections.defaultdict(dict, a="x", d={"c": 1}), {"a": "x", "b": collections.Counter(d=1)},
     types.MappingProxyType({"a": "x", "b": {"c": 1}}), collections.OrderedDict(a="x", b={"c": 1}),
@@ -669,6 +673,30 @@ def test_columns_must_match():
         encoder.encode_batch({"a": ["x"], "b": [1], "c": [1]}, 1)
     with pytest.raises(ValueError, match="'b' has 2 values"):
         encoder.encode_batch({"a": ["x"], "b": [1, 2]}, 1)
+
+
+def test_arrow_columns_are_taken_as_their_values_are():
+    def check(feature, column):
+        features = F.FeaturesDict({"a": feature})
+        expected = [outcome(reference, features, {"a": value})[0] for value in column.to_pylist()]
+        errors = [e for e in expected if not isinstance(e, bytes)]
+        found = outcome(ExampleEncoder(features).encode_batch, {"a": column}, 2)[0]
+        assert found == (errors[0] if errors else expected)
+
+    for feature in (F.Text(), F.Text(optional=True), F.Image(), F.Scalar(np.str_)):
+        for arrow_type in (pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())):
+            check(feature, pa.array(["x", "no such file"], arrow_type))
+            check(feature, pa.array(["", None], arrow_type))
+        for arrow_type in (pa.binary(), pa.large_binary(), pa.binary(1)):
+            check(feature, pa.array([b"x", b"y"], arrow_type))
+        check(feature, pa.array([1, 2]))
+    label = F.ClassLabel(num_classes=3)
+    numbers = [F.Scalar(np.dtype(d), optional=o) for d in _DTYPES for o in (False, True)]
+    for feature in (*numbers, label, F.Tensor(shape=(2,), dtype=np.int8)):
+        for values in ([0, 1], [1, 3], [0.0, 2.5], [False, True], [0, None], [0.5, None]):
+            check(feature, pa.array(values))
+        check(feature, pa.array([[0], [1, 2]]))
+        check(feature, pa.array([0, 1], pa.timestamp("s")))
 
 
 def test_colliding_names():

@@ -3,7 +3,7 @@
 from tfds_extra.core.archives import Member, Tree
 from tfds_extra.core.builder import MINIATURE, PARTIAL, Archive, Builder
 from tfds_extra.core.errors import CorpusError, located
-from tfds_extra.core.pieces import SplitExample, by_split
+from tfds_extra.core.pieces import Rows, SplitExample, by_split
 
 __all__ = [
     "MINIATURE",
@@ -12,6 +12,7 @@ __all__ = [
     "Builder",
     "CorpusError",
     "Member",
+    "Rows",
     "SplitExample",
     "Tree",
     "by_split",

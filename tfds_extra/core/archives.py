@@ -163,6 +163,20 @@ class Tree:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_archive": None}  # Open files stay in their process.
 
+    def fingerprint(self) -> list[tuple[str, int, int]]:
+        """Path, bytes and time of change (ns) of each file on disk that the tree is read from."""
+        if self._parent is not None:
+            return self._parent[0].fingerprint()
+        paths: list[str] = []
+        for path in self._paths:
+            if os.path.isdir(path):
+                found = ((folder, files) for folder, _, files in os.walk(path, followlinks=False))
+                paths += sorted(os.path.join(folder, f) for folder, files in found for f in files)
+            else:
+                paths.append(path)
+        states = ((path, os.lstat(path)) for path in paths)
+        return [(path, state.st_size, state.st_mtime_ns) for path, state in states]
+
     @property
     def random_access(self) -> bool:
         """Whether `open_member` works: in folders, zips and plain tars."""

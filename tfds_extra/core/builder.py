@@ -11,21 +11,27 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
+import inspect
+import json
 import os
 import pathlib
+import shutil
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
-from tensorflow_datasets.core import download, utils
+from tensorflow_datasets.core import constants, download, utils
 
 from tfds_extra import registry
-from tfds_extra.core import archives, engines, reading, tables
+from tfds_extra.core import archives, engines, locks, reading, tables
 from tfds_extra.core.errors import CorpusError
 
 MINIATURE = "miniature"
 PARTIAL = "partial"
+
+_TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 
 _NOTICES = {
     MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
@@ -81,6 +87,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         config: str | tfds.core.BuilderConfig | None = None,
         miniature: bool = False,
         partial: bool = False,
+        num_workers: int | None = None,
         **kwargs: Any,
     ):
         """Creates a builder.
@@ -92,6 +99,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             Its data lies under a config name of its own and is never taken for the corpus.
           partial: Prepare from whatever part of the published files there is. Its data, too, lies
             under a config name of its own; what is missing is counted in `info.metadata`.
+          num_workers: Number of processes that prepare the data: 1 for this one alone, None for one
+            a core where that pays. The prepared bytes do not depend on it.
           **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`, `file_format`.
 
         Raises:
@@ -105,11 +114,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             raise ValueError("A miniature is complete: choose `miniature` or `partial`, not both.")
         self.variant: str | None = next((name for name, on in chosen.items() if on), None)
         self._manual_dir: pathlib.Path | None = None
+        self._num_workers = num_workers
+        self._work_folder: pathlib.Path | None = None
         super().__init__(config=config, **kwargs)
         # What pickling rebuilds the builder from; TFDS leaves file_format out.
         self._original_state.update(
             miniature=self.variant == MINIATURE,
             partial=self.variant == PARTIAL,
+            num_workers=num_workers,
             file_format=kwargs.get("file_format"),
         )
 
@@ -274,26 +286,60 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             )
         super()._download_and_prepare(dl_manager, download_config)
 
+    def download_and_prepare(self, **kwargs: Any) -> None:
+        """As TFDS's; of several processes that prepare the same data, one does and the others wait.
+
+        Args:
+          **kwargs: Of `tfds.core.DatasetBuilder.download_and_prepare`.
+        """
+        if not _is_local(self.data_dir):
+            super().download_and_prepare(**kwargs)
+            return
+        final = pathlib.Path(self.data_dir)
+        self._work_folder = final.parent / f"unfinished.{final.name}"
+        with locks.alone(final.parent / f"{final.name}.lock", time.sleep):
+            for remains in final.parent.glob(f"{_TFDS_INCOMPLETE}*_{final.name}"):
+                shutil.rmtree(remains, ignore_errors=True)  # Of a process that was killed.
+            super().download_and_prepare(**kwargs)
+        if not self.info.initialized:  # Somebody else has prepared it in the meantime.
+            self.info.read_from_directory(self.data_dir)
+
     def _generate_splits(
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
     ) -> Sequence[tfds.core.SplitInfo]:
-        prepared = engines.prepare_serially(
+        if self._work_folder is None or download_config.ignore_duplicates:
+            return super()._generate_splits(dl_manager, download_config)
+        prepared = engines.prepare_locally(
             self._split_generators(dl_manager),
             features=self.info.features,
             filename_templates={s: self._get_filename_template(s) for s in self.expected_counts},
-            example_writer=self._example_writer(),
+            file_format=self.info.file_format,
             download_config=download_config,
             disable_shuffling=self.info.disable_shuffling,
             check_counts=self._check_counts,
             expected_counts=self.expected_counts,
+            work_folder=self._work_folder,
+            identity=self._identity(),
+            num_workers=self._num_workers,
         )
+        counts = {p.split_info.name: p.split_info.num_examples for p in prepared}
         self.info.metadata.clear()
         self.info.metadata.update(
             variant=self.variant or "complete",
-            missing=self._check_counts({s.split_info.name: s.num_examples for s in prepared}),
-            order_digest={s.split_info.name: s.order_digest for s in prepared},
+            missing=self._check_counts(counts),
+            order_digest={p.split_info.name: p.order_digest for p in prepared},
         )
-        return [s.split_info for s in prepared]
+        return [p.split_info for p in prepared]
+
+    def _identity(self) -> list[Any]:
+        """All that decides what is made of the published files."""
+        code = pathlib.Path(inspect.getfile(type(self))).read_bytes()
+        features = json.dumps(self.info.features.to_json(), sort_keys=True)
+        facts = {
+            path.name: path.read_bytes()
+            for path in sorted(self.facts_path("counts.tsv").parent.glob("*.tsv"))
+        }
+        return [self.info.full_name, code, features, facts]
 
     def _check_counts(self, found: dict[str, int]) -> dict[str, int]:
         """Holds the number of examples read against the publisher's.
@@ -360,3 +406,7 @@ def _check_readable(folder: pathlib.Path) -> None:
             f"the manual_dir cannot be read ({e.strerror})",
             "Check its name and rights.",
         ) from e
+
+
+def _is_local(folder: str) -> bool:
+    return "://" not in folder and not folder.startswith(("/gs/", "/s3/"))

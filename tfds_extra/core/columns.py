@@ -161,7 +161,7 @@ def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None
         return None
     if field.is_text:
         return None if field.shape else _text_vector(field, {str, bytes})
-    if field.info.optional or field.dtype.kind not in "biuf" or not field.dtype.isnative:
+    if field.dtype.kind not in "biuf" or not field.dtype.isnative:
         return None
     return _number_vector(field, lambda values: values)
 

@@ -26,6 +26,16 @@ class CorpusError(ValueError):
         message = ": ".join(str(part) for part in (file, place, problem) if str(part))
         super().__init__(f"{message}. {remedy}".strip())
 
+    def __reduce__(self):
+        return _corpus_error, (type(self), str(self))
+
+
+def _corpus_error(cls: type[CorpusError], message: str) -> CorpusError:
+    """Rebuilds a pickled error."""
+    error = cls.__new__(cls)
+    ValueError.__init__(error, message)
+    return error
+
 
 @contextlib.contextmanager
 def located(file: object, place: object, remedy: str = "") -> Iterator[None]:

@@ -13,7 +13,7 @@ from tensorflow_datasets.core import file_adapters, utils
 
 from tfds_extra.core import archives
 from tfds_extra.core.builder import Archive, Builder
-from tfds_extra.core.engines import OrderDigest
+from tfds_extra.core.engines.records import OrderDigest
 
 _BLOCK = 1 << 20
 

@@ -1,0 +1,106 @@
+"""A made-up corpus for the tests of the engines, importable by worker processes."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfds_extra import core
+
+
+class EngineCorpus(core.Builder):
+    """Numbered rows in several pieces that mix two splits.
+
+    Trouble, as "what:piece": the piece raises, kills its process, is slow, or repeats a key.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    url_infos = {}
+
+    def __init__(
+        self, *, rows=600, num_pieces=6, batched=False, ordered=False, trouble="", log="", **kwargs
+    ):
+        self.rows, self.num_pieces, self.batched, self.ordered = rows, num_pieces, batched, ordered
+        self.trouble, _, self.troubled = trouble.partition(":")
+        self.log = log
+        super().__init__(**kwargs)
+        self._original_state.update(
+            rows=rows, num_pieces=num_pieces, batched=batched, ordered=ordered, trouble=trouble,
+            log=log,
+        )  # fmt: skip
+
+    @property
+    def expected_counts(self):
+        test = len(range(0, self.rows, 5))
+        return {"train": self.rows - test, "test": test}
+
+    def facts_path(self, file_name):
+        return pathlib.Path(__file__).parent / file_name
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(
+                {
+                    "number": np.int64,
+                    "text": tfds.features.Text(),
+                    "vector": tfds.features.Tensor(shape=(3,), dtype=np.float32),
+                }
+            ),
+            metadata=tfds.core.MetadataDict(),
+            disable_shuffling=self.ordered,
+        )
+
+    def published_files(self):
+        return {}
+
+    def _split_generators(self, dl_manager):
+        pieces = [f"piece {i}" for i in range(self.num_pieces)]
+        return core.by_split(["train", "test"], pieces, self._generate_examples)
+
+    def _generate_examples(self, piece):
+        index = int(piece.split()[1])
+        if self.log:
+            with open(self.log, "a") as log:
+                log.write(f"{index}\n")
+        size = self.rows // self.num_pieces
+        numbers = range(index * size, (index + 1) * size)
+        if str(index) == self.troubled:
+            self._make_trouble()
+        if self.trouble == "slow":
+            time.sleep(0.3)
+        if self.batched:
+            for split in ("train", "test"):
+                mine = [n for n in numbers if (n % 5 == 0) == (split == "test")]
+                columns = {
+                    "number": np.array(mine),
+                    "text": [f"text {n}" for n in mine],
+                    "vector": np.array([[n, n / 2, n / 3] for n in mine], np.float32),
+                }
+                yield core.Rows(split, [self._key(n) for n in mine], columns)
+            return
+        for n in numbers:
+            if self.trouble == "twice" and n == 42:
+                yield ("train", self._key(41)), self._example(41)
+            yield ("test" if n % 5 == 0 else "train", self._key(n)), self._example(n)
+
+    def _key(self, n):
+        return n if self.ordered else f"row {n}"
+
+    def _example(self, n):
+        return {"number": n, "text": f"text {n}", "vector": np.array([n, n / 2, n / 3], np.float32)}
+
+    def _make_trouble(self):
+        if self.trouble == "raise":
+            raise core.CorpusError(f"piece {self.troubled}", "line 3", "made trouble")
+        if self.trouble == "modules":
+            with open(self.log, "a") as log:
+                log.write("\n".join(sys.modules))
+        if self.trouble == "die":
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,311 @@
+"""Serial and pooled preparation: the same bytes, whatever happens on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import psutil
+import pytest
+import tensorflow_datasets as tfds
+from engine_corpus import EngineCorpus
+
+from tfds_extra import core
+from tfds_extra.core.engines import journal, pool, runs
+
+
+def prepare(data_dir: pathlib.Path, *, config=None, **kwargs) -> EngineCorpus:
+    builder = EngineCorpus(data_dir=data_dir, **kwargs)
+    builder.download_and_prepare(download_config=config)
+    return builder
+
+
+def digests(builder) -> dict[str, str]:
+    return {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in pathlib.Path(builder.data_dir).iterdir()
+    }
+
+
+def numbers(builder, split) -> list[int]:
+    return [int(e["number"]) for e in tfds.as_numpy(builder.as_dataset(split=split))]
+
+
+def remains(data_dir: pathlib.Path) -> list[str]:
+    """Names of all that lies beside the prepared data."""
+    return [p.name for p in (data_dir / "engine_corpus").iterdir() if p.name != "1.0.0"]
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory) -> EngineCorpus:
+    return prepare(tmp_path_factory.mktemp("serial"), num_workers=1)
+
+
+@pytest.fixture
+def no_process_left():
+    """Fails where a process that the test has started outlives it."""
+    before = {p.pid for p in psutil.process_iter() if "engines.worker" in _command(p)}
+    yield
+    for _ in range(50):
+        left = [p for p in psutil.process_iter() if "engines.worker" in _command(p)]
+        left = [p for p in left if p.pid not in before and p.status() != psutil.STATUS_ZOMBIE]
+        if not left:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"still there: {left}")
+
+
+def _command(process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def test_every_example_in_the_order_of_tfds(serial, tmp_path):
+    assert sorted(numbers(serial, "test")) == list(range(0, 600, 5))
+    assert sorted(numbers(serial, "train")) == [n for n in range(600) if n % 5]
+    reference = EngineCorpus(data_dir=tmp_path)
+    reference._work_folder = None  # TFDS's own writer.
+    super(core.Builder, reference).download_and_prepare()
+    for split in ("train", "test"):
+        assert numbers(reference, split) == numbers(serial, split)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("num_workers", [1, 2, 3])
+def test_same_bytes(serial, tmp_path, num_workers, batched, no_process_left):
+    builder = prepare(tmp_path, num_workers=num_workers, batched=batched)
+    assert digests(builder) == digests(serial)
+    assert remains(tmp_path) == []
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_shards_as_tfds_draws_them(serial, tmp_path, file_format):
+    config = tfds.download.DownloadConfig(num_shards=7)
+    ours = prepare(tmp_path / "ours", config=config, num_workers=2, file_format=file_format)
+    theirs = EngineCorpus(data_dir=tmp_path / "theirs", file_format=file_format)
+    super(core.Builder, theirs).download_and_prepare(download_config=config)
+    for split in ("train", "test"):
+        assert ours.info.splits[split].shard_lengths == theirs.info.splits[split].shard_lengths
+        assert ours.info.splits[split].num_bytes == theirs.info.splits[split].num_bytes
+        assert ours.info.splits[split].filenames == theirs.info.splits[split].filenames
+    assert ours.info.metadata == serial.info.metadata  # With the order digest.
+
+
+def test_groups_too_large_for_memory(serial, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "SORT_BYTES", 100)
+    monkeypatch.setattr(runs, "BUFFER_BYTES", 1000)
+    assert digests(prepare(tmp_path, num_workers=1)) == digests(serial)
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize("shift", [16, 3])
+def test_order_of_keys(tmp_path, monkeypatch, num_workers, shift):
+    monkeypatch.setattr(runs, "_ORDERED_SHIFT", shift)
+    if num_workers > 1 and shift != 16:
+        pytest.skip("workers do not see the change")
+    builder = prepare(tmp_path, ordered=True, num_workers=num_workers)
+    assert numbers(builder, "test") == list(range(0, 600, 5))
+
+
+def test_ordered_needs_integer_keys(tmp_path, monkeypatch):
+    monkeypatch.setattr(EngineCorpus, "_key", lambda self, n: str(n))
+    with pytest.raises(ValueError, match="integer keys"):
+        prepare(tmp_path, ordered=True, num_workers=1)
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_duplicate_key_is_named(tmp_path, num_workers, no_process_left):
+    with pytest.raises((runs.DuplicateKeyError, core.CorpusError)) as caught:
+        prepare(tmp_path, trouble="twice", num_workers=num_workers)
+    # One example too many is noticed first.
+    assert "split train" in str(caught.value)
+
+
+def test_duplicate_key_in_the_right_number(tmp_path, monkeypatch):
+    monkeypatch.setattr(EngineCorpus, "expected_counts", {"train": 481, "test": 120})
+    with pytest.raises(runs.DuplicateKeyError, match="split train: two examples.*'row 41'"):
+        prepare(tmp_path, trouble="twice", num_workers=1)
+    assert remains(tmp_path) == []
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_error_of_a_piece(tmp_path, num_workers, no_process_left):
+    with pytest.raises(core.CorpusError, match=r"^piece 3: line 3: made trouble\.$"):
+        prepare(tmp_path, trouble="raise:3", num_workers=num_workers)
+    assert remains(tmp_path) == []
+    assert not EngineCorpus(data_dir=tmp_path).is_prepared()
+
+
+def test_bad_value_names_split_and_key(tmp_path, monkeypatch):
+    monkeypatch.setattr(EngineCorpus, "_example", lambda self, n: {"number": "x"})
+    with pytest.raises(ValueError, match="Split test, example 'row 0': "):
+        prepare(tmp_path, num_workers=1)
+
+
+def test_death_of_a_worker_and_going_on(serial, tmp_path, no_process_left):
+    log = tmp_path / "log"
+    with pytest.raises(pool.WorkerDiedError, match=r"^piece 4: the process .*exit status -9"):
+        prepare(tmp_path, trouble="die:4", log=str(log), num_workers=2)
+    assert not EngineCorpus(data_dir=tmp_path).is_prepared()
+    assert remains(tmp_path) == ["unfinished.1.0.0"]
+    before = log.read_text().split()
+    assert set("0123") <= set(before)
+    builder = prepare(tmp_path, log=str(log), num_workers=2)
+    after = log.read_text().split()[len(before) :]
+    assert "4" in after and not set("0123") & set(after)
+    assert digests(builder) == digests(serial)
+    assert remains(tmp_path) == []
+
+
+def test_workers_do_not_import_tensorflow(tmp_path, no_process_left):
+    log = tmp_path / "log"
+    prepare(tmp_path, trouble="modules:0", log=str(log), num_workers=2)
+    modules = log.read_text().split()
+    assert "tensorflow_datasets" in modules and "tensorflow" not in modules
+
+
+def test_changed_input_starts_afresh(tmp_path, no_process_left):
+    log = tmp_path / "log"
+    with pytest.raises(pool.WorkerDiedError):
+        prepare(tmp_path, trouble="die:4", log=str(log), num_workers=2)
+    log.unlink()
+    prepare(tmp_path, rows=900, num_pieces=9, log=str(log), num_workers=2)
+    assert sorted(log.read_text().split()) == [str(i) for i in range(9)]
+
+
+@pytest.mark.parametrize("limit, train, test", [(10, 10, 10), (100, 100, 100), (130, 130, 120)])
+def test_first_examples_only(tmp_path, limit, train, test):
+    config = tfds.download.DownloadConfig(max_examples_per_split=limit)
+    log = tmp_path / "log"
+    builder = prepare(tmp_path, config=config, partial=True, log=str(log))
+    assert sorted(numbers(builder, "test")) == list(range(0, 600, 5))[:test]
+    assert sorted(numbers(builder, "train")) == [n for n in range(600) if n % 5][:train]
+    assert len(log.read_text().split()) == {10: 1, 100: 5, 130: 6}[limit]
+
+
+# ------------------------------------------------------------------- processes that are stopped
+
+_SCRIPT = """
+    # No `if __name__ == "__main__"`: a script must not be run again by its workers.
+    import sys
+    sys.path.insert(0, {tests!r})
+    import engine_corpus
+    builder = engine_corpus.EngineCorpus(
+        data_dir={data_dir!r}, trouble="slow", log={log!r}, num_workers=2
+    )
+    print("begin", flush=True)
+    builder.download_and_prepare()
+    print(builder.info.splits.total_num_examples)
+"""
+
+
+def start(data_dir: pathlib.Path, log: pathlib.Path) -> subprocess.Popen:
+    """Starts a script that prepares slowly, with two workers."""
+    tests = str(pathlib.Path(__file__).parent)
+    script = textwrap.dedent(_SCRIPT).format(tests=tests, data_dir=str(data_dir), log=str(log))
+    path = log.with_suffix(".py")
+    path.write_text(script)
+    return subprocess.Popen(
+        [sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def wait_for_pieces(log: pathlib.Path, count: int) -> None:
+    """Waits until so many pieces were begun."""
+    for _ in range(600):
+        if log.exists() and len(log.read_text().split()) >= count:
+            return
+        time.sleep(0.05)
+    pytest.fail("the pieces were not begun")
+
+
+@pytest.mark.parametrize("begun", [1, 3, 5])
+def test_kill_9_at_any_moment(serial, tmp_path, begun, no_process_left):
+    log = tmp_path / "log"
+    process = start(tmp_path / "data", log)
+    wait_for_pieces(log, begun)
+    process.kill()
+    process.communicate()
+    assert not EngineCorpus(data_dir=tmp_path / "data").is_prepared()
+    with pytest.raises(AssertionError, match="could not find data"):
+        EngineCorpus(data_dir=tmp_path / "data").as_dataset()
+    finished = len(log.read_text().split())
+    builder = prepare(tmp_path / "data", log=str(log), num_workers=1)
+    assert digests(builder) == digests(serial)
+    assert remains(tmp_path / "data") == []
+    # At most the two pieces that were at work are read again.
+    assert len(log.read_text().split()) <= 6 + 2 and finished >= begun
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_control_c(tmp_path, no_process_left):
+    log = tmp_path / "log"
+    process = start(tmp_path / "data", log)
+    wait_for_pieces(log, 2)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode != 0 and "KeyboardInterrupt" in errors
+    assert not EngineCorpus(data_dir=tmp_path / "data").is_prepared()
+
+
+def test_two_processes_at_the_same_time(serial, tmp_path, no_process_left):
+    log = tmp_path / "log"
+    processes = [start(tmp_path / "data", log) for _ in range(2)]
+    for process in processes:
+        output, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+        assert output.split()[-1] == "600"
+    assert sorted(log.read_text().split()) == list("012345")
+    assert digests(EngineCorpus(data_dir=tmp_path / "data")) == digests(serial)
+    assert remains(tmp_path / "data") == []
+
+
+def test_remains_of_tfds_are_cleared(serial, tmp_path):
+    left = tmp_path / "engine_corpus" / "incomplete.ABCDEF_1.0.0"
+    left.mkdir(parents=True)
+    (left / "file").write_text("of a process that was killed")
+    other = tmp_path / "engine_corpus" / "incomplete.ABCDEF_2.0.0"
+    other.mkdir()
+    assert digests(prepare(tmp_path)) == digests(serial)
+    assert remains(tmp_path) == [other.name]
+
+
+# -------------------------------------------------------------------------------------- journal
+
+
+def test_journal(tmp_path):
+    folder = tmp_path / "work"
+    segment = runs.Segment("train", 3, "a.run", 0, 10, 2, 8)
+    first = journal.Journal(folder, "one")
+    first.add_piece(0, [segment])
+    first.add_shard("train-0", 99)
+    first.close()
+    with (folder / "journal.jsonl").open("a") as file:
+        file.write('{"piece": 1, "segm')  # Killed while it wrote.
+    again = journal.Journal(folder, "one")
+    assert again.pieces == {0: [segment]} and again.shards == {"train-0": 99}
+    again.add_piece(1, [])
+    again.close()
+    assert set(journal.Journal(folder, "one").pieces) == {0, 1}
+    assert journal.Journal(folder, "two").pieces == {}
+    (folder / "journal.jsonl").write_text("garbage\n")
+    assert journal.Journal(folder, "two").pieces == {}
+
+
+def test_fingerprint_tells_files_apart(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("a")
+    one = journal.fingerprint(path, core.Tree(tmp_path), {"a": [1]})
+    assert journal.fingerprint(path, core.Tree(tmp_path), {"a": [1]}) == one
+    assert journal.fingerprint(path, core.Tree(tmp_path), {"a": [2]}) != one
+    os.utime(path, (1, 1))
+    assert journal.fingerprint(path, core.Tree(tmp_path), {"a": [1]}) != one
+    assert journal.size((core.Tree(tmp_path), [path, 3])) == 2

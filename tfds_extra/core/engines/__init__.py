@@ -1,0 +1,10 @@
+"""Ways to run a builder: from pieces of the raw corpus to shards on disk.
+
+Serially or with local workers (`prepare_locally`), preparing has two steps: every piece is read once
+and its records are filed (`runs`); then every shard is written. Both make the same bytes, whatever
+the number of workers. `prepare_on_beam` leaves one machine.
+"""
+
+from tfds_extra.core.engines.local import PreparedSplit, prepare_locally
+
+__all__ = ["PreparedSplit", "prepare_locally"]

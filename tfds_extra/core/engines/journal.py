@@ -1,0 +1,114 @@
+"""What of a preparation is finished, so that one that was killed goes on where it stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+import shutil
+from typing import Any
+
+from tfds_extra.core.engines import runs
+
+_NAME = "journal.jsonl"
+
+
+class Journal:
+    """A folder of finished pieces and shards, and a file that lists them.
+
+    Each line is a JSON object, the first one the fingerprint of the input. A line is written when
+    what it tells of is on disk; a last line that was cut short counts as not written.
+    """
+
+    def __init__(self, folder: pathlib.Path, fingerprint: str):
+        """Opens the folder; what it holds of another input is removed first."""
+        self.folder = folder
+        self.pieces: dict[int, list[runs.Segment]] = {}
+        self.shards: dict[str, int] = {}
+        lines = self._read()
+        if not lines or lines[0] != {"fingerprint": fingerprint}:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            lines = [{"fingerprint": fingerprint}]
+        for line in lines[1:]:
+            if "piece" in line:
+                self.pieces[line["piece"]] = [runs.Segment(*s) for s in line["segments"]]
+            else:
+                self.shards[line["shard"]] = line["bytes"]
+        # Written anew, without a last line that was cut short.
+        self._file = (folder / _NAME).open("w", encoding="utf-8")
+        for line in lines:
+            self._write(line)
+
+    def _read(self) -> list[Any]:
+        try:
+            content = (self.folder / _NAME).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        lines = content.split("\n")[:-1]
+        try:
+            return [json.loads(line) for line in lines]
+        except json.JSONDecodeError:
+            return []
+
+    def add_piece(self, index: int, segments: list[runs.Segment]) -> None:
+        """Notes that a piece's records are filed."""
+        self.pieces[index] = segments
+        self._write({"piece": index, "segments": [dataclasses.astuple(s) for s in segments]})
+
+    def add_shard(self, name: str, num_bytes: int) -> None:
+        """Notes that a shard is written."""
+        self.shards[name] = num_bytes
+        self._write({"shard": name, "bytes": num_bytes})
+
+    def _write(self, line: Any) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file; the folder stays for another time."""
+        self._file.close()
+
+    def remove(self) -> None:
+        """Removes the folder."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def fingerprint(*parts: Any) -> str:
+    """Digest of what decides what is prepared: settings, and the state of files.
+
+    Args:
+      *parts: Anything with a `fingerprint()` of its own (such as a tree of files), paths, containers
+        and data classes of these, and whatever has a telling `repr`.
+    """
+    return hashlib.sha256(repr([_plain(part) for part in parts]).encode()).hexdigest()
+
+
+def size(piece: Any) -> int:
+    """Bytes of the files that a piece consists of, as far as it has any."""
+    if hasattr(piece, "fingerprint"):
+        return sum(num_bytes for _, num_bytes, _ in piece.fingerprint())
+    if isinstance(piece, pathlib.Path):
+        return piece.stat().st_size
+    if isinstance(piece, (list, tuple)):
+        return sum(map(size, piece))
+    if dataclasses.is_dataclass(piece):
+        return sum(map(size, vars(piece).values()))
+    return 0
+
+
+def _plain(part: Any) -> Any:
+    if hasattr(part, "fingerprint"):
+        return part.fingerprint()
+    if isinstance(part, pathlib.Path):
+        stat = part.stat()
+        return str(part), stat.st_size, stat.st_mtime_ns
+    if isinstance(part, dict):
+        return [(_plain(k), _plain(v)) for k, v in part.items()]
+    if isinstance(part, (list, tuple)):
+        return [_plain(p) for p in part]
+    if dataclasses.is_dataclass(part):
+        return [type(part).__name__, *map(_plain, vars(part).values())]
+    return repr(part)

@@ -1,0 +1,267 @@
+"""Preparing on this machine: in this process, or in a pool of workers."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import download, file_adapters, naming, utils
+from tensorflow_datasets.core.utils import shard_utils
+
+from tfds_extra.core import errors
+from tfds_extra.core.engines import journal, pool, records, runs, tasks
+from tfds_extra.core.pieces import SplitExamples
+
+# Starting workers takes about as long as reading this much (measured; each imports TFDS).
+_SERIAL_BYTES = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedSplit:
+    """What preparing one split came to.
+
+    Attributes:
+      split_info: Shards and sizes, for TFDS.
+      order_digest: `records.OrderDigest` of all its records.
+    """
+
+    split_info: tfds.core.SplitInfo
+    order_digest: str
+
+
+def prepare_locally(
+    generators: Mapping[str, SplitExamples],
+    *,
+    features: tfds.features.FeaturesDict,
+    filename_templates: Mapping[str, naming.ShardedFileTemplate],
+    file_format: file_adapters.FileFormat,
+    download_config: download.DownloadConfig,
+    disable_shuffling: bool,
+    check_counts: Callable[[dict[str, int]], Any],
+    expected_counts: Mapping[str, int],
+    work_folder: pathlib.Path,
+    identity: Sequence[Any],
+    num_workers: int | None,
+) -> list[PreparedSplit]:
+    """Reads each piece once and writes all splits.
+
+    Args:
+      generators: From `_split_generators`.
+      features: Of the builder.
+      filename_templates: Where the shards of each split go.
+      file_format: Of the shards.
+      download_config: Shard sizes and `max_examples_per_split`.
+      disable_shuffling: Whether examples keep the order of their integer keys.
+      check_counts: Raises when the number of examples by split is wrong.
+      expected_counts: Number of examples by split, for the progress bar.
+      work_folder: Where unfinished work lies, and stays if this is stopped; on the same file system
+        as the shards.
+      identity: With the pieces, all that decides what the shards hold.
+      num_workers: Number of worker processes; 1 for none, None for one a core if that pays.
+
+    Returns:
+      The splits that have examples.
+
+    Raises:
+      CorpusError: From reading, from `check_counts`, or because a worker died.
+      OSError: The disk is full.
+    """
+    first = next(iter(generators.values()))
+    limit = download_config.max_examples_per_split
+    shard_config = download_config.get_shard_config()
+    state = journal.fingerprint(
+        identity, first.pieces, file_format.value, limit, dataclasses.astuple(shard_config)
+    )
+    with errors.disk_full_named(work_folder):
+        work = journal.Journal(work_folder, state)
+        job = tasks.Job(
+            read=first.read,
+            features=features,
+            file_format=file_format,
+            disable_shuffling=disable_shuffling,
+            folder=work_folder,
+        )
+        try:
+            if limit is not None:
+                num_workers = 1  # The first examples are those of the first pieces.
+            with _doing(job, first.pieces, num_workers) as do:
+                _read_pieces(work, first.pieces, do, expected_counts, limit)
+                counts = _counts(work, generators)
+                check_counts(counts)
+                shards = {
+                    split: _plan_shards(work, filename_templates[split], shard_config, split)
+                    for split in generators
+                    if counts[split]
+                }
+                _write_shards(work, shards, do)
+            prepared = [
+                _finish_split(work, split, shards[split], filename_templates[split])
+                for split in shards
+            ]
+        except (pool.WorkerDiedError, KeyboardInterrupt, SystemExit):
+            work.close()  # What is finished need not be done again.
+            raise
+        except BaseException:
+            work.remove()  # It would fail again.
+            raise
+        work.remove()
+    return prepared
+
+
+Do = Callable[[Iterator[Any]], Iterator[tuple[Any, Any]]]
+
+
+@contextlib.contextmanager
+def _doing(job: tasks.Job, pieces: Sequence[Any], num_workers: int | None) -> Iterator[Do]:
+    """A function that does tasks as `Pool.do` does, in workers or in this process."""
+    if num_workers is None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        num_workers = min(cores or 1, len(pieces))
+        if sum(map(journal.size, pieces)) < _SERIAL_BYTES:
+            num_workers = 1
+    pickled = tasks.pickled(job) if num_workers > 1 else None
+    if pickled is not None:
+        module = type(getattr(job.read, "__self__", job)).__module__
+        modules = {module: getattr(sys.modules[module], "__file__", None)}
+        with pool.Pool(pickled, modules, num_workers) as workers:
+            yield workers.do
+        return
+
+    doer = tasks.Doer(job)
+
+    def do(todo: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+        for task in todo:
+            seen: list[int] = []
+            result = doer.do(task, seen.append)
+            yield None, sum(seen)
+            yield task, result
+
+    yield do
+
+
+def _read_pieces(
+    work: journal.Journal,
+    pieces: Sequence[Any],
+    do: Do,
+    expected_counts: Mapping[str, int],
+    limit: int | None,
+) -> None:
+    """Files the records of all pieces that are not yet."""
+    counts = {split: 0 for split in expected_counts}
+
+    def left() -> dict[str, int] | None:
+        return None if limit is None else {s: limit - n for s, n in counts.items()}
+
+    def todo() -> Iterator[tasks.PieceTask]:
+        for index, piece in enumerate(pieces):
+            if index not in work.pieces and (limit is None or any(left().values())):
+                yield tasks.PieceTask(index, piece, left())
+
+    with _bar("Reading", sum(expected_counts.values())) as bar:
+        for segments in work.pieces.values():
+            bar.update(sum(s.count for s in segments))
+        for task, result in do(todo()):
+            if task is None:
+                bar.update(result)
+            else:
+                work.add_piece(task.index, result)
+                for segment in result:
+                    counts[segment.split] = counts.get(segment.split, 0) + segment.count
+
+
+def _counts(work: journal.Journal, splits: Mapping[str, Any]) -> dict[str, int]:
+    counts = dict.fromkeys(splits, 0)
+    for segments in work.pieces.values():
+        for segment in segments:
+            counts[segment.split] += segment.count
+    return counts
+
+
+def _plan_shards(
+    work: journal.Journal,
+    template: naming.ShardedFileTemplate,
+    shard_config: shard_utils.ShardConfig,
+    split: str,
+) -> list[tasks.ShardTask]:
+    """The shards of a split, with the borders that TFDS's own writer would draw."""
+    by_group: dict[int, list[runs.Segment]] = {}
+    for index in sorted(work.pieces):
+        for segment in work.pieces[index]:
+            if segment.split == split:
+                by_group.setdefault(segment.group, []).append(segment)
+    everything = [s for segments in by_group.values() for s in segments]
+    total = sum(s.count for s in everything)
+    number = shard_config.get_number_shards(sum(s.record_bytes for s in everything), total)
+    shards, start = [], 0
+    for index, stop in enumerate(shard_utils.get_shard_boundaries(total, number)):
+        segments, before, skip = [], 0, 0
+        for group in sorted(by_group):
+            count = sum(s.count for s in by_group[group])
+            if before + count <= start:
+                skip = before + count
+            elif before < stop:
+                segments += by_group[group]
+            before += count
+        name = os.path.basename(template.sharded_filepath(shard_index=index, num_shards=number))
+        task = tasks.ShardTask(split, name, tuple(segments), start - skip, stop - start)
+        shards.append(task)
+        start = stop
+    return shards
+
+
+def _write_shards(
+    work: journal.Journal, shards: Mapping[str, list[tasks.ShardTask]], do: Do
+) -> None:
+    """Writes all shards that are not yet."""
+    all_shards = [task for split in shards.values() for task in split]
+    # A file of records goes as soon as all shards that need it are there.
+    needed_by: dict[str, set[str]] = {}
+    for task in all_shards:
+        for segment in task.segments:
+            needed_by.setdefault(segment.file, set()).add(task.name)
+    todo = [task for task in all_shards if task.name not in work.shards]
+    with _bar("Writing", sum(task.count for task in all_shards)) as bar:
+        bar.update(bar.total - sum(task.count for task in todo))
+        for task, result in do(iter(todo)):
+            if task is None:
+                bar.update(result)
+                continue
+            work.add_shard(task.name, result)
+            for segment in task.segments:
+                waiting = needed_by.get(segment.file)
+                if waiting is not None and not waiting - set(work.shards):
+                    (work.folder / segment.file).unlink(missing_ok=True)
+                    del needed_by[segment.file]
+
+
+def _finish_split(
+    work: journal.Journal,
+    split: str,
+    shards: list[tasks.ShardTask],
+    template: naming.ShardedFileTemplate,
+) -> PreparedSplit:
+    """Moves the shards to where they belong."""
+    digest = records.OrderDigest()
+    for task in shards:
+        path = work.folder / task.name
+        digest.update_from_file(records.digests_path(path))
+        os.replace(path, os.path.join(os.fspath(template.data_dir), task.name))
+    split_info = tfds.core.SplitInfo(
+        name=split,
+        shard_lengths=[task.count for task in shards],
+        num_bytes=sum(work.shards[task.name] for task in shards),
+        filename_template=template,
+    )
+    return PreparedSplit(split_info, digest.hexdigest())
+
+
+def _bar(what: str, total: int) -> Any:
+    return utils.tqdm(
+        total=total, desc=f"{what} examples...", unit=" examples", leave=False, mininterval=1.0
+    )

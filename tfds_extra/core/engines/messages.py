@@ -1,0 +1,22 @@
+"""Messages between the pool and its workers: pickles, with their length before them."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, BinaryIO
+
+
+def send(stream: BinaryIO, message: Any) -> None:
+    """Writes one message."""
+    content = pickle.dumps(message)
+    stream.write(len(content).to_bytes(8, "little") + content)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> Any:
+    """Reads one message; raises EOFError where the other side has ended."""
+    size = stream.read(8)
+    content = stream.read(int.from_bytes(size, "little")) if len(size) == 8 else b""
+    if len(size) < 8 or len(content) < int.from_bytes(size, "little"):
+        raise EOFError
+    return pickle.loads(content)

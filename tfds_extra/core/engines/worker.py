@@ -1,0 +1,87 @@
+"""A worker process: `python -m tfds_extra.core.engines.worker`, started by `pool`.
+
+It is a program of its own rather than a fork or a `multiprocessing` child, because a fork after
+TensorFlow was imported hangs, and a child imports the caller's script again, which for a script
+without an `if __name__ == "__main__"` starts preparing all over.
+
+Tasks come on standard input, answers go to standard output, see `messages`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import pickle
+import queue
+import sys
+import threading
+import traceback
+from typing import BinaryIO
+
+from tfds_extra.core.engines.messages import receive, send
+
+
+def main() -> None:
+    """Does tasks until the other side ends."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # What builders print is no answer.
+    tasks = sys.stdin.buffer
+    path, modules, job = receive(tasks)
+    sys.path[:] = path
+    try:
+        _import(modules)
+        from tfds_extra.core.engines.tasks import Doer
+
+        doer = Doer(pickle.loads(job))
+    except BaseException as e:
+        send(answers, ("failed", _portable(e)))
+        return
+    send(answers, ("ready", None))
+    inbox: queue.SimpleQueue = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(tasks, inbox), daemon=True).start()
+    while True:
+        task = inbox.get()
+        try:
+            result = doer.do(task, lambda count: send(answers, ("progress", count)))
+        except BaseException as e:
+            send(answers, ("failed", _portable(e)))
+        else:
+            send(answers, ("done", result))
+
+
+def _listen(tasks: BinaryIO, inbox: queue.SimpleQueue) -> None:
+    """Passes tasks on, and ends the process when the one that gives them has ended."""
+    while True:
+        try:
+            inbox.put(receive(tasks))
+        except EOFError:
+            os._exit(0)
+
+
+def _import(modules: dict[str, str]) -> None:
+    """Imports modules by name, or from their file where the name alone does not lead to it.
+
+    `tfds build path/to/folder` imports a builder under a name that only it can resolve.
+    """
+    for name, file in modules.items():
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            spec = importlib.util.spec_from_file_location(name, file)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The error, if it survives pickling; otherwise one that tells the same."""
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:
+        return RuntimeError("".join(traceback.format_exception(error)))
+
+
+if __name__ == "__main__":
+    main()
