@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import socket
 
 import numpy as np
 import pytest
@@ -123,6 +124,45 @@ def test_bad_usage(capsys):
     assert "not allowed with argument" in capsys.readouterr().err
 
 
+def test_fetch_says_what_it_would_do(extra, tmp_path):
+    status, output, _ = extra("fetch", f"{_NAME}/v1.0.8", "--dry-run", f"--manual_dir={tmp_path}")
+    assert status == 0
+    row = next(line for line in output.splitlines() if line.startswith("free-spoken-digit"))
+    assert row.split("  ")[:3] == ["free-spoken-digit-dataset-1.0.8.tar.gz", "6.49 MiB", "to fetch"]
+    assert "To download: 6.49 MiB. Free disk: " in output
+    (tmp_path / _ROOT).mkdir()
+    output = extra("fetch", f"{_NAME}/v1.0.8", "--dry-run", f"--manual_dir={tmp_path}")[1]
+    assert f"{tmp_path / _ROOT}: used as it is" in output and "To download: Unknown" in output
+
+
+def test_fetch_what_is_there(extra, data_dir):
+    status, output, _ = extra("fetch", f"{_NAME}/v1.0.8", "--miniature")
+    archive = registry.builder_cls(_NAME).miniature_dir() / "free-spoken-digit-dataset-1.0.8.tar.gz"
+    assert status == 0 and f"free-spoken-digit-dataset-1.0.8.tar.gz: {archive}" in output
+    assert not list(data_dir.rglob("dataset_info.json"))
+
+
+@pytest.mark.parametrize("command", [["fetch"], ["build", "--download_only"], ["build"]])
+def test_without_network(extra, monkeypatch, data_dir, command):
+    """One clear error: what to bring, and where to put it."""
+
+    def refuse(*args, **kwargs):
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    status, _, errors = extra(command[0], f"{_NAME}/v1.0.8", *command[1:])
+    assert status == 1
+    for part in (
+        "tfds-extra: free-spoken-digit-dataset-1.0.8.tar.gz: cannot be downloaded",
+        f"Put into {data_dir / 'downloads' / 'manual'}",
+        "09f9fe40c1589dc6e1d1170a261c0c83339b55a58077873f522dd0a669c4a9f2",
+        _ROOT,
+    ):
+        assert part in errors
+    assert not list(data_dir.rglob("dataset_info.json"))
+
+
 def test_show(extra, tmp_path):
     extra("build", _NAME, "--miniature")
     output = tmp_path / "picture.png"
@@ -148,7 +188,7 @@ class TestValidate:
         status, output, _ = extra("validate", f"{_NAME}/v1.0.8")
         assert status == 1
         assert "not prepared" in output and "Nothing of it is here." in output
-        assert "free-spoken-digit-dataset-1.0.8.tar.gz: not in" in output
+        assert "free-spoken-digit-dataset-1.0.8.tar.gz: not here" in output
 
     def test_miniature(self, extra):
         extra("build", f"{_NAME}/v1.0.8", "--miniature")

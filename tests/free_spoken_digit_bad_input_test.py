@@ -137,7 +137,7 @@ def test_wrong_digest(miniature, data_dir):
     content[100] ^= 1
     path.write_bytes(content)
     with refused(
-        data_dir, _ARCHIVE, "not the file that was published", "Put ",
+        data_dir, _ARCHIVE, "it is another file", "Get it again from",
         error=tfds.download.download_manager.NonMatchingChecksumError,
     ):  # fmt: skip
         prepare(data_dir)

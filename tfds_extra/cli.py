@@ -55,14 +55,19 @@ def _parser() -> argparse.ArgumentParser:
     add("list", _list, "all corpora: size, licence, and what is prepared here", corpus=False)
     add("info", _info, "what a corpus holds: configs, splits, features")
     commands.add_parser("build", help="prepare corpora; see `tfds-extra build --help`")
+    fetch = add("fetch", _fetch, "download what a corpus needs, and prepare nothing")
+    fetch.add_argument(
+        "--dry-run", action="store_true", help="only say what would be downloaded, and how much"
+    )
     show = add("show", _show, "draw a handful of prepared examples into a picture")
     show.add_argument("--split", help="which split; the first by default")
     show.add_argument("--number", type=int, default=6, help="how many examples (default: 6)")
     show.add_argument("--output", help="file to write (default: NAME.png)")
     validate = add("validate", _validate, "hold downloads, manual files and prepared data against"
                    " digests and counts")  # fmt: skip
-    validate.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
-    validate.add_argument("--manual_dir", help="where files that you brought lie")
+    for command in (fetch, validate):
+        command.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
+        command.add_argument("--manual_dir", help="where files that you brought lie")
     return parser
 
 
@@ -135,12 +140,46 @@ def _build(arguments: list[str]) -> int:
         for corpus in [*args.positional_datasets, *args.datasets]
         for name in _with_variant(corpus, args.generation, known)
     ]
+    if args.generation.download_only:  # TFDS's own way would fetch with its own manager.
+        for name in names:
+            _fetch(
+                argparse.Namespace(
+                    corpus=name, data_dir=args.paths.data_dir, miniature=False, partial=False,
+                    download_dir=args.paths.download_dir, manual_dir=args.paths.manual_dir,
+                    dry_run=False,
+                )
+            )  # fmt: skip
+        return 0
     # Names, not paths: `tfds build` looks for a script of that path unless something is imported.
     imports = ",".join(filter(None, ("tfds_extra", args.generation.imports)))
     generation = dataclasses.replace(args.generation, imports=imports)
     dataclasses.replace(
         args, positional_datasets=names, datasets=[], generation=generation
     ).execute()
+    return 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    builder = _builder(arguments)
+    config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
+    manager = builder._make_download_manager(arguments.download_dir, config)
+    for file in builder.published_files().values():
+        if folder := builder.extracted_folder(file):
+            print(f"{folder}: used as it is")
+    urls = builder.to_download()
+    planned = manager.plan(urls)
+    rows = [("FILE", "SIZE", "STATE", "")]
+    for file in planned:
+        size = "unknown" if file.size is None else str(tfds.core.utils.Size(file.size))
+        rows.append(
+            (file.file_name, size, file.state, str(file.path) if file.is_here else file.url)
+        )
+    _print_table(rows)
+    remaining = tfds.core.utils.Size(sum(file.remaining for file in planned))
+    print(f"To download: {remaining}. Free disk: {tfds.core.utils.Size(manager.free_disk())}.")
+    if not arguments.dry_run:
+        for file, path in zip(planned, manager.download(urls)):
+            print(f"{file.file_name}: {path}")
     return 0
 
 

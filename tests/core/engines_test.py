@@ -86,6 +86,14 @@ def test_same_bytes(serial, tmp_path, num_workers, batched, no_process_left):
     assert remains(tmp_path) == []
 
 
+def test_without_progress_bar(serial, tmp_path):
+    tfds.disable_progress_bar()
+    try:
+        assert digests(prepare(tmp_path, num_workers=1)) == digests(serial)
+    finally:
+        tfds.enable_progress_bar()
+
+
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
 def test_shards_as_tfds_draws_them(serial, tmp_path, file_format):
     config = tfds.download.DownloadConfig(num_shards=7)

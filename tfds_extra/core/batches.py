@@ -93,6 +93,7 @@ class Batch:
             try:
                 self._run()
             except BaseException as e:
+                # Who is in the middle of a file stops at the next block, and keeps what it has.
                 self._cancelled.set()
                 for future in self._futures.values():
                     with contextlib.suppress(concurrent.futures.InvalidStateError):
@@ -113,8 +114,6 @@ class Batch:
                 )
                 failed = [future for future in done if future.exception()]
         finally:
-            # Who is in the middle of a file stops at the next block, and keeps what it has.
-            self._cancelled.set()
             executor.shutdown(wait=False, cancel_futures=True)
         if failed:
             errors = [(self._requests[work[f]], f.exception()) for f in failed]

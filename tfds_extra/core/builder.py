@@ -25,7 +25,7 @@ from etils import epath
 from tensorflow_datasets.core import constants, download, utils
 
 from tfds_extra import registry
-from tfds_extra.core import archives, engines, locks, reading, tables
+from tfds_extra.core import archives, digests, downloads, engines, locks, reading, tables
 from tfds_extra.core.errors import CorpusError
 
 MINIATURE = "miniature"
@@ -56,14 +56,19 @@ class Archive:
 
 
 class _UrlInfos:
-    """Size, digest and file name by URL: of a class the published ones, of a miniature its own."""
+    """What was published of each URL: of a class all of them, of a builder those of its config.
 
-    def __get__(
-        self, builder: Builder | None, cls: type[Builder]
-    ) -> dict[str, download.checksums.UrlInfo]:
-        if builder is not None and builder.variant == MINIATURE:
-            return download.checksums.load_url_infos(builder.facts_path("checksums.tsv"))
-        return download.checksums.load_url_infos(cls._checksums_path)
+    In a miniature its own files stand in for the published ones, URL by URL.
+    """
+
+    def __get__(self, builder: Builder | None, cls: type[Builder]) -> dict[str, digests.Published]:
+        if builder is None:
+            return digests.load_published(cls._checksums_path)
+        if builder.variant == MINIATURE:
+            published = digests.load_published(builder.facts_path("checksums.tsv"))
+        else:
+            published = digests.load_published(cls._checksums_path)
+        return {file.url: published[file.url] for file in builder.published_files().values()}
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -143,7 +148,6 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _checksums_path(cls) -> epath.Path:
         return epath.Path(registry.resource_dir("checksums") / f"{cls.name}.tsv")
 
-    # In a miniature its own files stand in for the published ones, URL by URL.
     url_infos = _UrlInfos()
 
     @classmethod
@@ -199,17 +203,38 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _make_download_manager(
         self, download_dir: epath.PathLike | None, download_config: download.DownloadConfig
-    ) -> download.DownloadManager:
+    ) -> downloads.DownloadManager:
+        download_dir = epath.Path(download_dir or self.data_dir_root / "downloads")
+        given = download_config.manual_dir
         if self.variant == MINIATURE:
             if download_config.register_checksums:
                 raise ValueError("A miniature's digests are not the corpus's: nothing to register.")
-            download_config = download_config.replace(manual_dir=self.miniature_dir())
-        given = download_config.manual_dir
-        folder = given or epath.Path(download_dir or self.data_dir_root / "downloads") / "manual"
-        self._manual_dir = pathlib.Path(os.fspath(folder)).expanduser()
+            given = self.miniature_dir()
+        self._manual_dir = pathlib.Path(os.fspath(given or download_dir / "manual")).expanduser()
         if given is not None:
             _check_readable(self._manual_dir)
-        return super()._make_download_manager(download_dir, download_config)
+        mode = download_config.download_mode
+        return downloads.DownloadManager(
+            download_dir=download_dir,
+            extract_dir=download_config.extract_dir,
+            manual_dir=self._manual_dir,
+            manual_dir_instructions=self._manual_instructions(),
+            url_infos=self.url_infos,
+            dataset_name=self.name,
+            force_download=mode.force_download,
+            force_extraction=mode.force_download,
+            force_checksums_validation=download_config.force_checksums_validation,
+            register_checksums=download_config.register_checksums,
+            register_checksums_path=self._checksums_path,
+            verify_ssl=download_config.verify_ssl,
+            max_simultaneous_downloads=download_config.override_max_simultaneous_downloads
+            or self.MAX_SIMULTANEOUS_DOWNLOADS,
+        )
+
+    def _manual_instructions(self) -> str:
+        roots = ", ".join(file.root for file in self.published_files().values())
+        instructions = f"In place of an archive, the folder that it extracts to will do: {roots}"
+        return "\n".join(filter(None, (self.MANUAL_DOWNLOAD_INSTRUCTIONS, instructions)))
 
     @abc.abstractmethod
     def published_files(self) -> dict[str, Archive]:
@@ -240,16 +265,17 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           The content of each of `published_files`; member names are relative to its root.
 
         Raises:
-          CorpusError: A file cannot be downloaded, or a manual folder cannot be read.
-          NonMatchingChecksumError: A file is not the published one.
+          CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
+            cannot be read.
         """
-        return {name: self._fetch(dl_manager, f) for name, f in self.published_files().items()}
-
-    def _fetch(self, dl_manager: download.DownloadManager, file: Archive) -> archives.Tree:
-        folder = self.extracted_folder(file)
-        if folder is not None:
-            return archives.Tree(folder)
-        return archives.Tree(self._download(dl_manager, file), root=file.root)
+        found = {}
+        for name, file in self.published_files().items():
+            folder = self.extracted_folder(file)
+            if folder is not None:
+                found[name] = archives.Tree(folder)
+            else:
+                found[name] = archives.Tree(self._download(dl_manager, file), root=file.root)
+        return found
 
     def extracted_folder(self, file: Archive) -> pathlib.Path | None:
         """Where the user has extracted a published archive, if he has."""
@@ -257,21 +283,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             return None
         return self._manual_dir / file.root
 
+    def to_download(self) -> list[str]:
+        """URLs of the files that are not there as folders in `manual_dir`."""
+        files = self.published_files().values()
+        return [file.url for file in files if self.extracted_folder(file) is None]
+
     def _download(self, dl_manager: download.DownloadManager, file: Archive) -> pathlib.Path:
-        """Path of the archive, from `manual_dir`, the cache or the network, and verified."""
-        expected = self.url_infos[file.url]
-        by_hand = (
-            f"Put {expected.filename} ({int(expected.size):,} bytes, sha256 {expected.checksum})"
-            f" or the extracted folder {file.root} into {self._manual_dir}, and try again."
-        )
-        try:
-            return pathlib.Path(os.fspath(dl_manager.download(file.url)))
-        except download.download_manager.NonMatchingChecksumError as e:
-            raise download.download_manager.NonMatchingChecksumError(
-                f"{expected.filename}: this is not the file that was published. {e}\n{by_hand}"
-            ) from None
-        except Exception as e:
-            raise CorpusError(file.url, "", f"cannot be downloaded: {e}", by_hand) from e
+        return pathlib.Path(os.fspath(dl_manager.download(file.url)))
 
     # --------------------------------------------------------------------------------- preparing
 

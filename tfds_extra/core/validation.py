@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters, utils
 
-from tfds_extra.core import archives
-from tfds_extra.core.builder import Archive, Builder
+from tfds_extra.core import archives, digests, downloads
+from tfds_extra.core.builder import Builder
 from tfds_extra.core.engines.records import OrderDigest
 
 _BLOCK = 1 << 20
@@ -53,41 +53,35 @@ def validate(
         if folder is not None:
             yield from _check_folder(folder, builder.member_digests(name))
         else:
-            yield _check_file(builder, dl_manager, file)
+            (planned,) = dl_manager.plan([file.url])
+            yield _check_file(planned)
     if builder.is_prepared():
         yield from _check_prepared(builder)
     else:
         yield Finding(builder.data_dir, "not prepared", absent=True)
 
 
-def _check_file(
-    builder: Builder, dl_manager: tfds.download.DownloadManager, file: Archive
-) -> Finding:
-    expected = builder.url_infos[file.url]
-    cached = dl_manager._get_dl_path(tfds.download.Resource(url=file.url), expected.checksum)
-    places = [builder._manual_dir / expected.filename, pathlib.Path(os.fspath(cached))]
-    path = next((place for place in places if place.exists()), None)
-    if path is None:
-        return Finding(expected.filename, f"not in {places[0].parent} nor downloaded", absent=True)
-    size = path.stat().st_size
-    if size != expected.size:
-        kind = "short" if size < expected.size else "too long"
-        return Finding(str(path), f"{kind}: {size:,} bytes of {int(expected.size):,}")
-    if _sha256(path) != expected.checksum:
-        return Finding(str(path), f"altered: its sha256 is not {expected.checksum}")
-    return Finding(str(path))
-
-
-def _sha256(path: pathlib.Path) -> str:
-    digest = hashlib.sha256()
-    with (
-        path.open("rb") as content,
-        utils.tqdm(total=path.stat().st_size, desc=path.name, unit="B", unit_scale=True) as bar,
-    ):
-        while block := content.read(_BLOCK):
-            digest.update(block)
-            bar.update(len(block))
-    return digest.hexdigest()
+def _check_file(planned: downloads.PlannedFile) -> Finding:
+    """Compares a file in `manual_dir` or in the download folder with what was published of it."""
+    if planned.state == downloads.PARTIAL:
+        return Finding(planned.file_name, f"{planned.received:,} bytes are downloaded", absent=True)
+    if not planned.is_here:
+        return Finding(planned.file_name, "not here", absent=True)
+    published = planned.published
+    size = planned.path.stat().st_size
+    if published.size and size != published.size:
+        kind = "short" if size < published.size else "too long"
+        problem = f"{kind}: {size:,} bytes of {int(published.size):,}"
+    else:
+        with utils.tqdm(total=size, desc=planned.file_name, unit="B", unit_scale=True) as bar:
+            digester = digests.Digester(published.digests)
+            with planned.path.open("rb") as content:
+                while block := content.read(_BLOCK):
+                    digester.update(block)
+                    bar.update(len(block))
+        difference = published.difference(digester.size, digester.digests())
+        problem = f"altered: {difference}" if difference else ""
+    return Finding(str(planned.path), problem)
 
 
 def _check_folder(folder: pathlib.Path, digests: dict[str, str]) -> Iterator[Finding]:

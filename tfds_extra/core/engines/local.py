@@ -226,8 +226,9 @@ def _write_shards(
         for segment in task.segments:
             needed_by.setdefault(segment.file, set()).add(task.name)
     todo = [task for task in all_shards if task.name not in work.shards]
-    with _bar("Writing", sum(task.count for task in all_shards)) as bar:
-        bar.update(bar.total - sum(task.count for task in todo))
+    total, left = (sum(task.count for task in some) for some in (all_shards, todo))
+    with _bar("Writing", total) as bar:
+        bar.update(total - left)
         for task, result in do(iter(todo)):
             if task is None:
                 bar.update(result)

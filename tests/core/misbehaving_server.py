@@ -1,0 +1,247 @@
+"""An HTTP server on the loopback address that misbehaves as a test asks it to."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import email.utils
+import gzip
+import hashlib
+import http.server
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+_BLOCK = 1 << 16
+_FOREVER = 20  # Seconds for which a silent server is silent: longer than any test waits.
+
+
+@dataclasses.dataclass
+class Route:
+    """What is served under one path, and what is wrong with how.
+
+    A list holds what happens to one request after the other; when it is used up, all is well.
+
+    Attributes:
+      content: The body.
+      statuses: Answers before the first good one: status, headers, body.
+      cuts: Close the connection after so many bytes of the whole file.
+      stalls: Fall silent after so many bytes of the whole file.
+      ranges: Whether Range is understood.
+      if_range: Whether If-Range is understood.
+      etag: `strong`, `weak`, or none.
+      last_modified: Whether the time of the last change is told.
+      length: Content-Length is told, `none` is told, or it differs by so many bytes.
+      chunked: Whether the body is sent in chunks.
+      encode: Whether the body is compressed on the fly, although nobody asked.
+      mislabel: Whether the body is said to be compressed on the fly.
+      content_type: Content-Type.
+      wants_agent: Whether who does not introduce himself is turned away.
+      drip: Bytes and seconds: how slowly the body comes.
+      shifted: Whether a 206 starts elsewhere than asked.
+      successor: The content from the second request on.
+      no_content_range: Whether a 206 does not say which part it is.
+      speed: Bytes a second.
+      sent: Bytes of bodies that were sent.
+      requests: Headers of the requests.
+    """
+
+    content: bytes = b""
+    statuses: list[tuple[int, dict[str, str], bytes]] = dataclasses.field(default_factory=list)
+    cuts: list[int] = dataclasses.field(default_factory=list)
+    stalls: list[int] = dataclasses.field(default_factory=list)
+    ranges: bool = True
+    if_range: bool = True
+    etag: str | None = "strong"
+    last_modified: bool = True
+    length: int | str = 0
+    chunked: bool = False
+    encode: bool = False
+    mislabel: bool = False
+    content_type: str = "application/octet-stream"
+    wants_agent: bool = False
+    drip: tuple[int, float] | None = None
+    shifted: bool = False
+    successor: bytes | None = None
+    no_content_range: bool = False
+    speed: float | None = None
+    sent: int = 0
+    requests: list[dict[str, str]] = dataclasses.field(default_factory=list)
+
+
+class Server:
+    """The server; every path that is not routed is a 404."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Route] = {}
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.open_connections: set[_Handler] = set()
+        self.most_connections = 0
+        handler = type("Handler", (_Handler,), {"owner": self})
+        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._http.daemon_threads = True
+        # Close to what the client has read: a large buffer would count as sent what never arrived.
+        self._http.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+
+    def add(self, path: str, content: bytes = b"", **behaviour: object) -> str:
+        """Serves `content` under `path`; returns the URL."""
+        # Lists are used up, and a test's table of behaviours is used more than once.
+        own = {k: list(v) if isinstance(v, list) else v for k, v in behaviour.items()}
+        self.routes[path] = Route(content, **own)
+        return self.url(path)
+
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self._http.server_port}{path}"
+
+    def requests(self, path: str) -> list[dict[str, str]]:
+        """Headers of the requests for a path, as far as it is routed."""
+        return self.routes[path].requests
+
+    def close(self) -> None:
+        self.stopping.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Server]:
+    """A server that runs during the block."""
+    server = Server()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    owner: Server
+
+    def log_message(self, *args: object) -> None:
+        """Not a word."""
+
+    def do_GET(self) -> None:
+        owner = self.owner
+        with owner.lock:
+            owner.open_connections.add(self)
+            owner.most_connections = max(owner.most_connections, len(owner.open_connections))
+        try:
+            self._answer(owner.routes.get(self.path.partition("?")[0]))
+        except (ConnectionError, TimeoutError):
+            pass  # The client has gone.
+        finally:
+            self.close_connection = True
+            owner.open_connections.discard(self)
+
+    def _answer(self, route: Route | None) -> None:
+        if route is None:
+            return self._short(404, {}, b"no such file")
+        with self.owner.lock:
+            route.requests.append(dict(self.headers.items()))
+            if route.successor is not None and len(route.requests) == 2:
+                route.content, route.successor = route.successor, None
+            content = route.content
+            status = route.statuses.pop(0) if route.statuses else None
+            cut = route.cuts.pop(0) if not status and route.cuts else None
+            stall = route.stalls.pop(0) if not status and route.stalls else None
+        agent = self.headers.get("User-Agent", "")
+        if route.wants_agent and (not agent or agent.startswith("python")):
+            return self._short(403, {}, b"who are you?")
+        if status:
+            return self._short(*status)
+        if route.encode:
+            content = gzip.compress(content, mtime=0)
+        tags = _tags(route, content)
+        start = self._start(route, content, tags)
+        if start > 0 and start >= len(content):
+            return self._short(416, {"Content-Range": f"bytes */{len(content)}"}, b"")
+        body = content[start:]
+        if start and route.shifted:
+            start -= 1
+        self.protocol_version = "HTTP/1.1" if route.chunked else "HTTP/1.0"
+        self.send_response(206 if start else 200)
+        for name, value in tags.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", route.content_type)
+        if start and not route.no_content_range:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        if route.encode or route.mislabel:
+            self.send_header("Content-Encoding", "gzip")
+        if route.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif route.length != "none":
+            self.send_header("Content-Length", str(len(body) + route.length))
+        self.end_headers()
+        self._send(route, body, start, cut, stall)
+
+    def _start(self, route: Route, content: bytes, tags: dict[str, str]) -> int:
+        """Where the body starts."""
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        if not asked or not route.ranges:
+            return 0
+        condition = self.headers.get("If-Range")
+        if condition and route.if_range:
+            # A weak tag never matches: it says that two files are as good as the same.
+            strong = route.etag == "strong" and condition == tags["ETag"]
+            if not strong and condition != tags.get("Last-Modified"):
+                return 0
+        return int(asked[1])
+
+    def _send(
+        self, route: Route, body: bytes, start: int, cut: int | None, stall: int | None
+    ) -> None:
+        cut = cut if cut is not None and cut > start else None
+        stall = stall if stall is not None and stall > start else None
+        step, pause = route.drip or (_BLOCK, 0)
+        begun = time.monotonic()
+        at = 0
+        while at < len(body):
+            end = min(len(body), at + step)
+            for limit in (cut, stall):
+                if limit is not None:
+                    end = min(end, limit - start)
+            block = body[at:end]
+            if end == len(body):  # The client may open the next one before this thread goes on.
+                self.owner.open_connections.discard(self)
+            if route.chunked:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block) if block else b"")
+            else:
+                self.wfile.write(block)
+            with self.owner.lock:
+                route.sent += len(block)
+            at = end
+            if cut is not None and start + at >= cut:
+                self.wfile.flush()
+                return
+            if stall is not None and start + at >= stall:
+                self.owner.stopping.wait(_FOREVER)
+                return
+            if route.speed:
+                pause = max(0, begun + at / route.speed - time.monotonic())
+            if pause:
+                self.owner.stopping.wait(pause)
+        if route.chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+
+    def _short(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _tags(route: Route, content: bytes) -> dict[str, str]:
+    """ETag and Last-Modified of a content."""
+    tag = hashlib.blake2b(content[:_BLOCK] + content[-_BLOCK:], digest_size=8).hexdigest()
+    tags = {}
+    if route.etag:
+        tags["ETag"] = f'"{tag}"' if route.etag == "strong" else f'W/"{tag}"'
+    if route.last_modified:
+        tags["Last-Modified"] = email.utils.formatdate(int(tag[:7], 16), usegmt=True)
+    return tags

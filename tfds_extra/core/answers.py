@@ -1,0 +1,223 @@
+"""What the answer of a server means: the file, a part of it, something else, or try again later."""
+
+from __future__ import annotations
+
+import contextlib
+import email.message
+import email.utils
+import http
+import http.client
+import re
+import socket
+import ssl
+import time
+import urllib.parse
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import requests
+import urllib3
+
+from tfds_extra.core import digests
+
+# Bytes at the start of a file that `judge_head` wants: enough to see the title of a web page.
+HEAD = 1 << 12
+
+GZIP = ("gzip", "x-gzip")
+_PAGE = re.compile(
+    rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,1000}?-->\s*)?<(!doctype\s+html|html|head|body|script|meta)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_PAGE_SUFFIXES = (".html", ".htm", ".xhtml")
+_MAGIC = {
+    (".gz", ".tgz"): b"\x1f\x8b",
+    (".bz2", ".tbz2"): b"BZh",
+    (".xz", ".txz"): b"\xfd7zXZ\0",
+    (".zip",): b"PK",
+    (".7z",): b"7z\xbc\xaf",
+    (".h5", ".hdf5"): b"\x89HDF",
+}
+
+
+class Broken(Exception):
+    """An attempt failed; the next may not.
+
+    Attributes:
+      wait: Seconds that the server asks us to wait; None if it does not ask.
+      no_such_host: Whether the name of the host did not resolve.
+    """
+
+    def __init__(self, reason: str, wait: float | None = None, no_such_host: bool = False):
+        super().__init__(reason)
+        self.wait = wait
+        self.no_such_host = no_such_host
+
+
+class Refused(Exception):
+    """This URL will not give the file; `differs` if it gave another one."""
+
+    def __init__(self, reason: str, differs: bool = False):
+        super().__init__(reason)
+        self.differs = differs
+
+
+def source(url: str, response: requests.Response) -> dict[str, Any]:
+    """What identifies an answer: url, etag, last_modified, length, encoding."""
+    headers = response.headers
+    encoding = headers.get("Content-Encoding", "").strip().lower()
+    length = headers.get("Content-Length", "")
+    return {
+        "url": url,
+        "etag": headers.get("ETag"),
+        "last_modified": headers.get("Last-Modified"),
+        "length": int(length) if length.isdecimal() and not is_chunked(response) else None,
+        "encoding": "" if encoding == "identity" else encoding,
+    }
+
+
+def is_chunked(response: requests.Response) -> bool:
+    """Whether the body says itself where it ends."""
+    return "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+
+
+def validator(known: Mapping[str, Any]) -> str | None:
+    """What If-Range may hold: never a weak tag, which stands for files that are similar."""
+    etag = known.get("etag") or ""
+    return etag if etag.startswith('"') else known.get("last_modified")
+
+
+def is_the_rest(
+    response: requests.Response, known: Mapping[str, Any], size: int, total: int | None, url: str
+) -> bool:
+    """Whether a 206 holds what follows the first `size` bytes of the answer that is `known`."""
+    content_range = response.headers.get("Content-Range", "").strip()
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
+    if not found or int(found[1]) != size:
+        return False
+    if total is not None and found[2] not in ("*", str(total)):
+        return False
+    # For servers that ignore If-Range. Those that honour it need not repeat all of these.
+    new = source(url, response)
+    names = ("etag", "last_modified", "encoding") if url == known.get("url") else ()
+    return all(new[name] == known.get(name) for name in names if new[name])
+
+
+def is_whole(response: requests.Response, size: int) -> bool:
+    """Whether a 416 says that the first `size` bytes are all there are."""
+    content_range = response.headers.get("Content-Range", "").replace(" ", "")
+    return response.status_code == 416 and content_range == f"bytes*/{size}"
+
+
+def judge_status(response: requests.Response) -> Broken | Refused:
+    """What a status other than 200 and 206 means."""
+    code = response.status_code
+    phrase = http.client.responses.get(code, "")
+    reason = f"the server answers {code} {phrase}".rstrip()
+    if code in (401, 403, 407):
+        return Refused(f"{reason}: it wants a login or an agreement, or keeps the file to itself")
+    if code in (408, 425, 429) or code >= 500:
+        return Broken(reason, wait=_retry_after(response.headers.get("Retry-After")))
+    return Refused(reason)
+
+
+def judge_head(head: bytes, known: Mapping[str, Any], published: digests.Published) -> None:
+    """Recognises the page that many servers send instead of a status.
+
+    Args:
+      head: The first `HEAD` bytes of the body, or all of it.
+      known: The `source` of the answer.
+      published: What the file should be.
+
+    Raises:
+      Refused: The answer is not the file.
+    """
+    name, encoding = (published.filename or "").lower(), known["encoding"]
+    if published.size and published.size == known["length"]:
+        return  # Whatever it looks like, the digest will tell.
+    if encoding in GZIP:
+        with contextlib.suppress(zlib.error):
+            head = zlib.decompressobj(wbits=31).decompress(head)
+    elif encoding and not published.digests:
+        raise Refused(f"the file comes encoded as {encoding!r}, which nobody asked for")
+    if _PAGE.match(head.removeprefix(b"\xef\xbb\xbf")) and not name.endswith(_PAGE_SUFFIXES):
+        title = _TITLE.search(head)
+        words = " ".join(title[1].decode("utf-8", "replace").split()) if title else ""
+        raise Refused(
+            "the server sends a web page"
+            + (f", {words!r}," if words else "")
+            + " instead of the file: a login, consent or error page. Open the URL in a browser"
+        )
+    magic = next((m for suffixes, m in _MAGIC.items() if name.endswith(suffixes)), b"")
+    # Where there is a digest it decides: not every published file is what its name says.
+    if not published.digests and not encoding and not head.startswith(magic):
+        raise Refused(f"what the server sends is not what {name} should be{glimpse(head)}")
+
+
+def glimpse(head: bytes) -> str:
+    """How a foreign file begins, to be appended to a message."""
+    if not head:
+        return " (it is empty)"
+    start = head[:60]
+    shown = ascii(start.decode("ascii")) if start.isascii() else start[:16].hex(" ")
+    return f" (it begins with {shown})"
+
+
+def file_name(response: requests.Response) -> str:
+    """Name of the file, as the server calls it."""
+    message = email.message.Message()
+    message["Content-Disposition"] = response.headers.get("Content-Disposition", "")
+    return last_part(message.get_filename() or urllib.parse.urlsplit(response.url).path)
+
+
+def last_part(path: str) -> str:
+    """The file name at the end of the path of a URL."""
+    return re.split(r"[/\\]", urllib.parse.unquote(path))[-1]
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds that a server asks us to wait."""
+    if not value:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def network_error(error: BaseException) -> Broken | Refused:
+    """What an exception of requests, urllib3 or the socket means."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Refused(f"the certificate of the host is not valid ({cause.verify_message})")
+        if isinstance(cause, socket.gaierror):
+            return Broken(f"the host is not found ({cause.strerror})", no_such_host=True)
+        malformed = isinstance(cause, requests.RequestException) and isinstance(cause, ValueError)
+        if malformed or isinstance(cause, requests.TooManyRedirects):
+            return Refused(f"it leads nowhere ({cause})")
+    for cause in causes:
+        if isinstance(cause, requests.ConnectTimeout):
+            return Broken("the host does not answer (time-out)")
+        if isinstance(cause, (TimeoutError, urllib3.exceptions.ReadTimeoutError)):
+            return Broken("the server fell silent (time-out)")
+        if isinstance(cause, (urllib3.exceptions.IncompleteRead, http.client.IncompleteRead)):
+            return Broken("the connection broke off in the middle of the file")
+    spoken = [c.strerror for c in causes if isinstance(c, OSError) and c.strerror]
+    return Broken(f"the connection failed ({spoken[-1] if spoken else error})")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all that led to it; requests and urllib3 keep some in their arguments."""
+    seen: set[int] = set()
+    queue: list[Any] = [error]
+    while queue:
+        current = queue.pop(0)
+        if isinstance(current, BaseException) and id(current) not in seen:
+            seen.add(id(current))
+            yield current
+            reason = getattr(current, "reason", None)
+            queue += [current.__cause__, current.__context__, reason, *current.args]

@@ -1,0 +1,236 @@
+"""Which bytes were published: the files in `checksums/`, pins, and digests taken of bytes.
+
+`checksums/<name>.tsv` is TFDS's format, one row a URL, tab-separated:
+
+    <url> <bytes> <sha256> <file name>
+
+Many publishers state an md5 or a sha1, and some state nothing. Their URLs stand in the same table,
+so that all of TFDS's tools know them, with a word where the sha256 would be and 0 where nobody
+states the number of bytes:
+
+    <url> <bytes> md5         <file name>     the digest is in checksums/<name>.md5
+    <url> <bytes> sha1        <file name>     the digest is in checksums/<name>.sha1
+    <url> <bytes> unpublished <file name>     no digest was ever published
+
+`checksums/<name>.md5` and `.sha1` are what `md5sum` and `sha1sum` write, `<hex>  <file name>`, so
+that `md5sum -c` checks a folder of files by them; the file name links the two. A file that has a
+sha256 as well may be listed there too: then all its digests must match. A file that only comes by
+hand has a row under its page, `<page>#<file name>` (see `downloads.ManualFile`).
+
+What TFDS does with the words: `load_url_infos` reads them and `--register_checksums` keeps them.
+`load_published`, below, turns them into entries whose sha256 is empty and which agree with any
+sha256. TFDS's own `DownloadManager` (`tfds build --download_only`) then takes such files without
+verifying them, and ours verifies them when it finds them in the cache.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from tensorflow_datasets.core import units
+from tensorflow_datasets.core.download import checksums
+
+UNPUBLISHED = "unpublished"
+_COREUTILS = {"md5": 32, "sha1": 40}  # Algorithms with a file of their own, and hex digits.
+_HEX_DIGITS = {**_COREUTILS, "sha256": 64}
+_BLOCK = 1 << 20
+
+
+@dataclasses.dataclass(eq=False)
+class Published(checksums.UrlInfo):
+    """What was published about one file.
+
+    Attributes:
+      size: Bytes; 0 if not known.
+      checksum: The sha256; empty if not known.
+      filename: Name of the file.
+      digests: All digests that are known, by algorithm, sha256 included.
+    """
+
+    digests: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether nothing known of both differs, which is how TFDS verifies a file."""
+        if not isinstance(other, checksums.UrlInfo):
+            return NotImplemented
+        sizes = self.size, other.size
+        sums = self.checksum, other.checksum
+        return all(len({*pair} - {0, ""}) <= 1 for pair in (sizes, sums))
+
+    __hash__ = None  # As in TFDS: its fields can be assigned to.
+
+    @classmethod
+    def of(cls, url_info: checksums.UrlInfo, file_name: str) -> Published:
+        """The same as `url_info`, which may be a plain one of TFDS, with a name if it has none."""
+        name = url_info.filename or file_name
+        if isinstance(url_info, cls):
+            return dataclasses.replace(url_info, filename=name)
+        if not _is_digest(url_info.checksum, "sha256"):
+            raise ValueError(f"{name}: {url_info.checksum!r} is no sha256: use load_published")
+        return cls(url_info.size, url_info.checksum, name, {"sha256": url_info.checksum})
+
+    def difference(self, size: int, digests: Mapping[str, str]) -> str:
+        """How a file differs from the published one, in words; empty if it does not."""
+        found = []
+        if self.size and size != self.size:
+            found.append(f"it has {size:,} bytes and not {int(self.size):,}")
+        for kind, digest in self.digests.items():
+            if kind in digests and digests[kind] != digest:
+                found.append(f"its {kind} is {digests[kind]} and not {digest}")
+        return " and ".join(found)
+
+    def __str__(self) -> str:
+        """Size and digests, for messages."""
+        size = f"{int(self.size):,} bytes" if self.size else "size not published"
+        sums = [f"{kind} {digest}" for kind, digest in self.digests.items()]
+        return ", ".join([size, *(sums or ["no digest published"])])
+
+
+def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
+    """What was published about each URL.
+
+    Args:
+      path: `<name>.tsv`; `<name>.md5` and `<name>.sha1` are read from beside it if they exist.
+
+    Returns:
+      The entries by URL, in the order of the table.
+
+    Raises:
+      ValueError: The tables do not fit together; the message names the file and the row.
+    """
+    path = pathlib.Path(path)
+    listed: dict[str, dict[str, str]] = {}
+    for kind in _COREUTILS:
+        beside = path.with_suffix(f".{kind}")
+        if beside.exists():
+            listed[kind] = parse_coreutils(beside.read_text(encoding="utf-8"), kind, beside)
+    entries = {}
+    for url, row in checksums.load_url_infos(path).items():
+        digests = {k: sums[row.filename] for k, sums in listed.items() if row.filename in sums}
+        if row.checksum in _COREUTILS and row.checksum not in digests:
+            suffix = path.with_suffix(f".{row.checksum}").name
+            raise ValueError(f"{path}: {url}: {row.filename} is not listed in {suffix}")
+        if row.checksum == UNPUBLISHED and digests:
+            raise ValueError(f"{path}: {url}: {row.filename} is marked {UNPUBLISHED}, and is not")
+        if row.checksum not in (*_COREUTILS, UNPUBLISHED):
+            if not _is_digest(row.checksum, "sha256"):
+                raise ValueError(f"{path}: {url}: {row.checksum!r} is no sha256 and no known word")
+            digests = {"sha256": row.checksum.lower(), **digests}
+        sha256 = digests.get("sha256", "")
+        entries[url] = Published(row.size, sha256, row.filename or None, digests)
+    names = {entry.filename for entry in entries.values()}
+    for kind, sums in listed.items():
+        if stray := sorted(sums.keys() - names):
+            beside = path.with_suffix(f".{kind}")
+            raise ValueError(f"{beside}: {path.name} has no row for {', '.join(stray)}")
+    return entries
+
+
+def parse_coreutils(text: str, kind: str, source: object = "digests") -> dict[str, str]:
+    """Digests by file name, from what `md5sum`, `sha1sum` or `sha256sum` wrote.
+
+    Args:
+      text: The lines `<hex>  <file name>`; empty ones and `#` comments are skipped.
+      kind: `md5`, `sha1` or `sha256`.
+      source: Where the text is from, for the message of the error.
+
+    Raises:
+      ValueError: A line is something else, or a name has two digests.
+    """
+    sums: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        found = re.fullmatch(r"([0-9A-Fa-f]+) [ *](\S.*)", line.rstrip())
+        if not found or not _is_digest(found[1], kind):
+            raise ValueError(f"{source}: line {number}: not `<{kind}>  <file name>`: {line!r}")
+        if sums.setdefault(found[2], found[1].lower()) != found[1].lower():
+            raise ValueError(f"{source}: line {number}: {found[2]} has two digests")
+    return sums
+
+
+def _is_digest(text: str, kind: str) -> bool:
+    return re.fullmatch(f"[0-9A-Fa-f]{{{_HEX_DIGITS[kind]}}}", text) is not None
+
+
+def save_rows(path: pathlib.Path, before: str, rows: Mapping[str, checksums.UrlInfo]) -> None:
+    """Writes a checksum table: the one `before`, with rows replaced by those of the same URL.
+
+    New rows come at the end, by URL. TFDS's own function sorts the whole table and drops the
+    comments, which say where digests are from.
+    """
+    lines = before.splitlines()
+    at = {line.split("\t")[0]: number for number, line in enumerate(lines)}
+    for url, info in sorted(rows.items()):
+        row = f"{url}\t{int(info.size)}\t{info.checksum}\t{info.filename or ''}"
+        if url in at:
+            lines[at[url]] = row
+        else:
+            lines.append(row)
+    replace_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def replace_text(path: pathlib.Path, text: str) -> None:
+    """Writes a small file so that a reader, or a crash, finds the old or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)
+
+
+class Digester:
+    """Size and digests of bytes that go by. The sha256, TFDS's name for a file, is always taken."""
+
+    def __init__(self, kinds: Iterable[str] = ()):
+        self.size = 0
+        # Not for security: md5 and sha1 are what there is, also where policy forbids them as such.
+        self._sums = {k: hashlib.new(k, usedforsecurity=False) for k in {"sha256", *kinds}}
+
+    def update(self, block: bytes | memoryview) -> None:
+        self.size += len(block)
+        for running in self._sums.values():
+            running.update(block)
+
+    def digests(self) -> dict[str, str]:
+        return {kind: running.hexdigest() for kind, running in self._sums.items()}
+
+    def read(self, file: object, check: Callable[[], None] = lambda: None) -> Digester:
+        """Takes in a binary file from where it stands to its end; `check` may raise to stop."""
+        while block := file.read(_BLOCK):
+            check()
+            self.update(block)
+        return self
+
+
+class Pins:
+    """The sha256 of files for which nobody published one, as first seen, in the download folder."""
+
+    _HEADER = (
+        "# No digest was published for these files. This is what each was when first seen here; a\n"
+        "# file that differs is refused. To accept a new one, remove its line.\n"
+    )
+
+    def __init__(self, path: pathlib.Path):
+        self.path = path
+
+    def get(self, url: str) -> Published | None:
+        """What is pinned for a URL."""
+        if not self.path.exists():
+            return None
+        row = checksums.load_url_infos(self.path).get(url)
+        return row and Published.of(row, "")
+
+    def add(self, url: str, url_info: checksums.UrlInfo) -> None:
+        """Pins a file; the caller sees to it that nobody else writes at the same time."""
+        before = self.path.read_text(encoding="utf-8") if self.path.exists() else self._HEADER
+        save_rows(self.path, before, {url: url_info})
+
+
+def url_info(size: int, sha256: str, file_name: str) -> checksums.UrlInfo:
+    """TFDS's record of a file that was seen."""
+    return checksums.UrlInfo(units.Size(size), sha256, file_name)

@@ -1,0 +1,94 @@
+"""A file on its way: its bytes so far, and a journal of which answer of which server they are from.
+
+Both survive the process, and the next one goes on from there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tfds_extra.core import digests
+
+
+class Partial:
+    """The bytes received so far, and their digests.
+
+    Attributes:
+      path: The file.
+      source: The answer that the bytes came from: url, etag, last_modified, length, encoding.
+      mixed: Whether they may have come in several answers, which need not fit together.
+      digester: Size and digests of the bytes.
+    """
+
+    def __init__(
+        self, path: pathlib.Path, kinds: Iterable[str], check: Callable[[], None] = lambda: None
+    ):
+        """Opens the file, and takes the digests of what is there; `check` may raise to stop."""
+        self.path = path
+        self._journal = journal_path(path)
+        self._kinds = tuple(kinds)
+        self._file = path.open("ab+", buffering=0)
+        self.source: dict[str, Any] = {}
+        self.digester = digests.Digester(self._kinds)
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            self.source = dict(json.loads(self._journal.read_text(encoding="utf-8")))
+        if self.source:
+            self._file.seek(0)
+            self.digester.read(self._file, check)
+        else:
+            self._file.truncate(0)
+        self.mixed = self.size > 0
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self.digester.size
+
+    def begin(self, source: Mapping[str, Any]) -> None:
+        """Forgets all bytes; those to come are from `source`."""
+        # In this order: killed in between, old bytes must not be taken for the new answer's.
+        self._file.truncate(0)
+        self.source = dict(source)
+        self.mixed = False
+        self.digester = digests.Digester(self._kinds)
+        digests.replace_text(self._journal, json.dumps(self.source))
+
+    def write(self, block: bytes) -> None:
+        """Adds bytes at the end."""
+        rest = memoryview(block)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self.digester.update(block)
+
+    def replace(self, other: pathlib.Path, digester: digests.Digester) -> None:
+        """Puts another file, with these digests, in the place of this one."""
+        self._file.close()
+        # Killed in between, the other file must not be taken for a part of the answer.
+        self._journal.unlink(missing_ok=True)
+        os.replace(other, self.path)
+        self._file = self.path.open("ab+", buffering=0)
+        self.digester = digester
+
+    def sync(self) -> None:
+        """Makes sure that the bytes outlive a power cut, before somebody gives them a name."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def journal_path(partial: pathlib.Path) -> pathlib.Path:
+    """Where the journal of a partial file lies."""
+    return partial.with_name(f"{partial.name}.json")
+
+
+def discard(partial: pathlib.Path) -> None:
+    """Deletes a partial file and its journal, the bytes first: without a journal they are none."""
+    partial.unlink(missing_ok=True)
+    journal_path(partial).unlink(missing_ok=True)

@@ -1,0 +1,135 @@
+"""What a builder asks the download manager for, what it learns beforehand, and the errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import urllib.parse
+from collections.abc import Iterable
+from typing import Any
+
+from tensorflow_datasets.core import download
+from tensorflow_datasets.core.download import download_manager
+
+from tfds_extra.core import answers, digests
+from tfds_extra.core.errors import CorpusError
+
+# States of a file in a plan.
+MANUAL = "manual"  # In manual_dir.
+CACHED = "cached"  # Downloaded before.
+PARTIAL = "partial"  # Downloaded in part: the rest is to be fetched.
+TO_FETCH = "to fetch"
+MISSING = "missing"  # Has to be brought by hand, and is not there.
+
+
+class DigestError(CorpusError, download_manager.NonMatchingChecksumError):
+    """A file is not the one that was published."""
+
+
+class DownloadError(CorpusError, download.DownloadError):
+    """A file cannot be downloaded."""
+
+
+class MissingFilesError(CorpusError):
+    """Files have to be brought by hand, and are not there."""
+
+
+class Mirrors(download.Resource):
+    """Several URLs of the same bytes, tried in order.
+
+    The first one names the file in the cache and in the checksum file. As the digest decides, the
+    others need not be trusted.
+    """
+
+    def __init__(self, urls: Iterable[str], **kwargs: Any):
+        """Takes the URLs, and what else `tfds.download.Resource` takes."""
+        self.urls = (urls,) if isinstance(urls, str) else tuple(urls)
+        super().__init__(url=self.urls[0], **kwargs)
+
+
+class ManualFile(download.Resource):
+    """A file that only comes by hand: the publisher wants a form, a login or a promise first.
+
+    Its row in the checksum file stands under `url`: the given one if that ends in the name of the
+    file, else `<page>#<name>`.
+    """
+
+    def __init__(self, name: str, url_or_page: str, terms: str = "", **kwargs: Any):
+        """Declares the file.
+
+        Args:
+          name: Exactly as published, which is how it must be called in `manual_dir`.
+          url_or_page: Where it is to be had.
+          terms: What stands in the way: the licence, the form, whom to ask.
+          **kwargs: Of `tfds.download.Resource`.
+        """
+        at_page = name_in(url_or_page) != name
+        super().__init__(url=f"{url_or_page}#{name}" if at_page else url_or_page, **kwargs)
+        self.name = name
+        self.page = url_or_page
+        self.terms = terms
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedFile:
+    """One file, and what it takes to have it.
+
+    Attributes:
+      url: The URL under which it is listed.
+      file_name: Its published name.
+      published: Its size and digests, as far as known.
+      state: `MANUAL`, `CACHED`, `PARTIAL`, `TO_FETCH` or `MISSING`.
+      path: Where it is, or will be; if `MISSING`, where it has to be put.
+      received: Bytes of it that are here.
+      source: Where it is to be had, for people.
+      terms: What stands in the way.
+    """
+
+    url: str
+    file_name: str
+    published: digests.Published
+    state: str
+    path: pathlib.Path
+    received: int
+    source: str
+    terms: str = ""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes; None if not known."""
+        return int(self.published.size) or (self.received if self.is_here else None)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether nothing has to be fetched or brought."""
+        return self.state in (MANUAL, CACHED)
+
+    @property
+    def remaining(self) -> int:
+        """Bytes to fetch, as far as known."""
+        return (
+            0 if self.is_here or self.state == MISSING else max(0, self.size or 0) - self.received
+        )
+
+    def __str__(self) -> str:
+        """Name, size, digest, origin and terms."""
+        text = f"{self.file_name} ({self.published}) from {self.source}"
+        return f"{text}\n    {self.terms}" if self.terms else text
+
+
+def as_resource(resource: Any) -> download.Resource:
+    """A URL as a resource; a resource as it is."""
+    if isinstance(resource, download.Resource):
+        return resource
+    return download.Resource(url=os.fspath(resource))
+
+
+def key_of(resource: download.Resource) -> tuple[str, str]:
+    """What two resources have in common that are the same file."""
+    return resource.url, os.fspath(resource.relative_download_dir)
+
+
+def name_in(url: str) -> str:
+    """Name of the file that a URL ends in; empty if it ends in none."""
+    return answers.last_part(urllib.parse.urlsplit(url).path)

@@ -1,0 +1,504 @@
+"""One file from its URLs to the disk, over lines that break and from servers that misbehave.
+
+Nothing leaves this module as a file before it is complete and, where a digest is known, has it.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import errno
+import gzip
+import http
+import http.client
+import os
+import pathlib
+import random
+import shutil
+import threading
+import time
+import urllib.parse
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import requests
+import urllib3
+from absl import logging
+from etils import epath
+
+from tfds_extra.core import answers, digests
+from tfds_extra.core.answers import Broken, Refused
+from tfds_extra.core.errors import CorpusError
+from tfds_extra.core.partial import Partial, discard
+
+CONNECTIONS_PER_HOST = 3
+_BLOCK = 1 << 18
+# urllib3 before 2.0 waits until it has a full block: a smaller one, then, is lost less often.
+_BLOCK_WAITED_FOR = 1 << 13
+# Bytes that make an attempt one that got somewhere.
+_GAIN = 1 << 20
+_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """How long to hope.
+
+    A host that does not answer is given up in less than a minute, a name that does not resolve at
+    once. A line that breaks now and then may do so as often as it likes.
+
+    Attributes:
+      connect_timeout: Seconds for a connection to come about.
+      read_timeout: Seconds between two bytes.
+      attempts: Failures in a row, without a mebibyte between them, after which a URL is given up.
+      patience: Seconds without a byte after which a URL is given up.
+      backoff: Seconds before the second attempt; twice as many before the third, and so on.
+      longest_wait: Seconds that a server may ask us to wait (Retry-After).
+      slowest: Bytes a second, over `patience` seconds, below which a connection counts as broken.
+    """
+
+    connect_timeout: float = 10
+    read_timeout: float = 30
+    attempts: int = 5
+    patience: float = 45
+    backoff: float = 1
+    longest_wait: float = 120
+    slowest: int = 100
+
+
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """Why one URL did not give the file; `differs` if it gave another one."""
+
+    url: str
+    reason: str
+    differs: bool = False
+
+
+class TransferError(Exception):
+    """No URL gave the file; `failures` says why, in the order in which they were tried."""
+
+    def __init__(self, failures: Sequence[Failure]):
+        super().__init__(failures)
+        self.failures = failures
+
+
+class Cancelled(Exception):
+    """The caller is not interested any more."""
+
+
+class Meter:
+    """What the caller hears of the progress; this one is deaf. Called from several threads."""
+
+    def expect(self, size: int) -> None:
+        """So many more bytes are to come than was known."""
+
+    def advance(self, size: int) -> None:
+        """So many bytes came; fewer than none when a file is begun again."""
+
+
+class _Slots:
+    """Keeps the connections to each host few, over all threads of the process."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._hosts: dict[str, threading.Semaphore] = collections.defaultdict(
+            lambda: threading.Semaphore(CONNECTIONS_PER_HOST)
+        )
+
+    @contextlib.contextmanager
+    def one_for(self, url: str, check: Callable[[], None]) -> Iterator[None]:
+        """Holds one of the connections to the host of `url`; `check` may raise to stop waiting."""
+        with self._guard:
+            slot = self._hosts[urllib.parse.urlsplit(url).netloc]
+        while not slot.acquire(timeout=0.1):
+            check()
+        try:
+            yield
+        finally:
+            slot.release()
+
+
+_SLOTS = _Slots()
+
+
+class Transfer:
+    """Brings one file."""
+
+    def __init__(
+        self,
+        published: digests.Published,
+        *,
+        policy: Policy,
+        verify_ssl: bool = True,
+        cancelled: threading.Event | None = None,
+        meter: Meter | None = None,
+    ):
+        """Prepares a transfer; nothing happens before `run`.
+
+        Args:
+          published: Name, size and digests of the file, as far as they are known.
+          policy: Time-outs and retries.
+          verify_ssl: Whether certificates are verified.
+          cancelled: Set by another thread in order to stop.
+          meter: Hears of the progress.
+        """
+        self._published = published
+        self._policy = policy
+        self._verify_ssl = verify_ssl
+        self._cancelled = cancelled or threading.Event()
+        self._meter = meter or Meter()
+        self.file_name = ""  # As the server calls it.
+
+    def run(self, urls: Sequence[str], path: pathlib.Path) -> digests.Digester:
+        """Fetches the file to `path`, from the first URL that gives it.
+
+        Args:
+          urls: The URLs, in the order in which they are tried.
+          path: Where; a part that is there already is gone on with.
+
+        Returns:
+          Size and digests of the file.
+
+        Raises:
+          TransferError: None of the URLs gave it. A part that may be of use is kept at `path`.
+          CorpusError: The disk is full.
+          Cancelled: `cancelled` was set.
+        """
+        failures = []
+        kinds = self._published.digests
+        with contextlib.closing(Partial(path, kinds, self._check)) as self._partial:
+            self._meter.advance(self._partial.size)
+            for url in urls:
+                try:
+                    self._fetch_from(url)
+                except Refused as e:
+                    failures.append(Failure(url, str(e), e.differs))
+                    logging.info("%s: %s", url, e)
+                else:
+                    self._partial.sync()
+                    return self._partial.digester
+            if not self._partial.size:
+                self._partial.close()
+                discard(path)
+        raise TransferError(failures)
+
+    # ------------------------------------------------------------------------------ one URL
+
+    def _fetch_from(self, url: str) -> None:
+        """Fetches from one URL, in as many attempts as it is worth."""
+        self._last_byte = time.monotonic()
+        self._heard = False
+        begun_again = False
+        failures, best = 0, self._partial.size
+        while True:
+            try:
+                self._attempt(url)
+                if self._is_right():
+                    return
+                difference = self._difference()
+                reason = difference or "it is damaged: it cannot be decompressed"
+                # Where the end is not known, the file may have ended early.
+                doubtful = self._partial.mixed or self._total is None
+                self._begin({})
+                if begun_again or not doubtful:
+                    raise Refused(reason, differs=bool(difference))
+                begun_again = True
+                raise Broken(f"the parts do not fit together: {reason}", wait=0)
+            except Broken as e:
+                if self._partial.size >= best + _GAIN:
+                    failures, best = 0, self._partial.size
+                failures += 1
+                self._wait_or_refuse(url, e, failures)
+
+    def _wait_or_refuse(self, url: str, broken: Broken, failures: int) -> None:
+        policy = self._policy
+        wait = broken.wait
+        if wait is None:
+            wait = policy.backoff * 2 ** (failures - 1) * random.uniform(1, 1.25)
+        elif wait > policy.longest_wait:
+            raise Refused(f"{broken}, and asks to come back in {wait:,.0f} seconds")
+        silence = time.monotonic() - self._last_byte + (wait if broken.wait is None else 0)
+        # If the line was good a moment ago, it may be the line and not the name.
+        hopeless = broken.no_such_host and not self._heard
+        if failures >= policy.attempts or silence > policy.patience or hopeless:
+            raise Refused(f"{broken} ({failures} attempts)" if failures > 1 else str(broken))
+        logging.warning("%s: %s; trying again in %.0f s", url, broken, wait)
+        if self._cancelled.wait(wait):
+            raise Cancelled
+        if broken.wait:
+            self._last_byte = time.monotonic()  # That silence was agreed on.
+
+    def _check(self) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+
+    def _begin(self, source: Mapping[str, Any]) -> None:
+        self._meter.advance(-self._partial.size)
+        self._partial.begin(source)
+
+    @property
+    def _encoded(self) -> bool:
+        return bool(self._partial.source.get("encoding"))
+
+    @property
+    def _total(self) -> int | None:
+        """Bytes of the whole answer; None if nobody says."""
+        published = 0 if self._encoded else int(self._published.size)
+        return published or self._partial.source.get("length")
+
+    # -------------------------------------------------------------------------- one request
+
+    def _attempt(self, url: str) -> None:
+        """Asks for what is missing, and returns when there is no more to come."""
+        self._check()
+        partial = self._partial
+        if partial.size and partial.size == self._total:
+            return  # A process was killed between the last byte and the end.
+        headers = self._range_headers(url)
+        if partial.size and not headers:
+            self._begin({})
+        if not url.lower().startswith(("http://", "https://")):
+            self._copy(url)
+            return
+        with _SLOTS.one_for(url, self._check), self._answer(url, headers) as response:
+            blocks = self._blocks(response)
+            if headers and response.status_code == http.HTTPStatus.PARTIAL_CONTENT:
+                if not answers.is_the_rest(
+                    response, partial.source, partial.size, self._total, url
+                ):
+                    self._begin({})
+                    raise Broken("the file changed between two parts of it", wait=0)
+                partial.mixed = True
+            elif headers and answers.is_whole(response, partial.size):
+                partial.source["length"] = partial.size
+                return
+            elif headers and response.status_code == 416:
+                self._begin({})
+                raise Broken("the file is shorter than the part of it that was received", wait=0)
+            elif response.status_code == http.HTTPStatus.OK:
+                blocks = self._first_blocks(url, response, blocks)
+            else:
+                raise answers.judge_status(response)
+            self._receive(blocks)
+            self._judge_end(answers.is_chunked(response))
+
+    def _range_headers(self, url: str) -> dict[str, str]:
+        """Headers that ask for the rest; none if it could be the rest of something else."""
+        partial, total = self._partial, self._total
+        if not partial.size or (total is not None and partial.size > total):
+            return {}
+        part = {"Range": f"bytes={partial.size}-"}
+        validator = answers.validator(partial.source)
+        if url == partial.source.get("url") and validator:
+            return {**part, "If-Range": validator}
+        # Without that, or from another mirror, the digest will tell. Not if the server compresses
+        # on the fly: no two of its answers need be the same.
+        if self._published.digests and total is not None and not self._encoded:
+            return part
+        return {}
+
+    @contextlib.contextmanager
+    def _answer(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
+        headers = {
+            "User-Agent": user_agent(),
+            # The digest is that of the file, not of a compressed file; ranges must be its, too.
+            "Accept-Encoding": "identity",
+            **headers,
+        }
+        timeout = (self._policy.connect_timeout, self._policy.read_timeout)
+        with requests.Session() as session:
+            try:
+                response = session.get(
+                    url, headers=headers, stream=True, timeout=timeout, verify=self._verify_ssl
+                )
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
+                raise answers.network_error(e) from e
+            with response:
+                yield response
+
+    def _first_blocks(
+        self, url: str, response: requests.Response, blocks: Iterator[bytes]
+    ) -> Iterator[bytes]:
+        """Makes sure that an answer is the file, as far as its beginning shows."""
+        published, source = self._published, answers.source(url, response)
+        head = b""
+        for block in blocks:
+            head += block
+            if len(head) >= answers.HEAD:
+                break
+        answers.judge_head(head, source, published)
+        length = source["length"]
+        if length is not None and not source["encoding"]:
+            if difference := published.difference(length, {}):
+                problem = f"it is another file: {difference}{answers.glimpse(head)}"
+                raise Refused(problem, differs=True)
+            if not published.size and not self.file_name:  # Not told before.
+                self._meter.expect(length)
+            _check_room(self._partial.path.parent, length - self._partial.size)
+        self.file_name = answers.file_name(response)
+        self._begin(source)
+        return _chain(head, blocks)
+
+    def _blocks(self, response: requests.Response) -> Iterator[bytes]:
+        """The body as it comes, not decoded."""
+        raw = response.raw
+        read, size = getattr(raw, "read1", None), _BLOCK
+        if read is None:
+            read, size = raw.read, _BLOCK_WAITED_FOR
+        since, received = time.monotonic(), 0
+        while True:
+            self._check()
+            try:
+                block = read(size, decode_content=False)
+            except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as e:
+                raise answers.network_error(e) from e
+            if not block:
+                return
+            self._heard = True
+            self._last_byte = now = time.monotonic()
+            received += len(block)
+            if now - since > self._policy.patience:
+                if received < self._policy.slowest * (now - since):
+                    raise Broken(f"only {received:,} bytes came in {now - since:.0f} seconds")
+                since, received = now, 0
+            yield block
+
+    def _receive(self, blocks: Iterator[bytes]) -> None:
+        published, partial = self._published, self._partial
+        for block in blocks:
+            try:
+                partial.write(block)
+            except OSError as e:
+                if e.errno not in _NO_ROOM:
+                    raise
+                raise CorpusError(
+                    partial.path,
+                    "",
+                    f"cannot be written ({os.strerror(e.errno)})",
+                    "What was fetched is kept, and the next attempt goes on from there: free some"
+                    " space and try again.",
+                ) from e
+            self._meter.advance(len(block))
+            if published.size and partial.size > published.size and not self._encoded:
+                self._begin({})
+                problem = f"it is another file: it has more than {int(published.size):,} bytes"
+                raise Refused(problem, differs=True)
+
+    def _judge_end(self, chunked: bool) -> None:
+        """Makes sure that the answer has not ended early."""
+        partial, total = self._partial, self._total
+        if not partial.size:
+            raise Broken("the answer is empty")
+        if total is not None and partial.size < total:
+            raise Broken(f"the connection broke off after {partial.size:,} of {total:,} bytes")
+        if total is None and not chunked and not self._published.digests:
+            self._begin({})
+            raise Refused(
+                "neither the server nor the publisher says how long the file is, so that nobody"
+                " could tell the whole from a part. Fetch it with a browser"
+            )
+
+    # -------------------------------------------------------------------------- the whole file
+
+    def _difference(self) -> str:
+        """How what was received differs from the published file; empty if it does not."""
+        partial = self._partial
+        difference = self._published.difference(partial.size, partial.digester.digests())
+        if not difference:
+            return ""
+        with partial.path.open("rb") as file:
+            head = file.read(answers.HEAD)
+        return f"it is another file: {difference}{answers.glimpse(head)}"
+
+    def _is_right(self) -> bool:
+        """Whether what was received is the file, after undoing what the server may have done."""
+        published, right = self._published, not self._difference()
+        if self._partial.source.get("encoding") not in answers.GZIP:
+            return right
+        if right and published.digests:
+            return True
+        # Either the server compressed the file, or it is a compressed one and mislabelled (as
+        # Apache did with every .gz for years). The digest decides, and else the name.
+        named_so = (published.filename or "").endswith((".gz", ".tgz"))
+        decoded = self._partial.path.with_name(f"{self._partial.path.name}.decoded")
+        try:
+            digester = self._decode(decoded)
+            if digester and not published.difference(digester.size, digester.digests()):
+                with decoded.open("rb") as file:
+                    twice = file.read(2) == b"\x1f\x8b"
+                if published.digests or twice or not named_so:
+                    self._partial.replace(decoded, digester)
+                    return True
+        finally:
+            decoded.unlink(missing_ok=True)
+        return right and named_so
+
+    def _decode(self, path: pathlib.Path) -> digests.Digester | None:
+        """Decompresses what was received; None if it is not compressed, or is too much."""
+        digester = digests.Digester(self._published.digests)
+        try:
+            with gzip.open(self._partial.path) as packed, path.open("wb") as file:
+                while block := packed.read(_BLOCK):
+                    self._check()
+                    file.write(block)
+                    digester.update(block)
+                    if self._published.size and digester.size > self._published.size:
+                        return None
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            return None
+        return digester
+
+    # ---------------------------------------------------------------------------- other schemes
+
+    def _copy(self, url: str) -> None:
+        """Fetches from whatever else TFDS takes for a URL: ftp, a bucket, a file."""
+        self._begin({"url": url})
+        try:
+            if url.lower().startswith("ftp://"):
+                file = urllib.request.urlopen(url, timeout=self._policy.read_timeout)
+            else:
+                file = epath.Path(url).open("rb")
+            with file:
+                self._receive(iter(lambda: self._block_of(file), b""))
+        except FileNotFoundError as e:
+            raise Refused("there is no such file") from e
+        except OSError as e:
+            raise answers.network_error(e) from e
+        self.file_name = answers.last_part(urllib.parse.urlsplit(url).path)
+
+    def _block_of(self, file: Any) -> bytes:
+        self._check()
+        return file.read(_BLOCK)
+
+
+def user_agent() -> str:
+    """How we introduce ourselves; some hosts turn away who does not."""
+    import tfds_extra  # Not at the top: it imports this module before it has a version.
+
+    return f"tfds_extra/{tfds_extra.__version__} (plugin of TensorFlow Datasets)"
+
+
+def _chain(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
+    if head:
+        yield head
+    yield from blocks
+
+
+def _check_room(folder: pathlib.Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise no_room(folder, needed, free)
+
+
+def no_room(folder: object, needed: int, free: int) -> CorpusError:
+    """The error that files do not fit onto the disk."""
+    return CorpusError(
+        folder,
+        "",
+        f"there is too little free disk: {needed:,} bytes are to be fetched, {free:,} are free",
+        "Free some space, or choose another download_dir.",
+    )
