@@ -14,6 +14,8 @@ import time
 import psutil
 import pytest
 import tensorflow_datasets as tfds
+from apache_beam.options import pipeline_options
+from apache_beam.runners.portability import fn_api_runner
 from engine_corpus import EngineCorpus
 
 from tfds_extra import core
@@ -197,6 +199,50 @@ def test_first_examples_only(tmp_path, limit, train, test):
     assert sorted(numbers(builder, "test")) == list(range(0, 600, 5))[:test]
     assert sorted(numbers(builder, "train")) == [n for n in range(600) if n % 5][:train]
     assert len(log.read_text().split()) == {10: 1, 100: 5, 130: 6}[limit]
+
+
+# --------------------------------------------------------------------------------- Apache Beam
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [[], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]],
+    ids=["in memory", "two processes"],
+)
+@pytest.mark.parametrize("batched", [False, True])
+def test_beam_gives_the_same_examples_in_the_same_order(
+    serial, tmp_path, flags, batched, monkeypatch
+):
+    # Beam's own worker processes have to find the corpus of these tests.
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parent))
+    options = pipeline_options.PipelineOptions(flags)
+    config = tfds.download.DownloadConfig(
+        beam_runner=fn_api_runner.FnApiRunner(), beam_options=options, num_shards=3
+    )
+    builder = prepare(tmp_path, config=config, batched=batched)
+    assert builder.info.metadata == serial.info.metadata  # With the digest of the order.
+    for split in ("train", "test"):
+        assert len(builder.info.splits[split].shard_lengths) == 3
+        assert sorted(numbers(builder, split)) == sorted(numbers(serial, split))
+    left = {p.name for p in pathlib.Path(builder.data_dir).iterdir()}
+    assert not [name for name in left if "digests" in name or "incomplete" in name]
+
+
+def test_beam_options_alone_choose_a_runner_that_needs_no_network(serial, tmp_path):
+    config = tfds.download.DownloadConfig(
+        beam_options=pipeline_options.PipelineOptions(["--direct_num_workers=1"])
+    )
+    assert prepare(tmp_path, config=config).info.metadata == serial.info.metadata
+
+
+def test_beam_passes_errors_on(tmp_path):
+    config = tfds.download.DownloadConfig(beam_runner=fn_api_runner.FnApiRunner())
+    with pytest.raises(Exception, match="piece 3: line 3: made trouble"):
+        prepare(tmp_path, config=config, trouble="raise:3")
+    assert not EngineCorpus(data_dir=tmp_path).is_prepared()
+    with pytest.raises(core.CorpusError, match="examples were read, the publisher has"):
+        prepare(tmp_path, config=config, rows=600, num_pieces=7)
+    assert not EngineCorpus(data_dir=tmp_path).is_prepared()
 
 
 # ------------------------------------------------------------------- processes that are stopped

@@ -19,7 +19,7 @@ import stat
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 FETCH_AGAIN = "Fetch it again and check its digest"
@@ -222,7 +222,7 @@ class Files(Source):
 
     def read_at(self, offset: int, count: int) -> bytes:
         part = bisect.bisect_right(self._ends, offset)
-        pieces = []
+        pieces: list[bytes] = []
         while count > 0 and part < len(self._handles):
             start = offset - self.part_starts[part]
             try:
@@ -346,11 +346,16 @@ class Unpacked(Source):
 class Decompressor(Protocol):
     """What `bz2.BZ2Decompressor` and `lzma.LZMADecompressor` offer, and zlib's here too."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
 
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
 class ZlibDecompressor:
@@ -447,7 +452,7 @@ class Inflated:
 class ForwardReader:
     """Bytes from an iterator of blocks: `take`, `skip`, and the position."""
 
-    def __init__(self, blocks: Iterator[bytes]):
+    def __init__(self, blocks: Iterable[bytes]):
         self._blocks = iter(blocks)
         self._buffer = b""
         self._at = 0
@@ -472,7 +477,7 @@ class ForwardReader:
         if end <= len(self._buffer):
             self._at = end
             return self._buffer[at:end]
-        pieces = []
+        pieces: list[bytes] = []
         while count:
             piece = self.take_some(count)
             if not piece:

@@ -146,7 +146,8 @@ class Tree:
 
         Stored members, and members of plain tars, are read where they are. A compressed tar in a
         zip is streamed. A compressed zip in a zip has to be unpacked: in memory up to
-        `NESTED_IN_MEMORY` bytes, else to an unnamed temporary file that goes with the tree.
+        `NESTED_IN_MEMORY` bytes, else to an unnamed temporary file that goes with the tree. Of a
+        member that is read where it is, only the check sums within the nested archive are verified.
         Compressed tars have no nested trees, since nothing in them can be reached directly.
         """
         tree = Tree(f"{self._paths[0]}/{name}", root=root, limits=self._limits)
@@ -205,7 +206,8 @@ class Tree:
         """Returns the size of each file by name.
 
         Reads the directory of a zip, the headers of a plain tar; a compressed tar has to be
-        decompressed from end to end for it.
+        decompressed from end to end for it. Damage to the members themselves is found when they
+        are read.
         """
         archive = self._open()
         selection = self._select("")
@@ -421,7 +423,7 @@ def _identity(info: os.stat_result) -> tuple[int, int]:
 # -------------------------------------------------------------------------------------------- tars
 
 
-class _PlainCursor(tar_stream.Cursor):
+class _PlainCursor:
     """Jumps from header to header."""
 
     def __init__(self, source: archive_io.Source):
@@ -505,7 +507,7 @@ class _PlainTar:
         return self._index
 
 
-class _StreamCursor(tar_stream.Cursor):
+class _StreamCursor:
     """Reads forwards. `current` is the content that may be read now."""
 
     def __init__(self, source: archive_io.Source, kind: str | None, limits: Limits):

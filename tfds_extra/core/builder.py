@@ -325,21 +325,31 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _generate_splits(
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
     ) -> Sequence[tfds.core.SplitInfo]:
-        if self._work_folder is None or download_config.ignore_duplicates:
+        on_beam = bool(download_config.beam_runner or download_config.beam_options)
+        if download_config.ignore_duplicates or not (on_beam or self._work_folder):
             return super()._generate_splits(dl_manager, download_config)
-        prepared = engines.prepare_locally(
-            self._split_generators(dl_manager),
-            features=self.info.features,
-            filename_templates={s: self._get_filename_template(s) for s in self.expected_counts},
-            file_format=self.info.file_format,
-            download_config=download_config,
-            disable_shuffling=self.info.disable_shuffling,
-            check_counts=self._check_counts,
-            expected_counts=self.expected_counts,
-            work_folder=self._work_folder,
-            identity=self._identity(),
-            num_workers=self._num_workers,
-        )
+        common = {
+            "features": self.info.features,
+            "filename_templates": {
+                split: self._get_filename_template(split) for split in self.expected_counts
+            },
+            "file_format": self.info.file_format,
+            "download_config": download_config,
+            "disable_shuffling": self.info.disable_shuffling,
+            "check_counts": self._check_counts,
+        }
+        generators = self._split_generators(dl_manager)
+        if on_beam:
+            prepared = engines.prepare_on_beam(generators, **common)
+        else:
+            prepared = engines.prepare_locally(
+                generators,
+                expected_counts=self.expected_counts,
+                work_folder=self._work_folder,
+                identity=self._identity(),
+                num_workers=self._num_workers,
+                **common,
+            )
         counts = {p.split_info.name: p.split_info.num_examples for p in prepared}
         self.info.metadata.clear()
         self.info.metadata.update(

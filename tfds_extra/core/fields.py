@@ -231,9 +231,10 @@ class Field:
                     lengths.append(sizes)
                 if type(values) not in plain.SEQUENCES:
                     raise NotPlain
-                self.put_rows(values, lengths, parts)
+                return self.put_rows(values, lengths, parts)
             except Exception:
-                self._store_general(item, parts)
+                pass
+            self._store_general(item, parts)
 
         return store
 

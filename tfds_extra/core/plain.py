@@ -4,6 +4,9 @@ Nearly every value of a corpus is one, and can be stored in a few steps if one o
 whether it is, and not what else it might be. The functions here do that for the values
 of one tensor without a sequence around it, and have the tests for values of sequences.
 They accept less than TFDS does; what they accept they store as TFDS does.
+
+The rest goes to `otherwise`, which is never called inside of an `except` block: its
+errors are not a consequence of ours, and shall not be shown as such.
 """
 
 from __future__ import annotations
@@ -42,8 +45,8 @@ def store_text(headers: wire.Headers, slot: int, otherwise: Store) -> Store:
             try:
                 data = data.encode("utf-8")
             except UnicodeEncodeError:
-                return otherwise(item, parts)
-        elif kind is not bytes:
+                kind = None
+        if kind is not bytes and kind is not str:
             return otherwise(item, parts)
         parts[slot] = headers[len(data)]
         parts[payload_slot] = data
@@ -67,10 +70,10 @@ def store_texts(
         if not fits((len(values),)):
             return otherwise(item, parts)
         try:
-            content = wire.bytes_list(utf8(all_texts(values)))
+            return put_list(wire.bytes_list(utf8(all_texts(values))), parts)
         except (NotPlain, UnicodeEncodeError):
-            return otherwise(item, parts)
-        put_list(content, parts)
+            pass
+        otherwise(item, parts)
 
     return store
 
@@ -110,10 +113,11 @@ def store_float(headers: wire.Headers, slot: int, dtype: np.dtype, otherwise: St
         if value != value:  # NaN: from Python 3.14 on, `struct` keeps it signalling.
             return otherwise(item, parts)
         try:
-            payload = pack(value)
-        except (OverflowError, struct.error):  # Becomes an infinity, or is refused.
-            return otherwise(item, parts)
-        parts[slot] = header + payload
+            parts[slot] = header + pack(value)
+            return
+        except (OverflowError, struct.error):
+            pass  # Becomes an infinity, or is refused.
+        otherwise(item, parts)
 
     return store
 
@@ -128,19 +132,15 @@ def store_array(
     """Returns a function that stores an array of the dtype, or a list that becomes one."""
 
     def store(item: Any, parts: list) -> None:
-        kind = type(item)
-        if kind in LISTS:
-            if is_nested(item):
-                return otherwise(item, parts)
+        array, kind = None, type(item)
+        if kind is np.ndarray and item.dtype == dtype:
+            array = item
+        elif kind in LISTS and not is_nested(item):
             try:
                 array = np.array(item, dtype=dtype)
             except Exception:
-                return otherwise(item, parts)
-        elif kind is np.ndarray and item.dtype == dtype:
-            array = item
-        else:
-            return otherwise(item, parts)
-        if not fits(array.shape):
+                pass
+        if array is None or not fits(array.shape):
             return otherwise(item, parts)
         put(pack(array), parts)
 

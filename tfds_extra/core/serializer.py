@@ -10,7 +10,7 @@ protobuf objects. Here both are compiled once from the feature spec:
 
 The bytes are those of TFDS with deterministic protobuf serialization (TFDS itself writes
 the map entries in arbitrary order), and so are the errors. See `wire` for the format,
-`fields` for single tensors, `shortcuts` and `columns` for `ExampleEncoder`.
+`fields` and `plain` for single tensors, `shortcuts` and `columns` for `ExampleEncoder`.
 """
 
 from __future__ import annotations
@@ -63,10 +63,11 @@ class Serializer(example_serializer.Serializer):
         parts = self._blank.copy()
         try:
             self._store(example, parts)
+            return wire.example(parts)
         except Exception:
-            # A bad value, or an example that is nested otherwise than the spec.
-            parts = self._blank.copy()
-            fields_lib.store_checked(self._fields, utils.flatten_nest_dict(example), parts)
+            pass  # A bad value, or an example that is nested otherwise than the spec.
+        parts = self._blank.copy()
+        fields_lib.store_checked(self._fields, utils.flatten_nest_dict(example), parts)
         return wire.example(parts)
 
 
@@ -104,7 +105,8 @@ class ExampleEncoder:
             The serialized `tf.train.Example`.
 
         Raises:
-            Exception: As TFDS; the message names the feature.
+            Exception: As TFDS; the message names the feature. Where several features are
+                bad, it is any of theirs (TFDS itself goes through them in random order).
         """
         parts = self._blank.copy()
         try:

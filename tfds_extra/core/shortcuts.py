@@ -141,11 +141,9 @@ def class_numbers(feature: tfds.features.ClassLabel, values: Sequence) -> Any:
     if n is None:
         raise NotPlain
     if type(values) is np.ndarray:
-        if (
-            values.dtype.kind not in "iu"
-            or values.size
-            and not (-1 <= values.min() and values.max() < n)
-        ):
+        if values.dtype.kind not in "iu":
+            raise NotPlain
+        if values.size and not (-1 <= values.min() and values.max() < n):
             raise NotPlain
         return values.astype(np.int64)
     types = set(map(type, values))
@@ -169,13 +167,14 @@ def _by_the_feature_itself(
     def encode(value: Any, parts: list) -> None:
         encoded = feature.encode_example(value)
         try:
-            store(encoded, parts)
+            return store(encoded, parts)
         except Exception:
+            pass
+        try:
             tree = encoded if key is None else {key: encoded}
-            try:
-                fields_lib.store_checked(own_fields, utils.flatten_nest_dict(tree), parts)
-            except Exception as e:
-                raise SerializationError(e) from e
+            fields_lib.store_checked(own_fields, utils.flatten_nest_dict(tree), parts)
+        except Exception as e:
+            raise SerializationError(e) from e
 
     return encode
 
@@ -232,7 +231,7 @@ def store_each(store: Store, place: str, values: Any, rows: list[list]) -> None:
         try:
             store(value, parts)
         except SerializationError:
-            raise
+            raise  # Names the feature already.
         except Exception as e:
             utils.reraise(e, place)
 
@@ -275,10 +274,10 @@ def _compile_box(feature: tfds.features.BBoxFeature, field: Field, otherwise: St
 
     def encode(value: Any, parts: list) -> None:
         try:
-            payload = pack([value])
+            return put(pack([value]), parts)
         except Exception:
-            return otherwise(value, parts)
-        put(payload, parts)
+            pass
+        otherwise(value, parts)
 
     return encode
 
@@ -324,9 +323,10 @@ def _compile_sequence(
             rows = value
             while type(rows) is dict:  # Columns: their lengths are the same.
                 rows = next(iter(rows.values()))
-            column(value, len(rows), [], parts)
+            return column(value, len(rows), [], parts)
         except Exception:
-            otherwise(value, parts)
+            pass
+        otherwise(value, parts)
 
     return encode
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tfds_extra.core import archive_io
 
@@ -57,28 +57,25 @@ class Entry(NamedTuple):
     offset: int  # Of its first byte in the (uncompressed) archive.
 
 
-class Cursor:
+class Cursor(Protocol):
     """What `entries` reads from: `take` advances, `go_to` moves (only forwards in a stream)."""
 
-    position: int
+    @property
+    def position(self) -> int: ...
 
     def take(self, count: int) -> bytes:
         """Returns `count` bytes, fewer only at the end."""
-        raise NotImplementedError
 
     def go_to(self, position: int) -> int:
         """Moves to `position`, or to the end if that comes first; returns where it is."""
-        raise NotImplementedError
 
     def expect(self, name: str, size: int) -> None:
         """Hears that `size` bytes of a member follow; raises if they cannot be there."""
-        raise NotImplementedError
 
     def error(
         self, place: str | None, wrong: str, todo: str = archive_io.FETCH_AGAIN
     ) -> archive_io.ArchiveError:
         """An error about a member, or with None about the current position."""
-        raise NotImplementedError
 
 
 def parse_header(block: bytes) -> Header:

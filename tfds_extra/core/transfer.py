@@ -36,8 +36,6 @@ from tfds_extra.core.partial import Partial, discard
 
 CONNECTIONS_PER_HOST = 3
 _BLOCK = 1 << 18
-# urllib3 before 2.0 waits until it has a full block: a smaller one, then, is lost less often.
-_BLOCK_WAITED_FOR = 1 << 13
 # Bytes that make an attempt one that got somewhere.
 _GAIN = 1 << 20
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -345,15 +343,12 @@ class Transfer:
 
     def _blocks(self, response: requests.Response) -> Iterator[bytes]:
         """The body as it comes, not decoded."""
-        raw = response.raw
-        read, size = getattr(raw, "read1", None), _BLOCK
-        if read is None:
-            read, size = raw.read, _BLOCK_WAITED_FOR
         since, received = time.monotonic(), 0
         while True:
             self._check()
             try:
-                block = read(size, decode_content=False)
+                # Not `read`, which waits for a full block and loses it when the line breaks.
+                block = response.raw.read1(_BLOCK, decode_content=False)
             except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as e:
                 raise answers.network_error(e) from e
             if not block:

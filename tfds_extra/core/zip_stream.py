@@ -108,9 +108,6 @@ class ZipReader:
 
     # ---------------------------------------------------------------------------------- finding
 
-    def __len__(self) -> int:
-        return len(self._index.records)
-
     def entries(self) -> Iterator[tuple[int, str, Entry]]:
         """Yields (number, clean name, entry) of all records, folders too, in published order."""
         for number, entry in enumerate(self._read_directory(self._end)):
@@ -123,13 +120,7 @@ class ZipReader:
         at = bisect.bisect_left(keys, key)
         while at < len(keys) and keys[at] == key:
             number = self._index.order[at]
-            record = self._index.records[number]
-            # Names are short; the rare long record is read a second time.
-            entry = self._parse(self._source.read_at(record, 512), 0, record)
-            if entry is None:
-                entry = self._parse(self._source.read_at(record, _LONGEST_ENTRY), 0, record)
-            if entry is None:
-                raise self._source.error(record, "the central directory is truncated")
+            entry = self._entry_at(self._index.records[number])
             if archive_io.clean_name(entry.name) == name:
                 return number, self._unwrapped(number, entry)
             at += 1
@@ -187,7 +178,11 @@ class ZipReader:
         if last_disk == 0 and disk == 0:
             return offset  # One archive, perhaps cut at arbitrary bytes.
         parts = self._source.part_starts
-        if last_disk + 1 != len(parts) or disk > last_disk:
+        if disk > last_disk:
+            raise self._source.error(
+                self._source.size, f"it refers to part {disk + 1} of {last_disk + 1}"
+            )
+        if last_disk + 1 != len(parts):
             raise self._source.error(
                 self._source.size,
                 f"it is the last of {last_disk + 1} parts of a split zip, and {len(parts)} "
@@ -212,6 +207,14 @@ class ZipReader:
             offset = 0
             if self._parse(buffer, 0, at) is None:
                 raise self._source.error(at, "the central directory is damaged")
+
+    def _entry_at(self, record: int) -> Entry:
+        """The record that stands there in the file."""
+        for count in (512, _LONGEST_ENTRY):  # Most are short.
+            entry = self._parse(self._source.read_at(record, count), 0, record)
+            if entry is not None:
+                return entry
+        raise self._source.error(record, "the central directory is damaged")
 
     def _parse(self, data: bytes, at: int, position: int) -> Entry | None:
         """The record at `data[at:]`, or None if it goes on behind the end of `data`."""
@@ -287,7 +290,7 @@ class ZipReader:
         sorted_keys = array("q", [keys[i] for i in order])
         for i in range(1, len(order)):
             if sorted_keys[i] == sorted_keys[i - 1]:
-                name = self._name_of(records[files[order[i]]])
+                name = self._entry_at(records[files[order[i]]]).name
                 raise source.error(name, "this name comes twice", archive_io.NOT_SAFE)
         return end, _Index(records, starts, sorted_keys, array("Q", [files[i] for i in order]))
 
@@ -331,15 +334,11 @@ class ZipReader:
         for i in sorted(range(len(starts)), key=starts.__getitem__):
             if starts[i] < reached:
                 raise self._source.error(
-                    self._name_of(records[i]),
+                    self._entry_at(records[i]).name,
                     "it overlaps another member: it is a decompression bomb or damaged",
                     archive_io.NOT_SAFE,
                 )
             reached = stops[i]
-
-    def _name_of(self, record: int) -> str:
-        entry = self._parse(self._source.read_at(record, _LONGEST_ENTRY), 0, record)
-        return entry.name if entry else f"byte {record:,}"
 
     # ----------------------------------------------------------------- macOS archives above 4 GiB
 

@@ -5,6 +5,8 @@ and its records are filed (`runs`); then every shard is written. Both make the s
 the number of workers. `prepare_on_beam` leaves one machine.
 """
 
-from tfds_extra.core.engines.local import PreparedSplit, prepare_locally
+from tfds_extra.core.engines.beam import prepare_on_beam
+from tfds_extra.core.engines.local import prepare_locally
+from tfds_extra.core.engines.prepared import PreparedSplit
 
-__all__ = ["PreparedSplit", "prepare_locally"]
+__all__ = ["PreparedSplit", "prepare_locally", "prepare_on_beam"]

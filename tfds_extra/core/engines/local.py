@@ -16,23 +16,11 @@ from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import errors
 from tfds_extra.core.engines import journal, pool, records, runs, tasks
+from tfds_extra.core.engines.prepared import PreparedSplit
 from tfds_extra.core.pieces import SplitExamples
 
 # Starting workers takes about as long as reading this much (measured; each imports TFDS).
 _SERIAL_BYTES = 64 << 20
-
-
-@dataclasses.dataclass(frozen=True)
-class PreparedSplit:
-    """What preparing one split came to.
-
-    Attributes:
-      split_info: Shards and sizes, for TFDS.
-      order_digest: `records.OrderDigest` of all its records.
-    """
-
-    split_info: tfds.core.SplitInfo
-    order_digest: str
 
 
 def prepare_locally(

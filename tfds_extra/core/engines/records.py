@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 
 import google_crc32c
+from etils import epath
 from tensorflow_datasets.core import file_adapters
 
 _DIGEST_BYTES = 16
@@ -37,7 +38,7 @@ class OrderDigest:
         """Appends one record."""
         self._sha256.update(record_digest(record))
 
-    def update_from_file(self, path: pathlib.Path) -> None:
+    def update_from_file(self, path: epath.Path | pathlib.Path) -> None:
         """Appends the records whose digests `write_shard` has left in a file."""
         with path.open("rb") as digests:
             while block := digests.read(_BLOCK):
@@ -53,7 +54,7 @@ def record_digest(record: bytes) -> bytes:
     return hashlib.blake2b(record, digest_size=_DIGEST_BYTES).digest()
 
 
-def digests_path(shard: pathlib.Path) -> pathlib.Path:
+def digests_path(shard: epath.Path | pathlib.Path) -> epath.Path | pathlib.Path:
     """File with the digests of a shard's records."""
     return shard.with_name(shard.name + _DIGESTS_SUFFIX)
 
