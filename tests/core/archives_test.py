@@ -1345,10 +1345,18 @@ def test_empty_members_without_data(tmp_path):
     refused(Tree(path), f"{path}: a: its check sum is 00000000, and 00000001")
     path = write(tmp_path, raw_zip([(b"a", b"12", {"size": 3})]))
     refused(Tree(path), f"{path}: a: ", "two sizes differ")
+
+
+def test_deflated_members_without_an_end_or_behind_it(tmp_path):
+    fields = {"method": 8, "size": 3, "crc": zlib.crc32(b"abc")}
     packed = zlib.compress(b"abc")[2:-4]
-    path = write(tmp_path, raw_zip([(b"a", packed + b"x", {
-        "method": 8, "size": 3, "crc": zlib.crc32(b"abc")})]))  # fmt: skip
+    assert content(Tree(write(tmp_path, raw_zip([(b"a", packed, fields)])))) == {"a": b"abc"}
+    path = write(tmp_path, raw_zip([(b"a", packed + b"x", fields)]))
     refused(Tree(path), f"{path}: a: its data end before")
+    endless = zlib.compressobj(wbits=-15)
+    packed = endless.compress(b"abc") + endless.flush(zlib.Z_SYNC_FLUSH)
+    path = write(tmp_path, raw_zip([(b"a", packed, fields)]))
+    refused(Tree(path), f"{path}: a: its data stop after 3 of 3 bytes")
 
 
 def test_more_members_than_16_bits_count(tmp_path):

@@ -1228,8 +1228,8 @@ def test_what_a_killed_process_left(server, manager, tmp_path, case, kind):
     part.parent.mkdir(exist_ok=True)
     part.write_bytes(content)
     if journal:
-        text = json.dumps({"url": url, **journal} if isinstance(journal, dict) else journal)
-        part.with_name(f"{part.name}.json").write_text(text[: 9 if journal == "half" else None])
+        text = '{"url": "' if journal == "half" else json.dumps({"url": url, **journal})
+        part.with_name(f"{part.name}.json").write_text(text)
     target.with_name(f"{target.name}.lock").touch()
     # It may also have had the time to note what it was about to put there.
     resource_lib.write_info_file(
@@ -1248,7 +1248,7 @@ def test_what_a_killed_process_left(server, manager, tmp_path, case, kind):
 
 @needs_fork
 def test_a_transfer_that_is_killed_ten_times_goes_on(server, workers, tmp_path):
-    content = os.urandom(1 << 20) * 200
+    content = os.urandom(200 << 20)
     chance = random.Random(1)
     goals = [int(len(content) * n / 11 * chance.uniform(0.95, 1.05)) for n in range(1, 11)]
     # Killed in the middle of it; only the last one waits to be, lest it be done before.

@@ -268,14 +268,18 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
             cannot be read.
         """
-        found = {}
-        for name, file in self.published_files().items():
-            folder = self.extracted_folder(file)
-            if folder is not None:
-                found[name] = archives.Tree(folder)
-            else:
-                found[name] = archives.Tree(self._download(dl_manager, file), root=file.root)
-        return found
+        files = self.published_files()
+        folders = {name: self.extracted_folder(file) for name, file in files.items()}
+        # In one call: what is missing is then named at once, and held against the free disk.
+        archives_ = dl_manager.download(
+            {name: file.url for name, file in files.items() if folders[name] is None}
+        )
+        return {
+            name: archives.Tree(folders[name])
+            if folders[name] is not None
+            else archives.Tree(os.fspath(archives_[name]), root=file.root)
+            for name, file in files.items()
+        }
 
     def extracted_folder(self, file: Archive) -> pathlib.Path | None:
         """Where the user has extracted a published archive, if he has."""
@@ -287,9 +291,6 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """URLs of the files that are not there as folders in `manual_dir`."""
         files = self.published_files().values()
         return [file.url for file in files if self.extracted_folder(file) is None]
-
-    def _download(self, dl_manager: download.DownloadManager, file: Archive) -> pathlib.Path:
-        return pathlib.Path(os.fspath(dl_manager.download(file.url)))
 
     # --------------------------------------------------------------------------------- preparing
 

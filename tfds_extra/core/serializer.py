@@ -21,7 +21,6 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer, utils
 
-from tfds_extra.core import columns as columns_lib
 from tfds_extra.core import fields as fields_lib
 from tfds_extra.core import shortcuts, wire
 
@@ -88,9 +87,9 @@ class ExampleEncoder:
         specs = features.get_serialized_info()
         fields, self._blank = fields_lib.compile_fields(utils.flatten_nest_dict(specs))
         self._encode, items = shortcuts.compile_features(features, fields)
+        self._items = items
+        self._fields = fields
         self._columns = None
-        if items is not None:
-            self._columns = columns_lib.ColumnsEncoder(features, fields, items, self._blank)
 
     def __reduce__(self):
         return type(self), (self.features,)
@@ -137,8 +136,15 @@ class ExampleEncoder:
             ValueError: A column does not have `n` values.
             Exception: As `encode`.
         """
-        if self._columns is None:  # Only the features know what their examples are.
+        if self._items is None:  # Only the features know what their examples are.
             return [self.encode({k: c[i] for k, c in columns.items()}) for i in range(n)]
+        if self._columns is None:
+            # Costs the import of pyarrow, and by way of it of pandas: a second.
+            from tfds_extra.core import columns as columns_lib
+
+            self._columns = columns_lib.ColumnsEncoder(
+                self.features, self._fields, self._items, self._blank
+            )
         try:
             return self._columns.encode(columns, n)
         except shortcuts.SerializationError as e:

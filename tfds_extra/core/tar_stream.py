@@ -116,11 +116,9 @@ def _sum(data: bytes) -> int:
 
 
 def _number(field: bytes) -> int:
-    """An octal number, or a base-256 one where the first bit is set."""
+    """An octal number, or a base-256 one in two's complement where the first byte says so."""
     if field[0] in (0x80, 0xFF):
-        return int.from_bytes(field[1:], "big", signed=False) - (
-            256 ** (len(field) - 1) if field[0] == 0xFF else 0
-        )
+        return int.from_bytes(field[1:], "big") if field[0] == 0x80 else -1
     return int(field.partition(b"\0")[0].strip(b" ") or b"0", 8)
 
 

@@ -1,0 +1,139 @@
+"""Generated corpora for the benchmarks of the engines, importable by worker processes."""
+
+from __future__ import annotations
+
+import io
+import pathlib
+import random
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfds_extra import core
+
+_FIELDS = ["title", "body", "author", "place", "remark"]
+
+
+class Generated(core.Builder):
+    """Rows of five text fields, made on the spot, in pieces of 10,000."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    url_infos: dict = {}
+    FEATURES = {field: tfds.features.Text() for field in _FIELDS}
+    PIECE = 10_000
+
+    def __init__(self, *, rows: int, **kwargs):
+        self.rows = rows
+        super().__init__(**kwargs)
+        self._original_state.update(rows=rows)
+
+    @property
+    def expected_counts(self):
+        return {"train": self.rows}
+
+    def facts_path(self, file_name):
+        return pathlib.Path(__file__).parent / file_name
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(self.FEATURES),
+            metadata=tfds.core.MetadataDict(),
+        )
+
+    def published_files(self):
+        return {}
+
+    def _split_generators(self, dl_manager):
+        return core.by_split(["train"], range(0, self.rows, self.PIECE), self._generate_examples)
+
+    def _generate_examples(self, start):
+        for i in range(start, min(start + self.PIECE, self.rows)):
+            yield ("train", i), self._example(i)
+
+    def _example(self, i):
+        return {field: f"{field} of row {i} " + "lorem ipsum " * (i % 7) for field in _FIELDS}
+
+
+class TextRows(Generated):
+    """The same from CSV files, row by row or in columns."""
+
+    def __init__(self, *, csv: str, batched: bool = False, **kwargs):
+        self.csv, self.batched = csv, batched
+        super().__init__(**kwargs)
+        self._original_state.update(csv=csv, batched=batched)
+
+    def _split_generators(self, dl_manager):
+        files = sorted(pathlib.Path(self.csv).iterdir())
+        return core.by_split(["train"], files, self._generate_examples)
+
+    def _generate_examples(self, path):
+        if self.batched:
+            from pyarrow import csv
+
+            with csv.open_csv(path) as reader:
+                for number, batch in enumerate(reader):
+                    columns = dict(zip(batch.schema.names, batch.columns))
+                    keys = [f"{path.name} {number} {i}" for i in range(batch.num_rows)]
+                    yield core.Rows("train", keys, columns)
+            return
+        import csv as plain
+
+        with path.open(newline="") as lines:
+            for number, row in enumerate(plain.DictReader(lines)):
+                yield ("train", f"{path.name} {number}"), row
+
+
+class Mixed(Generated):
+    """Small image bytes, ragged boxes and text."""
+
+    FEATURES = {
+        "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
+        "boxes": tfds.features.Sequence(
+            {"box": tfds.features.BBoxFeature(), "label": tfds.features.ClassLabel(num_classes=9)}
+        ),
+        "words": tfds.features.Sequence(tfds.features.Sequence(tfds.features.Text())),
+        "caption": tfds.features.Text(),
+    }
+    # A PNG header and noise: nothing decodes it here.
+    _PNG = b"\x89PNG\r\n\x1a\n" + random.Random(0).randbytes(3000)
+
+    def _example(self, i):
+        box = tfds.features.BBox(0.1, 0.2, 0.3, 0.4)
+        return {
+            "image": io.BytesIO(self._PNG),
+            "boxes": [{"box": box, "label": j} for j in range(i % 5)],
+            "words": [["word"] * j for j in range(i % 4)],
+            "caption": f"caption of image {i}",
+        }
+
+
+class Decoded(Generated):
+    """Pieces whose reading is work: each decompresses and sums up some megabytes."""
+
+    FEATURES = {"total": np.float64}
+    PIECE = 1
+
+    def _generate_examples(self, start):
+        noise = np.random.default_rng(start).normal(size=1 << 21)
+        for _ in range(6):
+            noise = np.sort(noise)[::-1] * 1.0001
+            np.random.default_rng(start).shuffle(noise)
+        yield ("train", start), {"total": float(noise.sum())}
+
+
+def write_csv(folder: pathlib.Path, rows: int) -> list[pathlib.Path]:
+    """Writes the rows of `Generated` into files of 10,000."""
+    import csv
+
+    folder.mkdir()
+    paths = []
+    for start in range(0, rows, Generated.PIECE):
+        path = folder / f"{start:09}.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, _FIELDS)
+            writer.writeheader()
+            stop = min(start + Generated.PIECE, rows)
+            writer.writerows(Generated._example(None, i) for i in range(start, stop))
+        paths.append(path)
+    return paths
