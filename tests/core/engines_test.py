@@ -17,9 +17,11 @@ import tensorflow_datasets as tfds
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import fn_api_runner
 from engine_corpus import EngineCorpus
+from tensorflow_datasets.core import file_adapters
 
 from tfds_extra import core
-from tfds_extra.core.engines import journal, pool, runs
+from tfds_extra.core import locks
+from tfds_extra.core.engines import journal, pool, runs, tasks
 
 
 def prepare(data_dir: pathlib.Path, *, config=None, **kwargs) -> EngineCorpus:
@@ -86,6 +88,20 @@ def test_same_bytes(serial, tmp_path, num_workers, batched, no_process_left):
     builder = prepare(tmp_path, num_workers=num_workers, batched=batched)
     assert digests(builder) == digests(serial)
     assert remains(tmp_path) == []
+
+
+def test_progress_within_a_piece(tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "_REPORT_EVERY", 10)
+    seen = []
+    job = tasks.Job(
+        read=EngineCorpus(data_dir=tmp_path)._generate_examples,
+        features=EngineCorpus(data_dir=tmp_path).info.features,
+        file_format=file_adapters.FileFormat.TFRECORD,
+        disable_shuffling=False,
+        folder=tmp_path,
+    )
+    tasks.Doer(job).do(tasks.PieceTask(0, "piece 0"), seen.append)
+    assert sum(seen) == 100 and len(seen) > 5
 
 
 def test_without_progress_bar(serial, tmp_path):
@@ -155,7 +171,8 @@ def test_error_of_a_piece(tmp_path, num_workers, no_process_left):
 
 
 def test_bad_value_names_split_and_key(tmp_path, monkeypatch):
-    monkeypatch.setattr(EngineCorpus, "_example", lambda self, n: {"number": "x"})
+    bad = {"number": "x", "text": "text", "vector": [0.0, 0.0, 0.0]}
+    monkeypatch.setattr(EngineCorpus, "_example", lambda self, n: bad)
     with pytest.raises(ValueError, match="Split test, example 'row 0': "):
         prepare(tmp_path, num_workers=1)
 
@@ -170,7 +187,8 @@ def test_death_of_a_worker_and_going_on(serial, tmp_path, no_process_left):
     assert set("0123") <= set(before)
     builder = prepare(tmp_path, log=str(log), num_workers=2)
     after = log.read_text().split()[len(before) :]
-    assert "4" in after and not set("0123") & set(after)
+    # The other worker may have been in the middle of one.
+    assert "4" in after and len(set("0123") & set(after)) <= 1
     assert digests(builder) == digests(serial)
     assert remains(tmp_path) == []
 
@@ -320,6 +338,16 @@ def test_two_processes_at_the_same_time(serial, tmp_path, no_process_left):
     assert sorted(log.read_text().split()) == list("012345")
     assert digests(EngineCorpus(data_dir=tmp_path / "data")) == digests(serial)
     assert remains(tmp_path / "data") == []
+
+
+def test_prepared_data_is_reused_without_writing(tmp_path, monkeypatch):
+    prepare(tmp_path)
+
+    def refuse(*args):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(locks, "alone", refuse)
+    assert prepare(tmp_path).info.splits.total_num_examples == 600
 
 
 def test_remains_of_tfds_are_cleared(serial, tmp_path):

@@ -311,10 +311,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Args:
           **kwargs: Of `tfds.core.DatasetBuilder.download_and_prepare`.
         """
-        if not _is_local(self.data_dir):
+        config = kwargs.get("download_config") or download.DownloadConfig()
+        final = pathlib.Path(self.data_dir)
+        # Data that is there may lie in a folder that must not be written to.
+        reused = final.exists() and not config.download_mode.overwrite_dataset
+        if reused or not _is_local(self.data_dir):
             super().download_and_prepare(**kwargs)
             return
-        final = pathlib.Path(self.data_dir)
         self._work_folder = final.parent / f"unfinished.{final.name}"
         with locks.alone(final.parent / f"{final.name}.lock", time.sleep):
             for remains in final.parent.glob(f"{_TFDS_INCOMPLETE}*_{final.name}"):

@@ -102,12 +102,12 @@ def prepare_locally(
     return prepared
 
 
-Do = Callable[[Iterator[Any]], Iterator[tuple[Any, Any]]]
+Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]
 
 
 @contextlib.contextmanager
 def _doing(job: tasks.Job, pieces: Sequence[Any], num_workers: int | None) -> Iterator[Do]:
-    """A function that does tasks as `Pool.do` does, in workers or in this process."""
+    """A function like `Pool.do`, that does tasks in workers or in this process."""
     if num_workers is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         num_workers = min(cores or 1, len(pieces))
@@ -123,12 +123,9 @@ def _doing(job: tasks.Job, pieces: Sequence[Any], num_workers: int | None) -> It
 
     doer = tasks.Doer(job)
 
-    def do(todo: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+    def do(todo: Iterator[Any], progress: tasks.Progress) -> Iterator[tuple[Any, Any]]:
         for task in todo:
-            seen: list[int] = []
-            result = doer.do(task, seen.append)
-            yield None, sum(seen)
-            yield task, result
+            yield task, doer.do(task, progress)
 
     yield do
 
@@ -154,13 +151,10 @@ def _read_pieces(
     with _bar("Reading", sum(expected_counts.values())) as bar:
         for segments in work.pieces.values():
             bar.update(sum(s.count for s in segments))
-        for task, result in do(todo()):
-            if task is None:
-                bar.update(result)
-            else:
-                work.add_piece(task.index, result)
-                for segment in result:
-                    counts[segment.split] = counts.get(segment.split, 0) + segment.count
+        for task, result in do(todo(), bar.update):
+            work.add_piece(task.index, result)
+            for segment in result:
+                counts[segment.split] = counts.get(segment.split, 0) + segment.count
 
 
 def _counts(work: journal.Journal, splits: Mapping[str, Any]) -> dict[str, int]:
@@ -217,10 +211,7 @@ def _write_shards(
     total, left = (sum(task.count for task in some) for some in (all_shards, todo))
     with _bar("Writing", total) as bar:
         bar.update(total - left)
-        for task, result in do(iter(todo)):
-            if task is None:
-                bar.update(result)
-                continue
+        for task, result in do(iter(todo), bar.update):
             work.add_shard(task.name, result)
             for segment in task.segments:
                 waiting = needed_by.get(segment.file)

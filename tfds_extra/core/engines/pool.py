@@ -8,7 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tfds_extra.core.engines.messages import receive, send
@@ -41,14 +41,15 @@ class Pool:
         for one in self._workers:
             one.stop()
 
-    def do(self, tasks: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    def do(self, tasks: Iterable[Any], progress: Callable[[int], Any]) -> Iterator[tuple[Any, Any]]:
         """Does tasks, each in whichever worker is free.
 
         Args:
           tasks: Taken one by one, as workers become free.
+          progress: Called with numbers of examples, as they are done.
 
         Yields:
-          None and a number of examples, as they are done; a task and its result, as it is done.
+          A task and its result, as it is done.
 
         Raises:
           Exception: What a task has raised.
@@ -65,7 +66,7 @@ class Pool:
                 waiting = next(tasks, None)
             one, kind, content = self._answers.get()
             if kind == "progress":
-                yield None, content
+                progress(content)
             elif kind == "ready":
                 idle.append(one)
             elif kind == "done":
