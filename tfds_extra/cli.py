@@ -28,13 +28,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         arguments = parser.parse_args(arguments)
         run = arguments.run
-    # TFDS warns of every dataset that it looks for and that is not prepared.
-    logging.set_verbosity(logging.ERROR)
+    logger = logging.get_absl_logger()
+    logger.addFilter(_is_news)
     try:
         return run(arguments)
     except (ValueError, OSError, tfds.download.download_manager.NonMatchingChecksumError) as e:
         print(f"tfds-extra: {e}", file=sys.stderr)
         return 1
+    finally:
+        logger.removeFilter(_is_news)
+
+
+def _is_news(record: Any) -> bool:
+    """Leaves out TFDS's warning of every dataset that it looks for and that is not prepared."""
+    return "has no dataset_info.json" not in record.getMessage()
 
 
 def _parser() -> argparse.ArgumentParser:
