@@ -137,12 +137,12 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 builder = self.DATASET_CLASS(data_dir=self.tmp_dir, config=config or None)
                 files = builder.published_files().values()
                 self.assertNotEmpty(list(files))
-                for file in files:
-                    info = builder.url_infos[file.url]
+                for url in [url for file in files for url in file.urls]:
+                    info = builder.url_infos[url]
                     # With md5 or sha1 alone a digest of that kind; "unpublished" leaves it empty,
                     # and stands in the checksum file for all to see.
                     listed = self.DATASET_CLASS._checksums_path.read_text()
-                    unpublished = f"{file.url}\t0\tunpublished\t" in listed
+                    unpublished = f"{url}\t0\tunpublished\t" in listed
                     self.assertEqual(bool(info.digests), not unpublished)
                     self.assertTrue(info.filename)
 

@@ -173,8 +173,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
     for file in builder.published_files().values():
         if folder := builder.extracted_folder(file):
             print(f"{folder}: used as it is")
-    urls = builder.to_download()
-    planned = manager.plan(urls)
+    files = builder.to_download()
+    planned = manager.plan(files)
     rows = [("FILE", "SIZE", "STATE", "")]
     for file in planned:
         size = "unknown" if file.size is None else str(tfds.core.utils.Size(file.size))
@@ -185,8 +185,9 @@ def _fetch(arguments: argparse.Namespace) -> int:
     remaining = tfds.core.utils.Size(sum(file.remaining for file in planned))
     print(f"To download: {remaining}. Free disk: {tfds.core.utils.Size(manager.free_disk())}.")
     if not arguments.dry_run:
-        for file, path in zip(planned, manager.download(urls)):
-            print(f"{file.file_name}: {path}")
+        manager.download(files)
+        for file in manager.plan(files):
+            print(f"{file.file_name}: {file.path}")
     return 0
 
 
@@ -275,8 +276,7 @@ def _prepared(builder: Builder) -> list[str]:
 
 
 def _download_size(builder: Builder) -> tfds.core.utils.Size:
-    files = builder.published_files().values()
-    return tfds.core.utils.Size(sum(int(builder.url_infos[f.url].size) for f in files))
+    return tfds.core.utils.Size(sum(int(info.size) for info in builder.url_infos.values()))
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

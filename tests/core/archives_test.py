@@ -315,6 +315,26 @@ def test_pickles_before_and_after_use(tmp_path, kind):
     assert len(pickle.dumps(tree)) < 1000
 
 
+def test_fingerprint(tmp_path):
+    def state(path):
+        return str(path), path.stat().st_size, path.stat().st_mtime_ns
+
+    archive, folder = make(tmp_path, "tar"), make(tmp_path, "folder")
+    part = write(tmp_path, b"more", "part")
+    assert Tree(archive).fingerprint() == [state(archive)]
+    assert Tree(archive, part).fingerprint() == [state(archive), state(part)]
+    ((path, *rest),) = Tree(archive).nested("x").nested("y").fingerprint()
+    assert (path, *rest) == (f"{archive}/x/y", *state(archive)[1:])
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "file").write_bytes(b"1")
+    one = Tree(folder).fingerprint()
+    assert one == [state(folder / name) for name in sorted([*FILES, "link/file"])]
+    os.utime(tmp_path / "elsewhere" / "file", (1, 1))
+    assert Tree(folder).fingerprint() != one
+    refused(Tree("/nowhere.zip"), "/nowhere.zip: byte 0: No such", read=Tree.fingerprint)
+
+
 def test_construction_touches_nothing():
     tree = Tree("/nowhere/at/all.zip")
     refused(tree, "/nowhere/at/all.zip: byte 0: No such file")
@@ -520,6 +540,8 @@ def test_errors_name_the_part_and_the_place_in_it(tmp_path):
     a = write(tmp_path, header(b"first") + bytes(0), "a")
     b = write(tmp_path, b"garbage " * 200, "b")
     refused(Tree(a, b), f"{b}: byte 512: ", "not a tar header", "all parts are there")
+    b.write_bytes(raw_tar(header(b"../x")))
+    refused(Tree(a, b), f"{a} (1 of 2 parts): ../x: ")
     refused(Tree(a, tmp_path / "c"), f"{tmp_path / 'c'}: byte 0: No such file")
     refused(Tree(a, tmp_path), f"{tmp_path}: byte 0: it is not a regular file")
 

@@ -2,6 +2,7 @@
 
 from tfds_extra.core.archives import Member, Tree
 from tfds_extra.core.builder import MINIATURE, PARTIAL, Archive, Builder
+from tfds_extra.core.downloads import ManualFile, Mirrors
 from tfds_extra.core.errors import CorpusError, located
 from tfds_extra.core.pieces import Rows, SplitExample, by_split
 
@@ -11,7 +12,9 @@ __all__ = [
     "Archive",
     "Builder",
     "CorpusError",
+    "ManualFile",
     "Member",
+    "Mirrors",
     "Rows",
     "SplitExample",
     "Tree",

@@ -192,7 +192,7 @@ class Files(Source):
         self._lock = threading.Lock()
         self.name = self._paths[0]
         if len(self._paths) > 1:
-            self.name += f" (and {len(self._paths) - 1} more parts)"
+            self.name += f" (1 of {len(self._paths)} parts)"
         identity = []
         self.size = 0
         for path in self._paths:

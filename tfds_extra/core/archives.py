@@ -165,17 +165,23 @@ class Tree:
         return {**self.__dict__, "_archive": None}  # Open files stay in their process.
 
     def fingerprint(self) -> list[tuple[str, int, int]]:
-        """Path, bytes and time of change (ns) of each file on disk that the tree is read from."""
+        """Path, bytes and time of change (ns) of each file on disk that the tree is read from.
+
+        A nested tree gives the files of the tree around it, with the member's name behind the path.
+        """
         if self._parent is not None:
-            return self._parent[0].fingerprint()
-        paths: list[str] = []
+            parent, name = self._parent
+            return [(f"{path}/{name}", size, at) for path, size, at in parent.fingerprint()]
+        states: list[tuple[str, os.stat_result]] = []
         for path in self._paths:
             if os.path.isdir(path):
-                found = ((folder, files) for folder, _, files in os.walk(path, followlinks=False))
-                paths += sorted(os.path.join(folder, f) for folder, files in found for f in files)
+                found = _Folder(path).states(_Selection("", ""))
+                states += ((os.path.join(path, name), state) for name, state in found)
             else:
-                paths.append(path)
-        states = ((path, os.lstat(path)) for path in paths)
+                try:
+                    states.append((path, os.stat(path)))
+                except OSError as e:
+                    raise archive_io.os_error(path, "byte 0", e) from e
         return [(path, state.st_size, state.st_mtime_ns) for path, state in states]
 
     @property
@@ -344,6 +350,11 @@ class _Folder:
             yield name, size, _FileContent(self.name, name)
 
     def sizes(self, selection: _Selection) -> Iterator[tuple[str, int]]:
+        for name, state in self.states(selection):
+            yield name, state.st_size
+
+    def states(self, selection: _Selection) -> Iterator[tuple[str, os.stat_result]]:
+        """Yields name and state of the regular files, sorted by name."""
         # One list of names for each folder on the way down, however large the tree is.
         listings = [iter(self._listing(""))]
         way = [_identity(os.stat(self.name))]
@@ -367,7 +378,7 @@ class _Folder:
             elif not selection(name):
                 continue
             elif stat.S_ISREG(info.st_mode):
-                yield name, info.st_size
+                yield name, info
             else:
                 raise self._irregular(name)
 

@@ -46,13 +46,21 @@ class Archive:
     """A published archive.
 
     Attributes:
-      url: Where it is published; its size, digest and name are in the checksum file.
+      files: Its URL; `downloads.Mirrors` of it; a `downloads.ManualFile` where it only comes by
+        hand; or a tuple of these, the consecutive parts of one archive. Sizes, digests and names are
+        in the checksum file.
       root: Folder in it that holds the corpus, and the name of that folder when a user has extracted
         it.
     """
 
-    url: str
+    files: str | download.Resource | tuple[str | download.Resource, ...]
     root: str
+
+    @property
+    def urls(self) -> list[str]:
+        """The URL under which each of its files is listed."""
+        parts = self.files if isinstance(self.files, tuple) else (self.files,)
+        return [downloads.as_resource(part).url for part in parts]
 
 
 class _UrlInfos:
@@ -68,7 +76,8 @@ class _UrlInfos:
             published = digests.load_published(builder.facts_path("checksums.tsv"))
         else:
             published = digests.load_published(cls._checksums_path)
-        return {file.url: published[file.url] for file in builder.published_files().values()}
+        needed = [url for file in builder.published_files().values() for url in file.urls]
+        return {url: published[url] for url in needed}
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -271,15 +280,17 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         files = self.published_files()
         folders = {name: self.extracted_folder(file) for name, file in files.items()}
         # In one call: what is missing is then named at once, and held against the free disk.
-        archives_ = dl_manager.download(
-            {name: file.url for name, file in files.items() if folders[name] is None}
+        paths = dl_manager.download(
+            {name: file.files for name, file in files.items() if folders[name] is None}
         )
-        return {
-            name: archives.Tree(folders[name])
-            if folders[name] is not None
-            else archives.Tree(os.fspath(archives_[name]), root=file.root)
-            for name, file in files.items()
-        }
+        trees = {}
+        for name, file in files.items():
+            if folders[name] is not None:
+                trees[name] = archives.Tree(folders[name])
+            else:
+                parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
+                trees[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
+        return trees
 
     def extracted_folder(self, file: Archive) -> pathlib.Path | None:
         """Where the user has extracted a published archive, if he has."""
@@ -287,10 +298,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             return None
         return self._manual_dir / file.root
 
-    def to_download(self) -> list[str]:
-        """URLs of the files that are not there as folders in `manual_dir`."""
+    def to_download(self) -> list[Any]:
+        """`Archive.files` of the archives that are not there as folders in `manual_dir`."""
         files = self.published_files().values()
-        return [file.url for file in files if self.extracted_folder(file) is None]
+        return [file.files for file in files if self.extracted_folder(file) is None]
 
     # --------------------------------------------------------------------------------- preparing
 

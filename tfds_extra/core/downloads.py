@@ -65,6 +65,7 @@ __all__ = [
     "Mirrors",
     "MissingFilesError",
     "PlannedFile",
+    "as_resource",
 ]
 
 _UNKNOWN = "unknown_name"  # As TFDS calls what a URL without a file name leads to.

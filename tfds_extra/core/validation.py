@@ -53,8 +53,7 @@ def validate(
         if folder is not None:
             yield from _check_folder(folder, builder.member_digests(name))
         else:
-            (planned,) = dl_manager.plan([file.url])
-            yield _check_file(planned)
+            yield from map(_check_file, dl_manager.plan(file.files))
     if builder.is_prepared():
         yield from _check_prepared(builder)
     else:
