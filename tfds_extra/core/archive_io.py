@@ -157,7 +157,7 @@ class Source:
 
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns `count` bytes at `offset`, fewer only at the end of the source."""
-        raise NotImplementedError
+        raise io.UnsupportedOperation(f"{self.name} can only be read from its beginning")
 
     def blocks(self) -> Iterator[bytes]:
         """Yields all bytes from the beginning."""
