@@ -219,7 +219,12 @@ def test_altered_recording(miniature, data_dir):
 def test_foreign_file(miniature, data_dir, name):
     miniature.add(f"{_ROOT}/recordings/{name}", _header())
     miniature.write()
-    with refused(data_dir, _ARCHIVE, f"recordings/{name}", "no recording of v1.0.10"):
+    with refused(
+        data_dir,
+        _ARCHIVE,
+        f"recordings/{name}",
+        "no recording of v1.0.10. Get the release again, or",
+    ):
         prepare(data_dir)
 
 

@@ -35,6 +35,7 @@ _RELEASES = {
 _SPEAKERS = ["jackson", "nicolas", "theo", "jason", "yweweler", "george", "lucas"]
 _SAMPLE_RATE = 8000
 _TEST_TAKES = 5  # The publisher's README, from v1.0.1 on: takes 0-4 are for testing.
+_REMEDY = "Get the release again, or remove what does not belong to it."
 _FILE_NAME = re.compile(r"(?P<digit>[0-9])_(?P<speaker>[a-z]+)_(?P<index>[0-9]+)\.wav")
 
 
@@ -120,7 +121,7 @@ class Builder(core.Builder):
         speakers = {row["speaker"]: row for row in self._of_release("speakers.tsv")}
         missing = self.member_digests("release")
         for member in tree.members("recordings/"):
-            with core.located(tree, member.name):
+            with core.located(tree, member.name, _REMEDY):
                 if member.name not in missing:
                     raise ValueError(f"no recording of {self.base_config_name}")
                 content = member.read()
