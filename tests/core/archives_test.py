@@ -247,7 +247,7 @@ def test_seekable_where_uncompressed(tmp_path, kind):
         file.seek(1)
         file.seek(2, os.SEEK_CUR)
         assert (file.tell(), file.read(1)) == (3, b"\3")
-        with pytest.raises((ValueError, OSError)):
+        with pytest.raises((ValueError, OSError), match="negative|Invalid argument"):
             file.seek(-1)
 
 
@@ -371,6 +371,7 @@ def test_threads_share_a_tree(tmp_path):
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
 def test_files_are_closed_with_the_tree(tmp_path):
+    gc.collect()  # What earlier tests left in circles.
     before = len(os.listdir("/proc/self/fd"))
     inner = zip_bytes(FILES.items())
     for kind in ARCHIVES:
@@ -383,7 +384,7 @@ def test_files_are_closed_with_the_tree(tmp_path):
             assert len(os.listdir("/proc/self/fd")) <= before + 1, "nested trees share the file"
             del nested, n
         del tree
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_a_member_knows_its_length(tmp_path):
@@ -1726,6 +1727,12 @@ def test_the_index_is_kept_for_other_trees_of_the_same_file(tmp_path, monkeypatc
             tree = pickle.loads(pickle.dumps(tree))
             assert tree.read_member("top/b.txt") == FILES["top/b.txt"]
         assert len(calls) == 1
+        outer = write(tmp_path, tar_bytes([("in", path.read_bytes())]), "outer.tar")
+        calls.clear()
+        for _ in range(3):
+            tree = pickle.loads(pickle.dumps(Tree(outer).nested("in")))
+            assert tree.read_member("top/b.txt") == FILES["top/b.txt"]
+        assert len(calls) == (1 if kind != "tar" else 2), "nested archives have an index too"
         path.unlink()
         make(tmp_path, kind, {"top/b.txt": b"another archive"})
         assert Tree(path).read_member("top/b.txt") == b"another archive"
@@ -1734,6 +1741,17 @@ def test_the_index_is_kept_for_other_trees_of_the_same_file(tmp_path, monkeypatc
         path.write_bytes(zip_bytes([("a", b"1")]))
         content(Tree(path))
     assert 1 < len(archive_io._REMEMBERED) <= archive_io._REMEMBER
+
+
+def test_the_index_of_unpacked_archives_is_not_mixed_up(tmp_path):
+    # The inner zips lie at the same place of archives that are equal in all but content.
+    trees = {}
+    for name in ("one", "two"):
+        inner = zip_bytes([(name, b"1")], zipfile.ZIP_STORED)
+        middle = zip_bytes([("in.zip", inner)], zipfile.ZIP_STORED)
+        path = write(tmp_path, zip_bytes([("mid.zip", middle)]), name)
+        trees[name] = Tree(path).nested("mid.zip").nested("in.zip")
+    assert [tree.read_member(name) for name, tree in trees.items()] == [b"1", b"1"]
 
 
 # ------------------------------------------------------------------- against the standard library
