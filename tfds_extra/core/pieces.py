@@ -46,6 +46,12 @@ def _item(column: Any, index: int) -> Any:
     return value.as_py() if hasattr(value, "as_py") else value
 
 
+def one_by_one(piece: Any, read: ReadPiece) -> Iterator[SplitExample]:
+    """The examples of a piece, those that come as `Rows` one after the other."""
+    for item in read(piece):
+        yield from item if isinstance(item, Rows) else (item,)
+
+
 @dataclasses.dataclass(frozen=True)
 class SplitExamples:
     """The examples of one split, as `_split_generators` returns them.
@@ -64,10 +70,9 @@ class SplitExamples:
 
     def __iter__(self) -> Iterator[tuple[Key, Example]]:
         for piece in self.pieces:
-            for item in self.read(piece):
-                for (split, key), example in item if isinstance(item, Rows) else (item,):
-                    if split == self.split:
-                        yield key, example
+            for (split, key), example in one_by_one(piece, self.read):
+                if split == self.split:
+                    yield key, example
 
 
 def by_split(

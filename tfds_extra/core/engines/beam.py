@@ -109,7 +109,7 @@ def prepare_on_beam(
             pipeline
             | "Pieces" >> beam.Create(list(first.pieces))
             | "Apart" >> beam.Reshuffle()
-            | "Read" >> beam.FlatMap(_read, read=first.read)
+            | "Read" >> beam.FlatMap(pieces.one_by_one, read=first.read)
         )
         for split in generators:
             one = (
@@ -141,11 +141,6 @@ def _named(runner: Any) -> Any:
 
         return fn_api_runner.FnApiRunner()
     return runner
-
-
-def _read(piece: Any, read: pieces.ReadPiece) -> Iterator[pieces.SplitExample]:
-    for item in read(piece):
-        yield from item if isinstance(item, pieces.Rows) else (item,)
 
 
 def _is_of(item: pieces.SplitExample, split: str) -> bool:
