@@ -91,13 +91,13 @@ def test_same_bytes(serial, tmp_path, num_workers, batched, no_process_left):
 
 
 def test_progress_within_a_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(tasks, "_REPORT_EVERY", 10)
+    monkeypatch.setattr(tasks, "_REPORT_RECORDS", 10)
     seen = []
     job = tasks.Job(
         read=EngineCorpus(data_dir=tmp_path)._generate_examples,
         features=EngineCorpus(data_dir=tmp_path).info.features,
         file_format=file_adapters.FileFormat.TFRECORD,
-        disable_shuffling=False,
+        order=runs.Order(disable_shuffling=False),
         folder=tmp_path,
     )
     tasks.Doer(job).do(tasks.PieceTask(0, "piece 0"), seen.append)

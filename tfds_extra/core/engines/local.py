@@ -63,8 +63,16 @@ def prepare_locally(
     first = next(iter(generators.values()))
     limit = download_config.max_examples_per_split
     shard_config = download_config.get_shard_config()
+    raw_bytes = sum(map(journal.size, first.pieces))
+    order = runs.Order.for_size(disable_shuffling, raw_bytes)
     state = journal.fingerprint(
-        identity, first.pieces, file_format.value, limit, dataclasses.astuple(shard_config)
+        identity,
+        first.pieces,
+        file_format.value,
+        limit,
+        dataclasses.astuple(shard_config),
+        order,
+        runs.FORMAT,
     )
     with errors.disk_full_named(work_folder):
         work = journal.Journal(work_folder, state)
@@ -72,13 +80,13 @@ def prepare_locally(
             read=first.read,
             features=features,
             file_format=file_format,
-            disable_shuffling=disable_shuffling,
+            order=order,
             folder=work_folder,
         )
+        if limit is not None or (num_workers is None and raw_bytes < _SERIAL_BYTES):
+            num_workers = 1  # With a limit: the first examples are those of the first pieces.
         try:
-            if limit is not None:
-                num_workers = 1  # The first examples are those of the first pieces.
-            with _doing(job, first.pieces, num_workers) as do:
+            with _doing(job, len(first.pieces), num_workers) as do:
                 _read_pieces(work, first.pieces, do, expected_counts, limit)
                 counts = _counts(work, generators)
                 check_counts(counts)
@@ -106,13 +114,11 @@ Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]
 
 
 @contextlib.contextmanager
-def _doing(job: tasks.Job, pieces: Sequence[Any], num_workers: int | None) -> Iterator[Do]:
+def _doing(job: tasks.Job, num_pieces: int, num_workers: int | None) -> Iterator[Do]:
     """A function like `Pool.do`, that does tasks in workers or in this process."""
     if num_workers is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        num_workers = min(cores or 1, len(pieces))
-        if sum(map(journal.size, pieces)) < _SERIAL_BYTES:
-            num_workers = 1
+        num_workers = min(cores or 1, num_pieces)
     pickled = tasks.pickled(job) if num_workers > 1 else None
     if pickled is not None:
         module = type(getattr(job.read, "__self__", job)).__module__
