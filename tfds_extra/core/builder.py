@@ -355,7 +355,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         }
         generators = self._split_generators(dl_manager)
         if on_beam:
-            prepared = engines.prepare_on_beam(generators, **common)
+            path = pathlib.Path if _is_local(self.data_dir) else epath.Path
+            prepared = engines.prepare_on_beam(
+                generators, work_folder=path(self.data_dir) / "unfinished", **common
+            )
         else:
             prepared = engines.prepare_locally(
                 generators,

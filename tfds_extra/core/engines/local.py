@@ -12,11 +12,10 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import download, file_adapters, naming, utils
-from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import errors
-from tfds_extra.core.engines import journal, pool, records, runs, tasks
-from tfds_extra.core.engines.prepared import PreparedSplit
+from tfds_extra.core.engines import journal, pool, runs, tasks
+from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.pieces import SplitExamples
 
 # Starting workers takes about as long as reading this much (measured; each imports TFDS).
@@ -90,14 +89,17 @@ def prepare_locally(
                 _read_pieces(work, first.pieces, do, expected_counts, limit)
                 counts = _counts(work, generators)
                 check_counts(counts)
+                segments = [segment for some in work.pieces.values() for segment in some]
                 shards = {
-                    split: _plan_shards(work, filename_templates[split], shard_config, split)
+                    split: tasks.plan_shards(
+                        split, segments, filename_templates[split], shard_config
+                    )
                     for split in generators
                     if counts[split]
                 }
                 _write_shards(work, shards, do)
             prepared = [
-                _finish_split(work, split, shards[split], filename_templates[split])
+                prepared_split(split, shards[split], work.shards, work.folder, filename_templates)
                 for split in shards
             ]
         except (pool.WorkerDiedError, KeyboardInterrupt, SystemExit):
@@ -171,38 +173,6 @@ def _counts(work: journal.Journal, splits: Mapping[str, Any]) -> dict[str, int]:
     return counts
 
 
-def _plan_shards(
-    work: journal.Journal,
-    template: naming.ShardedFileTemplate,
-    shard_config: shard_utils.ShardConfig,
-    split: str,
-) -> list[tasks.ShardTask]:
-    """The shards of a split, with the borders that TFDS's own writer would draw."""
-    by_group: dict[int, list[runs.Segment]] = {}
-    for index in sorted(work.pieces):
-        for segment in work.pieces[index]:
-            if segment.split == split:
-                by_group.setdefault(segment.group, []).append(segment)
-    everything = [s for segments in by_group.values() for s in segments]
-    total = sum(s.count for s in everything)
-    number = shard_config.get_number_shards(sum(s.record_bytes for s in everything), total)
-    shards, start = [], 0
-    for index, stop in enumerate(shard_utils.get_shard_boundaries(total, number)):
-        segments, before, skip = [], 0, 0
-        for group in sorted(by_group):
-            count = sum(s.count for s in by_group[group])
-            if before + count <= start:
-                skip = before + count
-            elif before < stop:
-                segments += by_group[group]
-            before += count
-        name = os.path.basename(template.sharded_filepath(shard_index=index, num_shards=number))
-        task = tasks.ShardTask(split, name, tuple(segments), start - skip, stop - start)
-        shards.append(task)
-        start = stop
-    return shards
-
-
 def _write_shards(
     work: journal.Journal, shards: Mapping[str, list[tasks.ShardTask]], do: Do
 ) -> None:
@@ -224,27 +194,6 @@ def _write_shards(
                 if waiting is not None and not waiting - set(work.shards):
                     (work.folder / segment.file).unlink(missing_ok=True)
                     del needed_by[segment.file]
-
-
-def _finish_split(
-    work: journal.Journal,
-    split: str,
-    shards: list[tasks.ShardTask],
-    template: naming.ShardedFileTemplate,
-) -> PreparedSplit:
-    """Moves the shards to where they belong."""
-    digest = records.OrderDigest()
-    for task in shards:
-        path = work.folder / task.name
-        digest.update_from_file(records.digests_path(path))
-        os.replace(path, os.path.join(os.fspath(template.data_dir), task.name))
-    split_info = tfds.core.SplitInfo(
-        name=split,
-        shard_lengths=[task.count for task in shards],
-        num_bytes=sum(work.shards[task.name] for task in shards),
-        filename_template=template,
-    )
-    return PreparedSplit(split_info, digest.hexdigest())
 
 
 def _bar(what: str, total: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
@@ -22,7 +21,7 @@ _DIGESTS_SUFFIX = ".digests"
 # rotated and offset as in tensorflow/core/lib/hash/crc32c.h.
 _CRC_OFFSET = 0xA282EAD8
 _BUFFER_BYTES = 1 << 20
-_RECORDS_AT_ONCE = 4096
+_RECORDS_AT_ONCE = 1024
 
 
 class OrderDigest:
@@ -62,7 +61,9 @@ def digests_path(shard: epath.Path | pathlib.Path) -> epath.Path | pathlib.Path:
 
 
 def write_shard(
-    path: pathlib.Path, blocks: Iterable[runs.Block], file_format: file_adapters.FileFormat
+    path: epath.Path | pathlib.Path,
+    blocks: Iterable[runs.Block],
+    file_format: file_adapters.FileFormat,
 ) -> tuple[int, int]:
     """Writes a shard, and the digests of its records beside it; both appear only when whole.
 
@@ -93,13 +94,13 @@ def write_shard(
         else:
             examples = (item for block in digested() for item in enumerate(block.records))
             file_adapters.ADAPTER_FOR_FORMAT[file_format].write_examples(unfinished, examples)
-    os.replace(unfinished, path)
+    unfinished.replace(path)
     return count, num_bytes
 
 
-def _write_tfrecord(path: pathlib.Path, blocks: Iterable[runs.Block]) -> None:
+def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block]) -> None:
     lengths = _Lengths()
-    with path.open("wb", buffering=_BUFFER_BYTES) as shard:
+    with path.open("wb") as shard:
         for block in blocks:
             crcs = _masked(block.crcs).astype("<u4").view("V4").tolist()
             for start in range(0, len(crcs), _RECORDS_AT_ONCE):
@@ -108,7 +109,7 @@ def _write_tfrecord(path: pathlib.Path, blocks: Iterable[runs.Block]) -> None:
                 frames[0::3] = [lengths[len(record)] for record in records]
                 frames[1::3] = records
                 frames[2::3] = crcs[start : start + _RECORDS_AT_ONCE]
-                shard.writelines(frames)
+                shard.write(b"".join(frames))
 
 
 class _Lengths(dict):

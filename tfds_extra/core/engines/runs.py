@@ -22,8 +22,9 @@ from typing import BinaryIO
 
 import google_crc32c
 import numpy as np
+from etils import epath
 
-FORMAT = 2  # Of the files; part of the journal's fingerprint.
+FORMAT = 3  # Of the files; part of the journal's fingerprint.
 BUFFER_BYTES = 32 << 20  # What a worker gathers before it writes.
 SORT_BYTES = 64 << 20  # What is sorted in memory at once.
 _RECORD_OVERHEAD = 128  # Bytes that Python's objects take for each record that is gathered.
@@ -42,14 +43,14 @@ class DuplicateKeyError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A block of records of one group in one file.
+    """Consecutive blocks of records of one group in one file.
 
     Attributes:
       split: Their split.
       group: Their group; groups are in the order of their records.
       file: The file's name.
-      offset: Where the block begins.
-      num_bytes: How many bytes of the file it takes.
+      offset: Where the first block begins.
+      num_bytes: How many bytes of the file they take.
       count: How many records there are.
       record_bytes: How many bytes of the prepared data they will be.
     """
@@ -187,41 +188,62 @@ class Block:
         return sum(map(len, columns)), len(records)
 
     @classmethod
-    def read(cls, path: pathlib.Path, segment: Segment) -> Block:
-        """The block of a segment.
-
-        Args:
-          path: Of the segment's file.
-          segment: Where in it the block is.
+    def read(cls, file: BinaryIO) -> Block:
+        """The block at the position of a file.
 
         Raises:
-          OSError: The file is shorter than it was, or something else.
+          OSError: The file ends before.
         """
-        with path.open("rb") as file:
-            file.seek(segment.offset)
-            content = file.read(segment.num_bytes)
-        if len(content) != segment.num_bytes or not content:
-            raise OSError(f"{path}: cut short")
-        count, key_bytes, record_bytes = _HEADER.unpack_from(content)
-        start = _HEADER.size
-        columns = []
-        for dtype, width in ((np.uint64, 2), (np.uint32, 1), (np.uint32, 1), (np.uint32, 1)):
-            columns.append(np.frombuffer(content, dtype, count * width, start))
-            start += columns[-1].nbytes
-        if count != segment.count or len(content) != start + key_bytes + record_bytes:
-            raise OSError(f"{path}: not what was written there")
+        header = _read(file, _HEADER.size)
+        count, key_bytes, record_bytes = _HEADER.unpack(header)
+        columns = [
+            np.frombuffer(_read(file, count * width * np.dtype(dtype).itemsize), dtype)
+            for dtype, width in ((np.uint64, 2), (np.uint32, 1), (np.uint32, 1), (np.uint32, 1))
+        ]
         ranks, crcs, key_sizes, sizes = columns
-        keys = _cut(content, start, key_sizes)
-        return cls(ranks.reshape(-1, 2), crcs, keys, _cut(content, start + key_bytes, sizes))
+        keys = _cut(_read(file, key_bytes), key_sizes)
+        return cls(ranks.reshape(-1, 2), crcs, keys, _cut(_read(file, record_bytes), sizes))
+
+
+def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator[Block]:
+    """The blocks of a segment.
+
+    Args:
+      folder: Of the segment's file.
+      segment: The segment.
+
+    Raises:
+      OSError: The file is shorter than it was, or something else.
+    """
+    path = folder / segment.file
+    count = 0
+    with path.open("rb") as file:
+        file.seek(segment.offset)
+        while count < segment.count:
+            try:
+                block = Block.read(file)
+            except OSError as e:
+                raise OSError(f"{path}: cut short") from e
+            count += len(block.records)
+            yield block
+        if count != segment.count or file.tell() != segment.offset + segment.num_bytes:
+            raise OSError(f"{path}: not what was written there")
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) != size:
+        raise OSError("the file ends before")
+    return content
 
 
 def _sizes(strings: list[bytes]) -> np.ndarray:
     return np.fromiter(map(len, strings), np.int64, len(strings))
 
 
-def _cut(content: bytes, start: int, sizes: np.ndarray) -> list[bytes]:
+def _cut(content: bytes, sizes: np.ndarray) -> list[bytes]:
     """Consecutive byte strings of some sizes."""
-    stops = start + np.cumsum(sizes, dtype=np.int64)
+    stops = np.cumsum(sizes, dtype=np.int64)
     return [content[a:b] for a, b in zip((stops - sizes).tolist(), stops.tolist())]
 
 
@@ -234,7 +256,6 @@ class RunWriter:
         self._filer = _Filer(folder, order.shift)
         self._buffers: dict[str, tuple[list[str | int | bytes], list[bytes]]] = {}
         self._buffered = 0
-        self._segments: list[Segment] = []
 
     def add(self, split: str, keys: Sequence[str | int | bytes], records: Sequence[bytes]) -> None:
         """Files some records."""
@@ -250,8 +271,7 @@ class RunWriter:
     def finish_piece(self) -> list[Segment]:
         """Writes what is still in memory, and returns where the piece's records are."""
         self._flush()
-        segments, self._segments = self._segments, []
-        return segments
+        return self._filer.finish()
 
     def _flush(self) -> None:
         buffers, self._buffers, self._buffered = self._buffers, {}, 0
@@ -259,8 +279,7 @@ class RunWriter:
             names = _to_bytes(keys)
             ranks = self._order.ranks(split, keys, names)
             crcs = np.fromiter(map(google_crc32c.value, records), np.uint32, len(records))
-            block = Block(ranks, crcs, names, records)
-            self._segments += self._filer.file(split, block)
+            self._filer.add(split, Block(ranks, crcs, names, records))
 
 
 class _Filer:
@@ -271,27 +290,40 @@ class _Filer:
         self._shift = shift
         self._prefix = f"{os.getpid()}-{next(tempfile._get_candidate_names())}"
         self._sizes: dict[str, int] = {}
+        self._segments: dict[tuple[str, int], Segment] = {}
 
-    def file(self, split: str, block: Block) -> list[Segment]:
+    def add(self, split: str, block: Block) -> None:
         """Deals a block out to the files."""
         groups = block.ranks[:, 0] >> np.uint64(self._shift)
         order = np.argsort(groups, kind="stable")
         block, groups = block.take(order), groups[order]
         borders = np.flatnonzero(np.diff(groups, prepend=groups[:1] + np.uint64(1)))
-        segments = []
         for start, stop in zip(borders.tolist(), [*borders[1:].tolist(), len(groups)]):
             group = int(groups[start])
             name = f"{self._prefix}-{split}-{group}.run"
-            offset = self._sizes.get(name, 0)
             with (self._folder / name).open("ab") as file:
                 size, record_bytes = block.part(start, stop).write(file)
+            offset = self._sizes.get(name, 0)
             self._sizes[name] = offset + size
-            segment = Segment(split, group, name, offset, size, stop - start, record_bytes)
-            segments.append(segment)
-        return segments
+            before = self._segments.get(
+                (split, group), Segment(split, group, name, offset, 0, 0, 0)
+            )
+            self._segments[split, group] = dataclasses.replace(
+                before,
+                num_bytes=before.num_bytes + size,
+                count=before.count + stop - start,
+                record_bytes=before.record_bytes + record_bytes,
+            )
+
+    def finish(self) -> list[Segment]:
+        """Where the blocks since the last call are."""
+        segments, self._segments = self._segments, {}
+        return list(segments.values())
 
 
-def read_in_order(folder: pathlib.Path, segments: Iterable[Segment], shift: int) -> Iterator[Block]:
+def read_in_order(
+    folder: epath.Path | pathlib.Path, segments: Iterable[Segment], shift: int
+) -> Iterator[Block]:
     """Records of some groups of one split, in order.
 
     Args:
@@ -312,12 +344,15 @@ def read_in_order(folder: pathlib.Path, segments: Iterable[Segment], shift: int)
         yield from _sort_group(folder, groups[group], shift)
 
 
-def _sort_group(folder: pathlib.Path, segments: list[Segment], shift: int) -> Iterator[Block]:
+def _sort_group(
+    folder: epath.Path | pathlib.Path, segments: list[Segment], shift: int
+) -> Iterator[Block]:
     size = sum(segment.num_bytes for segment in segments)
+    blocks = (block for segment in segments for block in read_blocks(folder, segment))
     if size > SORT_BYTES and shift > 0:
-        yield from _deal_out(folder, segments, max(0, shift - _GROUP_BITS))
+        yield from _deal_out(folder, segments[0].split, blocks, max(0, shift - _GROUP_BITS))
         return
-    blocks = [Block.read(folder / segment.file, segment) for segment in segments]
+    blocks = list(blocks)
     whole = Block(
         np.concatenate([block.ranks for block in blocks]),
         np.concatenate([block.crcs for block in blocks]),
@@ -333,12 +368,15 @@ def _sort_group(folder: pathlib.Path, segments: list[Segment], shift: int) -> It
     yield whole
 
 
-def _deal_out(folder: pathlib.Path, segments: list[Segment], shift: int) -> Iterator[Block]:
+def _deal_out(
+    folder: epath.Path | pathlib.Path, split: str, blocks: Iterable[Block], shift: int
+) -> Iterator[Block]:
     """Sorts a group that is too large for memory by way of smaller groups on disk."""
-    with tempfile.TemporaryDirectory(dir=folder) as below:
+    # Beside the rest, where there is room; on a disk of this machine if that is on none.
+    beside = folder if isinstance(folder, pathlib.Path) else None
+    with tempfile.TemporaryDirectory(dir=beside) as below:
         below = pathlib.Path(below)
         filer = _Filer(below, shift)
-        smaller = []
-        for segment in segments:
-            smaller += filer.file(segment.split, Block.read(folder / segment.file, segment))
-        yield from read_in_order(below, smaller, shift)
+        for block in blocks:
+            filer.add(split, block)
+        yield from read_in_order(below, filer.finish(), shift)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import file_adapters
+from etils import epath
+from tensorflow_datasets.core import file_adapters, naming
+from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import pieces
 from tfds_extra.core.engines import records, runs
@@ -30,14 +33,14 @@ class Job:
       features: Of the builder.
       file_format: Of the shards.
       order: Of the examples of each split.
-      folder: Where unfinished work lies.
+      folder: Where unfinished work lies; pieces are filed on a disk of this machine.
     """
 
     read: pieces.ReadPiece
     features: tfds.features.FeaturesDict
     file_format: file_adapters.FileFormat
     order: runs.Order
-    folder: pathlib.Path
+    folder: pathlib.Path | epath.Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +81,43 @@ class ShardTask:
 
     def __str__(self) -> str:
         return self.name
+
+
+def plan_shards(
+    split: str,
+    segments: Iterable[runs.Segment],
+    template: naming.ShardedFileTemplate,
+    shard_config: shard_utils.ShardConfig,
+) -> list[ShardTask]:
+    """The shards of a split, with the borders that TFDS's own writer would draw.
+
+    Args:
+      split: The split.
+      segments: Of all pieces and splits.
+      template: Names of the shards.
+      shard_config: Of TFDS.
+    """
+    by_group: dict[int, list[runs.Segment]] = {}
+    for segment in segments:
+        if segment.split == split:
+            by_group.setdefault(segment.group, []).append(segment)
+    everything = [s for some in by_group.values() for s in some]
+    total = sum(s.count for s in everything)
+    number = shard_config.get_number_shards(sum(s.record_bytes for s in everything), total)
+    shards, start = [], 0
+    for index, stop in enumerate(shard_utils.get_shard_boundaries(total, number)):
+        needed, before, skip = [], 0, 0
+        for group in sorted(by_group):
+            count = sum(s.count for s in by_group[group])
+            if before + count <= start:
+                skip = before + count
+            elif before < stop:
+                needed += by_group[group]
+            before += count
+        name = os.path.basename(template.sharded_filepath(shard_index=index, num_shards=number))
+        shards.append(ShardTask(split, name, tuple(needed), start - skip, stop - start))
+        start = stop
+    return shards
 
 
 class Doer:
