@@ -121,7 +121,7 @@ def _build(arguments: list[str]) -> int:
     ours = argparse.ArgumentParser(
         prog="tfds-extra build",
         usage="tfds-extra build NAME[/CONFIG] ... [--miniature | --partial] [--all_configs]"
-        " [options of `tfds build`]",
+        " [--num_workers N] [options of `tfds build`]",
         description="Prepares corpora. Without a config, the default one.",
         add_help=False,
     )
@@ -134,6 +134,9 @@ def _build(arguments: list[str]) -> int:
     )
     ours.add_argument(
         "--all_configs", action="store_true", help="all configs, as `tfds build` does"
+    )
+    ours.add_argument(
+        "--num_workers", type=int, help="processes to prepare with (default: one a core)"
     )
     if {"-h", "--help"} & set(arguments):
         ours.print_help()
@@ -259,9 +262,14 @@ def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> li
         names = [corpus]
     else:
         names = [f"{name}/{c.name}" for c in (configs if known.all_configs else configs[:1])]
-    for variant in ("miniature", "partial"):
-        if getattr(known, variant):
-            names = [f"{n}/{variant}=True" for n in names]
+    given = {
+        "miniature": known.miniature,
+        "partial": known.partial,
+        "num_workers": known.num_workers,
+    }
+    options = ",".join(f"{name}={value}" for name, value in given.items() if value)
+    if options:
+        names = [f"{n}/{options}" for n in names]
     return names
 
 
