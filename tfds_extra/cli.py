@@ -203,7 +203,8 @@ def _show(arguments: argparse.Namespace) -> int:
     split = arguments.split or next(iter(builder.info.splits))
     examples = builder.as_dataset(split=split).take(arguments.number).as_numpy_iterator()
     output = pathlib.Path(arguments.output or f"{builder.name}.png")
-    show.draw(builder.info, examples, f"{builder.info.full_name}, {split}").savefig(output)
+    title = f"{builder.info.full_name}, {split}"
+    show.draw(builder.info, examples, title, builder.DRAWN_TIMES).savefig(output)
     print(output)
     return 0
 
