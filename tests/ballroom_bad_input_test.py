@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, registry
+from tfds_extra import registry
+from tfds_extra.core import validation
 from tfds_extra.formats import wav
 
 _NAME = "ballroom"
@@ -135,7 +136,7 @@ def prepare(data_dir: pathlib.Path, config: str = "full", manual_dir=None, **kwa
 
 
 @contextlib.contextmanager
-def refused(data_dir: pathlib.Path, *parts: str, error=core.CorpusError):
+def refused(data_dir: pathlib.Path, *parts: str, error=ValueError):
     """Inside, something is prepared and refused; nothing is left that could be loaded."""
     with pytest.raises(error) as caught:
         yield
@@ -417,3 +418,25 @@ def test_part_of_nothing(part, miniature, data_dir):
         shutil.rmtree(genre) if genre.is_dir() else genre.unlink()
     with refused(data_dir, "not a single example"):
         part.prepare(data_dir)
+
+
+def test_validate_tells_altered_and_missing_files_of_folders(part, miniature):
+    def findings(config):
+        builder = tfds.builder(f"{_NAME}/{config}", data_dir=miniature.folder, partial=True)
+        found = validation.validate(builder, manual_dir=str(miniature.folder))
+        return {finding.subject: finding.problem for finding in found if not finding.absent}
+
+    roots = [str(miniature.folder / _ROOTS[archive]) for archive in (_AUDIO, _TEMPO, _BEATS)]
+    assert findings("full") == {f"{root} (12 files)": "" for root in roots}
+    path = miniature.path(_BEATS, _TEXT)
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    path.write_bytes(b"0.5 1\n1.0 2\n")
+    miniature.path(_TEMPO, _BPM).unlink()
+    assert findings("full") == {
+        f"{roots[0]} (12 files)": "",
+        str(miniature.path(_TEMPO, _BPM)): "missing",
+        str(path): f"altered: its md5 is not {md5}",
+    }
+    miniature.extract(_OLDER)
+    folder = miniature.folder / _ROOTS[_OLDER]
+    assert findings("full_v1.1")[f"{folder} (no digests of its files are known)"] == ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 import builder_testing
 import matplotlib.collections
 import matplotlib.colors
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra import show
+from tfds_extra import cli, show
 from tfds_extra.datasets.ballroom import ballroom_dataset_builder
 
 _FOLDS = {**{f"fold{i}": 2 for i in (0, 1)}, **{f"fold{i}": 1 for i in range(2, 8)}}
@@ -149,6 +152,16 @@ class BallroomTest(builder_testing.BuilderTestCase):
         self.assertEqual(infos["data1.tar.gz"].digests["md5"], "2872a3e52070bc342a4510a95e2fa0b8")
         self.assertEqual(infos["data1.tar.gz"].size, 1_453_888_083)
         self.assertEqual(infos["data2.tar.gz"].digests, {"md5": "4a0ec5518bbb4dbf3ab02de0383b0994"})
+
+    def test_info_lists_nested_features(self):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            self.assertEqual(cli.main(["info", "ballroom"]), 0)
+        rows = [line.split(maxsplit=3) for line in output.getvalue().splitlines()]
+        listed = {row[0]: row[1:3] for row in rows if len(row) > 2}
+        self.assertEqual(listed["beats/time"], ["(None,)", "float64"])
+        self.assertEqual(listed["beats/is_downbeat"], ["(None,)", "bool"])
+        self.assertEqual(listed["tempo"], ["()", "float32"])
 
     def test_show_draws_the_beats(self):
         builder = self.prepare("full")

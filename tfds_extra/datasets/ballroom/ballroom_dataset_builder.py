@@ -186,7 +186,7 @@ class Builder(core.Builder):
             },
             supervised_keys=("audio", "dance"),
             homepage=_HOMEPAGE,
-            license="not stated (for the beats, CC BY-NC-SA 4.0 was proposed by their author)",
+            license="not stated",
         )
 
     def published_files(self) -> dict[str, core.Archive]:
