@@ -34,6 +34,24 @@ class BallroomTest(builder_testing.BuilderTestCase):
     def test_default_config(self):
         self.assertEqual(self.DATASET_CLASS.BUILDER_CONFIGS[0].name, "full")
 
+    def test_counts_of_every_config(self):
+        folds = {f"fold{i}": 86 for i in range(5)} | {f"fold{i}": 85 for i in range(5, 8)}
+        views = {
+            "full": {"train": 698},
+            "dedup": folds,
+            "beat_this": {"train": 582, "validation": 103},
+        }
+        self.assertEqual(
+            {c.name: self.DATASET_CLASS(config=c.name).expected_counts
+             for c in self.DATASET_CLASS.BUILDER_CONFIGS},
+            {f"{view}{version}": splits
+             for version in ("", "_v1.1", "_ismir2013") for view, splits in views.items()},
+        )  # fmt: skip
+
+    def test_keys_are_track_ids(self):
+        for key, example in self.raw_examples(self.prepare("full"))["train"]:
+            self.assertEqual(key, example["track_id"])
+
     def test_labels(self):
         info = self.DATASET_CLASS().info
         self.assertEqual(info.supervised_keys, ("audio", "dance"))
@@ -57,6 +75,8 @@ class BallroomTest(builder_testing.BuilderTestCase):
         }  # fmt: skip
         for example in self.examples("full").values():
             self.assertEqual(example["audio"].dtype, np.int16)
+            self.assertEqual(example["tempo"].dtype, np.float32)
+            self.assertEqual(example["tempo_from_beats"].dtype, np.float32)
             self.assertEqual({k: v.dtype for k, v in example["beats"].items()}, expected)
 
     def test_every_feature_of_an_album_track(self):

@@ -5,10 +5,10 @@ Run it as a script after a change: `python tests/miniatures/ballroom.py`.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import pathlib
 import sys
+import typing
 
 import numpy as np
 
@@ -26,8 +26,7 @@ _SECONDS = 3
 _CLICK = 882  # Samples, 20 ms.
 
 
-@dataclasses.dataclass(frozen=True)
-class Excerpt:
+class Excerpt(typing.NamedTuple):
     """What is made up of one excerpt.
 
     Attributes:

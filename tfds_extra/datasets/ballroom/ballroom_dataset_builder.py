@@ -115,8 +115,8 @@ class Builder(core.Builder):
                 ),
                 "tempo": tfds.features.Scalar(
                     np.float32,
-                    doc="Nominal tempo in beats a minute, a whole number: the web site's, checked by"
-                    " a person. In 17 excerpts it is over 8% off the beats.",
+                    doc="Nominal tempo in beats a minute, a whole number: that of BallroomDancers.com,"
+                    " checked by a person. In 17 excerpts it is over 8% off the beats.",
                 ),
                 "tempo_from_beats": tfds.features.Scalar(
                     np.float32,
@@ -177,7 +177,7 @@ class Builder(core.Builder):
                 ),
                 "source": tfds.features.ClassLabel(
                     names=["album", "media"],
-                    doc="Where the web site had it: on an album, or as a single medium.",
+                    doc="What track_id begins with: Albums, or Media where no album is known.",
                 ),
                 "album": tfds.features.Text(doc="Name of the album; empty if of no album."),
                 "track_number": tfds.features.Scalar(
