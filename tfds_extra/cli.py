@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,9 +106,7 @@ def _info(arguments: argparse.Namespace) -> int:
         print()
     rows = [("FEATURE", "SHAPE", "TYPE", "")]
     for name, feature in info.features.items():
-        spec = feature.get_tensor_info()
-        dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
-        rows.append((name, str(spec.shape), dtype, feature.doc.desc))
+        rows += _feature_rows(name, feature, feature.get_tensor_info())
     _print_table(rows)
     print(f"\n{info.citation}")
     return 0
@@ -206,7 +204,8 @@ def _show(arguments: argparse.Namespace) -> int:
     split = arguments.split or next(iter(builder.info.splits))
     examples = builder.as_dataset(split=split).take(arguments.number).as_numpy_iterator()
     output = pathlib.Path(arguments.output or f"{builder.name}.png")
-    show.draw(builder.info, examples, f"{builder.info.full_name}, {split}").savefig(output)
+    title = f"{builder.info.full_name}, {split}"
+    show.draw(builder.info, examples, title, builder.DRAWN_TIMES).savefig(output)
     print(output)
     return 0
 
@@ -285,6 +284,17 @@ def _prepared(builder: Builder) -> list[str]:
 
 def _download_size(builder: Builder) -> tfds.core.utils.Size:
     return tfds.core.utils.Size(sum(int(info.size) for info in builder.url_infos.values()))
+
+
+def _feature_rows(name: str, feature: Any, spec: Any) -> Iterator[tuple[str, ...]]:
+    """A row of name, shape, type and meaning for a feature, or for each that is nested in it."""
+    if isinstance(spec, dict):
+        features = getattr(feature, "feature", feature)  # Of a sequence, or the feature's own.
+        for inner, inner_spec in spec.items():
+            yield from _feature_rows(f"{name}/{inner}", features[inner], inner_spec)
+    else:
+        dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
+        yield name, str(spec.shape), dtype, feature.doc.desc
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
 from collections.abc import Iterable
 from typing import Any
@@ -13,15 +14,23 @@ from tfds_extra.features import Audio
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
+_LINE = 0.16  # Inches of a line of text.
 
 
-def draw(info: tfds.core.DatasetInfo, examples: Iterable[dict[str, Any]], title: str = "") -> Any:
+def draw(
+    info: tfds.core.DatasetInfo,
+    examples: Iterable[dict[str, Any]],
+    title: str = "",
+    times: tuple[str, str] | None = None,
+) -> Any:
     """Draws one row for each example: its recordings, and what else is known of it.
 
     Args:
       info: Of the dataset.
       examples: As `as_dataset(...).as_numpy_iterator()` gives them.
       title: Above all rows; by default the full name of the dataset.
+      times: Names of the features that hold times to draw over the recordings, and which of them are
+        strong; see `core.Builder.DRAWN_TIMES`.
 
     Returns:
       A `matplotlib.figure.Figure`.
@@ -35,18 +44,33 @@ def draw(info: tfds.core.DatasetInfo, examples: Iterable[dict[str, Any]], title:
     if not examples:
         raise ValueError(f"{info.full_name}: no examples to draw")
     recordings = [name for name, feature in info.features.items() if isinstance(feature, Audio)]
-    picture = figure.Figure(figsize=(_WIDTH, 0.6 + _ROW * len(examples)), layout="constrained")
+    drawn = [*recordings, *(name.split("/")[0] for name in times or ())]
+    texts = [_describe(info.features, example, drawn) for example in examples]
+    height = max(_ROW, _LINE * (1 + max(text.count("\n") + 1 for text in texts)))
+    picture = figure.Figure(figsize=(_WIDTH, 0.6 + height * len(examples)), layout="constrained")
     picture.suptitle(title or info.full_name)
     columns = 2 * len(recordings) + 1
     axes = picture.subplots(
         len(examples), columns, squeeze=False, width_ratios=[3] * (columns - 1) + [2]
     )
-    for row, example in zip(axes, examples):
+    for row, example, text in zip(axes, examples, texts):
         for name, waveform, spectrogram in zip(recordings, row[0::2], row[1::2]):
             info.features[name].plot(example[name], waveform, spectrogram)
+            if times:
+                _draw_times(example, times, waveform, spectrogram)
         row[-1].axis("off")
-        row[-1].text(0, 1, _describe(info.features, example, recordings), va="top", fontsize=9)
+        row[-1].text(0, 1, text, va="top", fontsize=9)
     return picture
+
+
+def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> None:
+    """Draws a line at each time, a short one below the others at those that are not strong."""
+    seconds, strong = (functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names)
+    for axis, color in zip(axes, ("tab:orange", "white")):
+        height = axis.get_xaxis_transform()  # Of the axis, from 0 to 1.
+        axis.vlines(seconds[~strong], 0, 0.3, color, linewidth=0.8, transform=height)
+        axis.vlines(seconds[strong], 0, 1, "red", linewidth=1, transform=height)
+        axis.set_title(f"{names[0]}: {len(seconds)}; {names[1]}: {strong.sum()}, red", fontsize=9)
 
 
 def _describe(
