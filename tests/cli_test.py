@@ -40,13 +40,16 @@ def extra(data_dir, capsys):
 
 def test_list(extra):
     status, output, _ = extra("list")
-    header, row = output.splitlines()
+    header, *rows = output.splitlines()
     assert status == 0
     assert header.split() == ["NAME", "DOWNLOAD", "LICENCE", "MANUAL?", "PREPARED?"]
-    assert row.split("  ")[0] == _NAME
+    rows = {row.split("  ")[0]: row for row in rows}
+    assert list(rows) == list(registry.names())
+    row = rows[_NAME]
     assert "14.88 MiB" in row and "CC BY-SA 4.0" in row and row.endswith("no")
     extra("build", f"{_NAME}/v1.0.8", "--miniature")
-    assert extra("list")[1].splitlines()[1].endswith("v1.0.8-miniature")
+    (row,) = [r for r in extra("list")[1].splitlines() if r.startswith(f"{_NAME} ")]
+    assert row.endswith("v1.0.8-miniature")
 
 
 def test_info(extra):
