@@ -405,13 +405,31 @@ def test_journal(tmp_path):
     with (folder / "journal.jsonl").open("a") as file:
         file.write('{"piece": 1, "segm')  # Killed while it wrote.
     again = journal.Journal(folder, "one")
-    assert again.pieces == {0: [segment]} and again.shards == {"train-0": 99}
+    assert again.pieces == {0} and again.shards == {"train-0": 99}
+    assert list(again.segments()) == [segment] and again.counts() == {"train": 2}
     again.add_piece(1, [])
     again.close()
-    assert set(journal.Journal(folder, "one").pieces) == {0, 1}
-    assert journal.Journal(folder, "two").pieces == {}
+    assert journal.Journal(folder, "one").pieces == {0, 1}
+    assert journal.Journal(folder, "two").pieces == set()
     (folder / "journal.jsonl").write_text("garbage\n")
-    assert journal.Journal(folder, "two").pieces == {}
+    assert journal.Journal(folder, "two").pieces == set()
+
+
+def test_journal_joins_what_lies_together(tmp_path):
+    """Its memory must not grow with the number of pieces."""
+    book = journal.Journal(tmp_path / "work", "one")
+    for piece in range(100):
+        book.add_piece(piece, [runs.Segment("train", 3, "a.run", 10 * piece, 10, 2, 8)])
+    # What a process that died had in hand lies in between.
+    book.add_piece(100, [runs.Segment("train", 3, "a.run", 1005, 10, 1, 9)])
+    book.add_piece(101, [runs.Segment("test", 3, "b.run", 0, 10, 4, 9)])
+    for again in (book, journal.Journal(tmp_path / "work", "one")):
+        assert list(again.segments()) == [
+            runs.Segment("train", 3, "a.run", 0, 1000, 200, 800),
+            runs.Segment("train", 3, "a.run", 1005, 10, 1, 9),
+            runs.Segment("test", 3, "b.run", 0, 10, 4, 9),
+        ]
+        assert again.counts() == {"train": 201, "test": 4}
 
 
 def test_fingerprint_tells_files_apart(tmp_path):

@@ -14,9 +14,10 @@ import pathlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import download, file_adapters, naming
@@ -29,6 +30,7 @@ from tfds_extra.core.errors import CorpusError
 
 _COUNTS, _SHARDS = "counts.json", "shards.json"
 _COPIED_BYTES = 16 << 20
+_COLUMNS = ("group", "offset", "num_bytes", "count", "record_bytes")
 
 
 def prepare_on_beam(
@@ -130,7 +132,35 @@ def _remove(folder: pathlib.Path | epath.Path) -> None:
         folder.rmtree()
 
 
-def _read_piece(piece: Any, job: tasks.Job) -> list[runs.Segment]:
+@dataclasses.dataclass(frozen=True)
+class _Filed:
+    """The segments of a piece, in much less room: Beam holds those of all pieces.
+
+    Attributes:
+      file: Where they are.
+      groups: By split the `_COLUMNS` of each segment, int64.
+    """
+
+    file: str
+    groups: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, file: str, segments: Sequence[runs.Segment]) -> _Filed:
+        """Segments that are all in one file."""
+        groups: dict[str, list[tuple[int, ...]]] = {}
+        for segment in segments:
+            row = tuple(getattr(segment, name) for name in _COLUMNS)
+            groups.setdefault(segment.split, []).append(row)
+        return cls(file, {split: np.array(rows, np.int64) for split, rows in groups.items()})
+
+    def segments(self) -> Iterator[runs.Segment]:
+        """What `of` was given."""
+        for split, rows in self.groups.items():
+            for row in rows.tolist():
+                yield runs.Segment(split=split, file=self.file, **dict(zip(_COLUMNS, row)))
+
+
+def _read_piece(piece: Any, job: tasks.Job) -> _Filed:
     """Files the records of a piece in one file, so that a shard finds its part of them together."""
     with tempfile.TemporaryDirectory() as here:
         here = pathlib.Path(here)
@@ -146,18 +176,18 @@ def _read_piece(piece: Any, job: tasks.Job) -> list[runs.Segment]:
                 (here / segment.file).unlink()
                 filed.append(dataclasses.replace(segment, file=name, offset=offset))
                 offset += segment.num_bytes
-    return filed
+    return _Filed.of(name, filed)
 
 
 def _plan(
-    pieces_: list[list[runs.Segment]],
+    filed: list[_Filed],
     filename_templates: Mapping[str, naming.ShardedFileTemplate],
     shard_config: shard_utils.ShardConfig,
     check_counts: Callable[[dict[str, int]], Any],
     work_folder: pathlib.Path | epath.Path,
 ) -> Iterator[tasks.ShardTask]:
     """The shards of all splits; none if the number of examples is wrong."""
-    segments = [segment for some in pieces_ for segment in some]
+    segments = [segment for one in filed for segment in one.segments()]
     counts = dict.fromkeys(filename_templates, 0)
     for segment in segments:
         counts[segment.split] += segment.count

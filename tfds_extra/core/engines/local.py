@@ -87,15 +87,15 @@ def prepare_locally(
         try:
             with _doing(job, len(first.pieces), num_workers) as do:
                 _read_pieces(work, first.pieces, do, expected_counts, limit)
-                counts = _counts(work, generators)
+                counts = work.counts()
                 check_counts(counts)
-                segments = [segment for some in work.pieces.values() for segment in some]
+                segments = list(work.segments())
                 shards = {
                     split: tasks.plan_shards(
                         split, segments, filename_templates[split], shard_config
                     )
                     for split in generators
-                    if counts[split]
+                    if split in counts
                 }
                 _write_shards(work, shards, do)
             prepared = [
@@ -157,20 +157,11 @@ def _read_pieces(
                 yield tasks.PieceTask(index, piece, left())
 
     with _bar("Reading", sum(expected_counts.values())) as bar:
-        for segments in work.pieces.values():
-            bar.update(sum(s.count for s in segments))
+        bar.update(sum(work.counts().values()))
         for task, result in do(todo(), bar.update):
             work.add_piece(task.index, result)
             for segment in result:
                 counts[segment.split] = counts.get(segment.split, 0) + segment.count
-
-
-def _counts(work: journal.Journal, splits: Mapping[str, Any]) -> dict[str, int]:
-    counts = dict.fromkeys(splits, 0)
-    for segments in work.pieces.values():
-        for segment in segments:
-            counts[segment.split] += segment.count
-    return counts
 
 
 def _write_shards(

@@ -41,7 +41,7 @@ class DuplicateKeyError(ValueError):
     """Two examples of a split have the same key."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # There may be many.
 class Segment:
     """Consecutive blocks of records of one group in one file.
 
@@ -62,6 +62,15 @@ class Segment:
     num_bytes: int
     count: int
     record_bytes: int
+
+    def joined(self, other: Segment) -> Segment:
+        """This one, and another of the same file that begins where it ends."""
+        return dataclasses.replace(
+            self,
+            num_bytes=self.num_bytes + other.num_bytes,
+            count=self.count + other.count,
+            record_bytes=self.record_bytes + other.record_bytes,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -305,15 +314,9 @@ class _Filer:
                 size, record_bytes = block.part(start, stop).write(file)
             offset = self._sizes.get(name, 0)
             self._sizes[name] = offset + size
-            before = self._segments.get(
-                (split, group), Segment(split, group, name, offset, 0, 0, 0)
-            )
-            self._segments[split, group] = dataclasses.replace(
-                before,
-                num_bytes=before.num_bytes + size,
-                count=before.count + stop - start,
-                record_bytes=before.record_bytes + record_bytes,
-            )
+            segment = Segment(split, group, name, offset, size, stop - start, record_bytes)
+            before = self._segments.get((split, group))
+            self._segments[split, group] = before.joined(segment) if before else segment
 
     def finish(self) -> list[Segment]:
         """Where the blocks since the last call are."""
