@@ -2,7 +2,9 @@
 
     python -m pip install datasets
     python benchmarks/engines.py rows        # 200,000 rows of five text fields, from CSV files
+    python benchmarks/engines.py many_rows   # 2,000,000 of them, without plain TFDS
     python benchmarks/engines.py mixed       # 20,000 examples of image bytes, ragged boxes and text
+    python benchmarks/engines.py large       # 2,000 examples of half a megabyte each
     python benchmarks/engines.py memory      # peak memory at 1x and 10x rows, each in its own process
     python benchmarks/engines.py scaling     # two workers against one, where decoding is the work
 
@@ -41,8 +43,7 @@ def plain_tfds(builder) -> None:
     super(core.Builder, builder).download_and_prepare()
 
 
-def rows(folder: pathlib.Path, repeat: int) -> None:
-    count = 200_000
+def rows(folder: pathlib.Path, repeat: int, count: int = 200_000) -> None:
     files = generated_corpora.write_csv(folder / "csv", count)
     make = generated_corpora.TextRows
 
@@ -63,9 +64,16 @@ def rows(folder: pathlib.Path, repeat: int) -> None:
         "two workers, columns": lambda: prepare(builder("two", num_workers=2, batched=True)),
         "Hugging Face datasets": hugging_face,
     }
+    if count > 200_000:
+        del sides["plain TFDS"], sides["serial, row by row"]
     times = common.interleaved(sides, repeat, warm_up=0)
     common.report(f"{count:,} rows of five text fields", times, count, "rows")
-    read_back(builder("tfds"), builder("two"), count)
+    if "plain TFDS" in sides:
+        read_back(builder("tfds"), builder("two"), count)
+
+
+def many_rows(folder: pathlib.Path, repeat: int) -> None:
+    rows(folder, repeat, 2_000_000)
 
 
 def read_back(theirs, ours, count: int) -> None:
@@ -95,6 +103,21 @@ def mixed(folder: pathlib.Path, repeat: int) -> None:
     }
     times = common.interleaved(sides, repeat, warm_up=0)
     common.report(f"{count:,} mixed examples", times, count, "examples")
+
+
+def large(folder: pathlib.Path, repeat: int) -> None:
+    count = 2_000
+
+    def builder(name: str, **kwargs):
+        return generated_corpora.Large(rows=count, data_dir=str(folder / name), **kwargs)
+
+    sides = {
+        "plain TFDS": lambda: plain_tfds(builder("tfds")),
+        "serial": lambda: prepare(builder("one", num_workers=1)),
+        "two workers": lambda: prepare(builder("two", num_workers=2)),
+    }
+    times = common.interleaved(sides, repeat, warm_up=0)
+    common.report(f"{count:,} examples of 500 kB", times, count // 2, "MB")
 
 
 def scaling(folder: pathlib.Path, repeat: int) -> None:
@@ -144,7 +167,9 @@ def memory(folder: pathlib.Path, repeat: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["rows", "mixed", "memory", "scaling"])
+    parser.add_argument(
+        "what", choices=["rows", "many_rows", "mixed", "large", "memory", "scaling"]
+    )
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
     logging.set_verbosity(logging.ERROR)

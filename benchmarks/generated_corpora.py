@@ -110,6 +110,17 @@ class Mixed(Generated):
         }
 
 
+class Large(Generated):
+    """Recordings or pictures as published: half a megabyte that nothing decodes."""
+
+    FEATURES = {"content": tfds.features.Tensor(shape=(), dtype=np.str_)}
+    PIECE = 100
+    _CONTENT = random.Random(0).randbytes(500_000)
+
+    def _example(self, i):
+        return {"content": self._CONTENT}
+
+
 class Decoded(Generated):
     """Pieces whose reading is work: each decompresses and sums up some megabytes."""
 

@@ -109,7 +109,7 @@ def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block
                 frames[0::3] = [lengths[len(record)] for record in records]
                 frames[1::3] = records
                 frames[2::3] = crcs[start : start + _RECORDS_AT_ONCE]
-                shard.write(b"".join(frames))
+                runs.write_all(shard, frames)
 
 
 class _Lengths(dict):

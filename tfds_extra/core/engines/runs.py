@@ -31,6 +31,7 @@ _RECORD_OVERHEAD = 128  # Bytes that Python's objects take for each record that 
 
 # Count, bytes of all keys, bytes of all records; then the columns of a `Block`.
 _HEADER = struct.Struct("<QQQ")
+_LARGE = 1 << 14  # Bytes of a record from which on copying it costs more than a call.
 _RANK_BITS = 64
 _GROUP_BITS = 8  # Hashes are dealt out to 256 groups, and those that are too large to 256 more.
 _GROUP_BYTES = 4 << 20  # Of raw corpus for which a group is worthwhile.
@@ -183,18 +184,19 @@ class Block:
         Returns:
           How many bytes were written, and how many of them are records.
         """
-        keys, records = b"".join(self.keys), b"".join(self.records)
+        keys, sizes = b"".join(self.keys), self.sizes
+        record_bytes = int(sizes.sum())
         columns = (
-            _HEADER.pack(len(self.records), len(keys), len(records)),
+            _HEADER.pack(len(self.records), len(keys), record_bytes),
             self.ranks.tobytes(),
             self.crcs.tobytes(),
             _sizes(self.keys).astype(np.uint32).tobytes(),
-            self.sizes.astype(np.uint32).tobytes(),
+            sizes.astype(np.uint32).tobytes(),
             keys,
-            records,
         )
-        file.writelines(columns)
-        return sum(map(len, columns)), len(records)
+        file.write(b"".join(columns))
+        write_all(file, self.records)
+        return sum(map(len, columns)) + record_bytes, record_bytes
 
     @classmethod
     def read(cls, file: BinaryIO) -> Block:
@@ -211,7 +213,11 @@ class Block:
         ]
         ranks, crcs, key_sizes, sizes = columns
         keys = _cut(_read(file, key_bytes), key_sizes)
-        return cls(ranks.reshape(-1, 2), crcs, keys, _cut(_read(file, record_bytes), sizes))
+        if record_bytes > count * _LARGE:
+            records = [_read(file, size) for size in sizes.tolist()]
+        else:
+            records = _cut(_read(file, record_bytes), sizes)
+        return cls(ranks.reshape(-1, 2), crcs, keys, records)
 
 
 def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator[Block]:
@@ -244,6 +250,14 @@ def _read(file: BinaryIO, size: int) -> bytes:
     if len(content) != size:
         raise OSError("the file ends before")
     return content
+
+
+def write_all(file: BinaryIO, strings: list[bytes]) -> None:
+    """Appends byte strings: large ones as they are, without copying them together first."""
+    if sum(map(len, strings)) > _LARGE * len(strings):
+        file.writelines(strings)
+    else:
+        file.write(b"".join(strings))
 
 
 def _sizes(strings: list[bytes]) -> np.ndarray:
