@@ -44,7 +44,7 @@ def decode(recording: BinaryIO, dtype: np.dtype) -> tuple[np.ndarray, int]:
         # Without the name of a Python object; damage found late gives a number without words.
         reason = getattr(e, "error_string", str(e)) or repr(e)
         raise ValueError(f"libsndfile cannot decode it: {reason}") from e
-    return (_to_integer(samples, dtype) if scale else samples), sample_rate
+    return (to_integer(samples, dtype) if scale else samples), sample_rate
 
 
 def player(samples: np.ndarray, sample_rate: int) -> str:
@@ -105,7 +105,7 @@ def _to_float(samples: np.ndarray) -> np.ndarray:
     return samples
 
 
-def _to_integer(samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def to_integer(samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """float64 samples of full scale 1 as integers, rounded, and clipped to their range."""
     limits = np.iinfo(dtype)
     return np.clip(np.rint(samples * -float(limits.min)), limits.min, limits.max).astype(dtype)
