@@ -13,6 +13,7 @@ from tfds_extra.features import Audio, EncodedAudio
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
+_LINE = 0.15  # Of text.
 
 
 def draw(info: tfds.core.DatasetInfo, examples: Iterable[dict[str, Any]], title: str = "") -> Any:
@@ -39,19 +40,23 @@ def draw(info: tfds.core.DatasetInfo, examples: Iterable[dict[str, Any]], title:
         for name, feature in info.features.items()
         if isinstance(feature, (Audio, EncodedAudio))
     ]
-    picture = figure.Figure(figsize=(_WIDTH, 0.6 + _ROW * len(examples)), layout="constrained")
+    texts = [_describe(info.features, example, recordings) for example in examples]
+    # Of many features the text is higher than the picture has to be.
+    height = max(_ROW, 0.4 + _LINE * max(text.count("\n") + 1 for text in texts))
+    picture = figure.Figure(figsize=(_WIDTH, 0.6 + height * len(examples)), layout="constrained")
     picture.suptitle(title or info.full_name)
     columns = 2 * len(recordings) + 1
     axes = picture.subplots(
         len(examples), columns, squeeze=False, width_ratios=[3] * (columns - 1) + [2]
     )
-    for row, example in zip(axes, examples):
+    for row, example, text in zip(axes, examples, texts):
         for name, waveform, spectrogram in zip(recordings, row[0::2], row[1::2]):
             info.features[name].plot(
                 example[name], waveform, spectrogram, sample_rate=example.get("sample_rate")
             )
         row[-1].axis("off")
-        row[-1].text(0, 1, _describe(info.features, example, recordings), va="top", fontsize=9)
+        # Outside of the layout, which would take room for it from the axes of all columns.
+        row[-1].text(0, 1, text, va="top", fontsize=9, in_layout=False)
     return picture
 
 
@@ -63,7 +68,7 @@ def _describe(
     for name, feature in features.items():
         if name not in drawn:
             text = f"{name}: {_text(feature, example[name])}"
-            lines += textwrap.wrap(text, width=40, max_lines=2, placeholder=" ...")
+            lines += textwrap.wrap(text, width=36, max_lines=2, placeholder=" ...")
     return "\n".join(lines)
 
 

@@ -150,7 +150,9 @@ def _recording(one: Slice) -> bytes:
     frames = round(one.rate * _SECONDS) + one.occurrence + 250 * (one.rate < 12_000)
     # A whole number of samples a period compresses well.
     period = max(4, round(one.rate / (150 * (1 + one.label))))
-    triangle = np.abs(np.arange(frames) % period * 2 - period) * 20_000 // period - 10_000
+    triangle = (
+        np.abs((np.arange(frames) + one.slice) % period * 2 - period) * 20_000 // period - 10_000
+    )
     loudness = np.array([1, 0.5])[: one.channels]
     return one.write(triangle[:, None] * loudness * 2 // 1 / 32768, one.rate)
 

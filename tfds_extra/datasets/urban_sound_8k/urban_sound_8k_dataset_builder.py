@@ -217,7 +217,7 @@ class Builder(core.Builder):
             "sample_rate": header.sample_rate,
             "channels": header.channels,
             "bits_per_sample": header.bits_per_sample,
-            "codec": _CODECS[header.format_tag],
+            "codec": _CODECS.get(header.format_tag, -1),
             "num_frames": header.frames,
         }
         example = {
@@ -252,7 +252,8 @@ def _file_facts() -> dict[str, Any]:
         "channels": scalar(doc="Channels of the published file: 1 or 2."),
         "bits_per_sample": scalar(doc="Bits a sample of the published file: 4, 8, 16, 24 or 32."),
         "codec": tfds.features.ClassLabel(
-            names=list(_CODECS.values()), doc="How the published file holds its samples."
+            names=list(_CODECS.values()),
+            doc="How the published file holds its samples; -1 if in none of these ways.",
         ),
         "num_frames": scalar(doc="Samples of each channel in the published file."),
     }
