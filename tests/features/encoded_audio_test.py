@@ -503,3 +503,9 @@ def test_audio_takes_float_recordings_as_integers(tmp_path):
     read = Audio(sample_rate=_RATE).encode_example(path)
     expected = np.rint(tone(5000, 1)[:, 0].astype(np.float32).astype(float) * 32768)
     np.testing.assert_array_equal(np.frombuffer(read, "<i2"), expected)
+
+
+def test_samples_need_no_copy_on_their_way_to_tensorflow():
+    for frames in (1, 999, 100_001):
+        samples = EncodedAudio().decode(recording(frames=frames, channels=2))
+        assert samples.ctypes.data % 64 == 0 and samples.flags.c_contiguous

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from typing import Any, BinaryIO
 
 import numpy as np
 
 # Codecs of libsndfile whose samples are floats: it does not scale them when integers are asked for.
 _FLOAT_CODECS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")  # fmt: skip
+_ALIGNMENT = 64  # Bytes; TensorFlow's own.
 _WINDOW = 0.032  # Seconds of one spectrum.
 _MAX_POINTS = 4096  # Of a curve, more than the picture has pixels.
 _MAX_SPECTRA = 1000
@@ -38,13 +40,23 @@ def decode(recording: BinaryIO, dtype: np.dtype) -> tuple[np.ndarray, int]:
             scale = dtype.kind == "i" and file.subtype in _FLOAT_CODECS
             # As `soundfile.read` does: without it the last bit of an MP3's samples differs.
             file.seek(0)
-            samples = file.read(dtype="float64" if scale else dtype.name, always_2d=True)
+            samples = _aligned((file.frames, file.channels), np.dtype("f8") if scale else dtype)
+            samples = file.read(out=samples)
             sample_rate = file.samplerate
-    except (RuntimeError, TypeError) as e:  # soundfile's errors are RuntimeErrors.
+    # soundfile's errors are RuntimeErrors; the others are of a header that states absurd numbers.
+    except (RuntimeError, TypeError, ValueError, MemoryError) as e:
         # Without the name of a Python object; damage found late gives a number without words.
         reason = getattr(e, "error_string", str(e)) or repr(e)
         raise ValueError(f"libsndfile cannot decode it: {reason}") from e
     return (to_integer(samples, dtype) if scale else samples), sample_rate
+
+
+def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array that `tf.numpy_function` hands on as it is; most others it copies."""
+    size = math.prod(shape) * dtype.itemsize
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def player(samples: np.ndarray, sample_rate: int) -> str:
