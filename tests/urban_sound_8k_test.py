@@ -189,7 +189,9 @@ class UrbanSound8KTest(builder_testing.BuilderTestCase):
             tar.extractall(folder, filter="data")
         for config in ("folds", "challenge_mono_22k"):
             builder = self.prepare(config)
-            again = self.DATASET_CLASS(data_dir=folder / "data", config=config, miniature=True)
+            again = self.DATASET_CLASS(
+                data_dir=folder / "data", config=config, miniature=True, num_workers=2
+            )
             again.extracted_folder = lambda file: folder / file.root
             again.download_and_prepare()
             for split in self.MINIATURE[config]:
