@@ -7,6 +7,7 @@ import functools
 import io
 import pathlib
 import pickle
+import struct
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from matplotlib import figure
 
 from tfds_extra import core, show
 from tfds_extra.core.serializer import ExampleEncoder
-from tfds_extra.features import Audio, EncodedAudio
+from tfds_extra.features import Audio, EncodedAudio, sound
 
 _RATE = 22_050
 _KINDS = [
@@ -509,3 +510,20 @@ def test_samples_need_no_copy_on_their_way_to_tensorflow():
     for frames in (1, 999, 100_001):
         samples = EncodedAudio().decode(recording(frames=frames, channels=2))
         assert samples.ctypes.data % 64 == 0 and samples.flags.c_contiguous
+
+
+@pytest.mark.parametrize("form, subtype", _KINDS)
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_shortcut_for_16_bit_wav(form, subtype, dtype):
+    """It is taken for those and no others, and gives what libsndfile gives, also of cut files."""
+    content = recording(form, subtype, channels=2)
+    decoded = sound.decode_pcm16(content, np.dtype(dtype))
+    assert (decoded is not None) == (subtype == "PCM_16" and form == "WAV")
+    if decoded is None:
+        return
+    extreme = content[:44] + struct.pack("<2h", -32768, 32767) + content[48:]
+    for file in (content, extreme, *(content[:-cut] for cut in (1, 2, 3, 4, 1001))):
+        samples, rate = sound.decode_pcm16(file, np.dtype(dtype))
+        expected, _ = soundfile.read(io.BytesIO(file), dtype=np.dtype(dtype).name, always_2d=True)
+        assert rate == _RATE and samples.dtype == dtype
+        np.testing.assert_array_equal(samples, expected)

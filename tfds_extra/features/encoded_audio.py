@@ -118,7 +118,8 @@ class EncodedAudio(tensor_feature.Tensor):
         if not stored:
             return nothing
         try:
-            samples, sample_rate = sound.decode(io.BytesIO(stored), self._dtype)
+            decoded = sound.decode_pcm16(stored, self._dtype)
+            samples, sample_rate = decoded or sound.decode(io.BytesIO(stored), self._dtype)
         except ValueError as e:
             if self._undecodable == EMPTY:
                 return nothing

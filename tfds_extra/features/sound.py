@@ -9,6 +9,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from tfds_extra import formats
+from tfds_extra.formats import wav
+
 # Codecs of libsndfile whose samples are floats: it does not scale them when integers are asked for.
 _FLOAT_CODECS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")  # fmt: skip
 _ALIGNMENT = 64  # Bytes; TensorFlow's own.
@@ -49,6 +52,32 @@ def decode(recording: BinaryIO, dtype: np.dtype) -> tuple[np.ndarray, int]:
         reason = getattr(e, "error_string", str(e)) or repr(e)
         raise ValueError(f"libsndfile cannot decode it: {reason}") from e
     return (to_integer(samples, dtype) if scale else samples), sample_rate
+
+
+def decode_pcm16(content: bytes, dtype: np.dtype) -> tuple[np.ndarray, int] | None:
+    """As `decode`, but of a WAV file of 16-bit PCM only, and in half the time.
+
+    libsndfile asks for 8 KB after 8 KB, and gets each from Python, which threads have to wait for.
+
+    Args:
+      content: The file's bytes.
+      dtype: int16 or float32.
+
+    Returns:
+      What `decode` returns, or None if it is another kind of file, or none that could be read.
+    """
+    try:
+        header = wav.read_header(content)
+    except formats.FormatError:
+        return None
+    shape = header.frames, header.channels
+    kind = header.format_tag, header.bits_per_sample, header.block_bytes
+    if kind != (wav.PCM, 16, 2 * header.channels):
+        return None
+    stored = np.frombuffer(content, "<i2", math.prod(shape), header.data_offset).reshape(shape)
+    samples = _aligned(shape, dtype)
+    scale = np.float32(2**-15) if dtype.kind == "f" else np.int16(1)
+    return np.multiply(stored, scale, out=samples, dtype=dtype), header.sample_rate
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -33,6 +33,7 @@ class Header:
       bits_per_sample: Bits of one sample of one channel; 4 in ADPCM.
       block_bytes: Bytes of a frame of PCM, or of a block of ADPCM.
       block_frames: Frames in so many bytes; 1 in PCM.
+      data_offset: Where the samples begin in the file.
       data_bytes: Bytes of the samples that are in the file.
     """
 
@@ -42,6 +43,7 @@ class Header:
     bits_per_sample: int
     block_bytes: int
     block_frames: int
+    data_offset: int
     data_bytes: int
 
     @property
@@ -119,7 +121,7 @@ def read_header(content: bytes) -> Header:
             if fmt is None:
                 raise FormatError(f"byte {offset}: data chunk before the fmt chunk")
             tag, channels, rate, _, block, bits = fmt[:6]
-            return Header(tag, channels, rate, bits, block, fmt[6], len(payload))
+            return Header(tag, channels, rate, bits, block, fmt[6], offset + 8, len(payload))
         offset += 8 + size + size % 2
     raise FormatError(f"byte {len(view)}: no {'fmt' if fmt is None else 'data'} chunk")
 
