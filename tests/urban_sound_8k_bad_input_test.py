@@ -46,10 +46,10 @@ class Miniature:
     def replace(self, name: str, content: bytes) -> None:
         """Gives a file other content, and has the miniature's facts vouch for it."""
         facts = self.facts / "members.tsv"
-        digests = [
-            hashlib.sha256(c).hexdigest() for c in ((self.root / name).read_bytes(), content)
-        ]
-        facts.write_text(facts.read_text().replace(*digests))
+        old = (self.root / name).read_bytes()
+        rows = [f"{len(c)}\t{hashlib.sha256(c).hexdigest()}" for c in (old, content)]
+        assert rows[0] in facts.read_text()
+        facts.write_text(facts.read_text().replace(*rows))
         (self.root / name).write_bytes(content)
 
 
@@ -116,7 +116,7 @@ def test_altered_slice(miniature, prepare, tmp_path):
 @pytest.mark.parametrize("left", [0, 20, 1000])
 def test_truncated_slice(miniature, prepare, tmp_path, left):
     (miniature.root / _VICTIM).write_bytes((miniature.root / _VICTIM).read_bytes()[:left])
-    with refused(tmp_path, _VICTIM, "altered"):
+    with refused(tmp_path, _VICTIM, "altered", f"{left:,} bytes, the published file has 14,164"):
         prepare()
 
 

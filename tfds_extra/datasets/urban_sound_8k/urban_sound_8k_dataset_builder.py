@@ -81,6 +81,7 @@ def _configs() -> Iterator[SliceConfig]:
 class Slice(NamedTuple):
     """What is known of a published file before it is read: a row of `members.tsv`."""
 
+    bytes: str
     sha256: str
     start: str
     end: str
@@ -159,7 +160,7 @@ class Builder(core.Builder):
     def _members(self) -> dict[str, Slice]:
         """All published files; of those that are no slices only the digest."""
         return {
-            row["file"]: Slice(row["sha256"], row["start"], row["end"], row["salience"])
+            row["file"]: Slice(*(row[field] for field in Slice._fields))
             for row in self.read_facts("members.tsv")
         }
 
@@ -189,6 +190,11 @@ class Builder(core.Builder):
                 continue  # Such as the .DS_Store files of the publisher's own archive.
             with core.located(tree, member.name, _REMEDY):
                 content = member.read()
+                if len(content) != int(published.bytes):
+                    raise ValueError(
+                        f"altered: {len(content):,} bytes, the published file has"
+                        f" {int(published.bytes):,}"
+                    )
                 if hashlib.sha256(content).hexdigest() != published.sha256:
                     raise ValueError("altered: its sha256 is not that of the published file")
                 if slice_ := _SLICE.fullmatch(member.name):
