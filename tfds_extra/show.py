@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra.features import Audio
+from tfds_extra.features import Audio, EncodedAudio
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
@@ -43,10 +43,15 @@ def draw(
     examples = list(examples)
     if not examples:
         raise ValueError(f"{info.full_name}: no examples to draw")
-    recordings = [name for name, feature in info.features.items() if isinstance(feature, Audio)]
+    recordings = [
+        name
+        for name, feature in info.features.items()
+        if isinstance(feature, (Audio, EncodedAudio))
+    ]
     drawn = [*recordings, *(name.split("/")[0] for name in times or ())]
     texts = [_describe(info.features, example, drawn) for example in examples]
-    height = max(_ROW, _LINE * (1 + max(text.count("\n") + 1 for text in texts)))
+    # Of many features the text is higher than the picture has to be.
+    height = max(_ROW, 0.4 + _LINE * max(text.count("\n") + 1 for text in texts))
     picture = figure.Figure(figsize=(_WIDTH, 0.6 + height * len(examples)), layout="constrained")
     picture.suptitle(title or info.full_name)
     columns = 2 * len(recordings) + 1
@@ -55,11 +60,14 @@ def draw(
     )
     for row, example, text in zip(axes, examples, texts):
         for name, waveform, spectrogram in zip(recordings, row[0::2], row[1::2]):
-            info.features[name].plot(example[name], waveform, spectrogram)
+            info.features[name].plot(
+                example[name], waveform, spectrogram, sample_rate=example.get("sample_rate")
+            )
             if times:
                 _draw_times(example, times, waveform, spectrogram)
         row[-1].axis("off")
-        row[-1].text(0, 1, text, va="top", fontsize=9)
+        # Outside of the layout, which would take room for it from the axes of all columns.
+        row[-1].text(0, 1, text, va="top", fontsize=9, in_layout=False)
     return picture
 
 
@@ -81,7 +89,7 @@ def _describe(
     for name, feature in features.items():
         if name not in drawn:
             text = f"{name}: {_text(feature, example[name])}"
-            lines += textwrap.wrap(text, width=40, max_lines=2, placeholder=" ...")
+            lines += textwrap.wrap(text, width=36, max_lines=2, placeholder=" ...")
     return "\n".join(lines)
 
 

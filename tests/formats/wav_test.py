@@ -8,6 +8,7 @@ import wave
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -97,3 +98,65 @@ def test_order_of_chunks(order, problem):
 def test_float_samples_are_not_written():
     with pytest.raises(ValueError, match="uint8 or int16"):
         wav.encode(np.zeros(3, np.float32), 8000)
+
+
+# ----------------------------------------------------------------------------------- headers alone
+
+_TAGS = {"MS_ADPCM": wav.MS_ADPCM, "IMA_ADPCM": wav.IMA_ADPCM, "FLOAT": wav.FLOAT, "DOUBLE": wav.FLOAT}  # fmt: skip
+_BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "FLOAT": 32, "DOUBLE": 64}
+
+
+def _written(form: str, subtype: str, rate: int, channels: int, frames: int) -> bytes:
+    content = io.BytesIO()
+    samples = np.zeros((frames, channels))
+    soundfile.write(content, samples, rate, format=form, subtype=subtype)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("form", ["WAV", "WAVEX"])
+@pytest.mark.parametrize("subtype", [*_BITS, "MS_ADPCM", "IMA_ADPCM"])
+@pytest.mark.parametrize("rate, channels", [(11024, 1), (22050, 2), (44100, 1), (192_000, 2)])
+@pytest.mark.parametrize("frames", [0, 1, 505, 4999])
+def test_header_agrees_with_libsndfile(form, subtype, rate, channels, frames):
+    if form == "WAVEX" and "ADPCM" in subtype:
+        pytest.skip("libsndfile does not write ADPCM with an extensible header")
+    content = _written(form, subtype, rate, channels, frames)
+    header = wav.read_header(content)
+    theirs = soundfile.info(io.BytesIO(content))
+    assert header.frames == theirs.frames
+    assert (header.sample_rate, header.channels) == (rate, channels)
+    assert header.bits_per_sample == _BITS.get(subtype, 4)
+    assert header.format_tag == _TAGS.get(subtype, wav.PCM)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "MS_ADPCM", "IMA_ADPCM"])
+@pytest.mark.parametrize("cut", [1, 7, 100, 300])
+def test_header_of_a_cut_file_agrees_with_libsndfile(subtype, cut):
+    content = _written("WAV", subtype, 8000, 1, 5000)[:-cut]
+    assert wav.read_header(content).frames == soundfile.info(io.BytesIO(content)).frames
+
+
+def test_header_ignores_the_fact_chunk_as_libsndfile_does():
+    content = _written("WAV", "MS_ADPCM", 8000, 1, 5000)
+    place = content.index(b"fact") + 8
+    content = content[:place] + struct.pack("<I", 123) + content[place + 4 :]
+    assert wav.read_header(content).frames == soundfile.info(io.BytesIO(content)).frames == 5000
+
+
+@pytest.mark.parametrize(
+    "damage, problem",
+    [
+        (lambda c: b"", "no RIFF/WAVE header"),
+        (lambda c: b"RIFX" + c[4:], "no RIFF/WAVE header"),
+        (lambda c: c[:36], "no data chunk"),
+        (lambda c: c[:12] + c[36:], "data chunk before the fmt chunk"),
+        (lambda c: c[:12], "no fmt chunk"),
+        (lambda c: c[:12] + wav.chunk(b"fmt ", bytes(15)) + c[36:], "16 are the least"),
+        (lambda c: c[:12] + wav.chunk(b"fmt ", bytes(16)) + c[36:], "0 channels"),
+        (lambda c: c[:20] + b"\x11" + c[21:], "frames of a block"),
+        (lambda c: c[:20] + b"\xfe\xff" + c[22:], "sub-format"),
+    ],
+)
+def test_header_refuses(damage, problem):
+    with pytest.raises(FormatError, match=problem):
+        wav.read_header(damage(wav.encode(np.zeros(4, np.int16), 8000)))

@@ -1,9 +1,10 @@
-"""RIFF/WAVE files that hold integer PCM.
+"""RIFF/WAVE files: headers of every common codec, samples of integer PCM.
 
 Source: "Multimedia Programming Interface and Data Specifications 1.0" (IBM and Microsoft, 1991),
 chapter 2 (RIFF) and 3 (WAVE), and the WAVE_FORMAT_EXTENSIBLE note of Microsoft. A file is a `RIFF`
 chunk that holds chunks of (4-byte name, 4-byte size, payload, a pad byte after an odd size); `fmt `
 says how the samples in `data` are to be read. Other chunks may stand before, between and after.
+ADPCM comes in blocks of a fixed number of bytes, each of a fixed number of frames that `fmt ` states.
 """
 
 from __future__ import annotations
@@ -15,10 +16,43 @@ import numpy as np
 
 from tfds_extra.formats import FormatError
 
-PCM = 1
+PCM, MS_ADPCM, FLOAT, IMA_ADPCM = 1, 2, 3, 17
 _EXTENSIBLE = 0xFFFE
 # Bytes 2-15 of a SubFormat GUID whose first two bytes are a plain format tag.
 _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What the headers of a file say.
+
+    Attributes:
+      format_tag: Codec: `PCM`, `FLOAT`, `MS_ADPCM`, `IMA_ADPCM` or another.
+      channels: Number of channels.
+      sample_rate: Frames a second.
+      bits_per_sample: Bits of one sample of one channel; 4 in ADPCM.
+      block_bytes: Bytes of a frame of PCM, or of a block of ADPCM.
+      block_frames: Frames in so many bytes; 1 in PCM.
+      data_offset: Where the samples begin in the file.
+      data_bytes: Bytes of the samples that are in the file.
+    """
+
+    format_tag: int
+    channels: int
+    sample_rate: int
+    bits_per_sample: int
+    block_bytes: int
+    block_frames: int
+    data_offset: int
+    data_bytes: int
+
+    @property
+    def frames(self) -> int:
+        """Number of frames that libsndfile decodes, that is samples of each channel."""
+        blocks = self.data_bytes // self.block_bytes
+        if self.format_tag == IMA_ADPCM and self.data_bytes % self.block_bytes:
+            blocks += 1  # Decoded as if the missing bytes were there; MS ADPCM is not.
+        return blocks * self.block_frames
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +91,39 @@ class Wav:
                 " PCM of 8 or 16 bits was expected"
             )
         return np.frombuffer(self.data, dtype).reshape(self.frames, self.channels)
+
+
+def read_header(content: bytes) -> Header:
+    """Reads the headers of a WAVE file of any codec.
+
+    It is meant for files that are known to be whole: unlike `parse` it does not hold the sizes that
+    they state against each other, and takes the samples to end with the file at the latest.
+
+    Args:
+      content: The file, or its beginning down to the samples.
+
+    Returns:
+      The header's values.
+
+    Raises:
+      FormatError: It is no WAVE file, or lacks a header.
+    """
+    view = memoryview(content)
+    if len(view) < 12 or view[:4] != b"RIFF" or view[8:12] != b"WAVE":
+        raise FormatError(f"byte 0: no RIFF/WAVE header but {bytes(view[:12])!r}")
+    fmt, offset = None, 12
+    while offset + 8 <= len(view):
+        name, size = bytes(view[offset : offset + 4]), _u32(view, offset + 4)
+        payload = view[offset + 8 : offset + 8 + size]
+        if name == b"fmt ":
+            fmt = _unpack_fmt(payload, offset + 8)
+        elif name == b"data":
+            if fmt is None:
+                raise FormatError(f"byte {offset}: data chunk before the fmt chunk")
+            tag, channels, rate, _, block, bits = fmt[:6]
+            return Header(tag, channels, rate, bits, block, fmt[6], offset + 8, len(payload))
+        offset += 8 + size + size % 2
+    raise FormatError(f"byte {len(view)}: no {'fmt' if fmt is None else 'data'} chunk")
 
 
 def parse(content: bytes) -> Wav:
@@ -141,15 +208,7 @@ def chunk(name: bytes, payload: bytes) -> bytes:
 
 def _parse_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int]:
     """Format tag, channels, sample rate and bits of a `fmt ` chunk, each checked."""
-    if len(payload) < 16:
-        raise FormatError(f"byte {offset}: fmt chunk of {len(payload)} bytes, 16 are the least")
-    tag, channels, rate, byte_rate, block, bits = struct.unpack("<HHIIHH", payload[:16])
-    if tag == _EXTENSIBLE:
-        if len(payload) < 40 or payload[26:40] != _SUBFORMAT_TAIL:
-            raise FormatError(f"byte {offset}: extensible fmt chunk without a known sub-format")
-        (tag,) = struct.unpack("<H", payload[24:26])
-    if not channels or not rate:
-        raise FormatError(f"byte {offset}: {channels} channels at {rate} Hz")
+    tag, channels, rate, byte_rate, block, bits, _ = _unpack_fmt(payload, offset)
     if tag == PCM:
         if not bits or bits % 8:
             raise FormatError(f"byte {offset + 14}: PCM of {bits} bits a sample")
@@ -164,6 +223,27 @@ def _parse_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int]:
                 f" make {rate * block}"
             )
     return tag, channels, rate, bits
+
+
+def _unpack_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int, int, int, int]:
+    """The six fields of a `fmt ` chunk, the tag without extension, and the frames of a block."""
+    if len(payload) < 16:
+        raise FormatError(f"byte {offset}: fmt chunk of {len(payload)} bytes, 16 are the least")
+    tag, channels, rate, byte_rate, block, bits = struct.unpack("<HHIIHH", payload[:16])
+    if tag == _EXTENSIBLE:
+        if len(payload) < 40 or payload[26:40] != _SUBFORMAT_TAIL:
+            raise FormatError(f"byte {offset}: extensible fmt chunk without a known sub-format")
+        (tag,) = struct.unpack("<H", payload[24:26])
+    if not channels or not rate or not block:
+        raise FormatError(
+            f"byte {offset}: {channels} channels at {rate} Hz in frames of {block} bytes"
+        )
+    block_frames = 1
+    if tag in (MS_ADPCM, IMA_ADPCM):
+        if len(payload) < 20:
+            raise FormatError(f"byte {offset}: ADPCM that does not state the frames of a block")
+        (block_frames,) = struct.unpack("<H", payload[18:20])
+    return tag, channels, rate, byte_rate, block, bits, block_frames
 
 
 def _u32(view: memoryview, offset: int) -> int:

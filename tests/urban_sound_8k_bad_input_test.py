@@ -1,0 +1,205 @@
+"""UrbanSound8K: each kind of bad input gives one clear error and leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import pathlib
+import shutil
+import tarfile
+
+import pytest
+import tensorflow_datasets as tfds
+
+from tfds_extra import core, registry
+
+_NAME = "urban_sound_8k"
+_ARCHIVE = "UrbanSound8K.tar.gz"
+_VICTIM = "audio/fold4/132016-9-2-3.wav"
+
+
+class Miniature:
+    """A copy of the miniature that can be tampered with, its archive extracted or not."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.facts = folder / "facts"
+        shutil.copytree(registry.builder_cls(_NAME).miniature_dir(), self.facts)
+        with tarfile.open(self.facts / _ARCHIVE) as tar:
+            tar.extractall(folder / "extracted", filter="data")
+        self.root = folder / "extracted" / "UrbanSound8K"
+
+    def pack(self) -> None:
+        """Makes an archive of the folder, with the audio first, and has the checksums vouch for it."""
+        with tarfile.open(self.facts / _ARCHIVE, "w:gz") as tar:
+            for path in sorted(self.root.rglob("*"), key=lambda path: path.suffix != ".wav"):
+                if path.is_file():
+                    tar.add(path, f"UrbanSound8K/{path.relative_to(self.root)}")
+        self.vouch()
+
+    def vouch(self) -> None:
+        content = (self.facts / _ARCHIVE).read_bytes()
+        table = self.facts / "checksums.tsv"
+        url, _, _, name = table.read_text().rstrip("\n").split("\t")
+        digest = hashlib.sha256(content).hexdigest()
+        table.write_text(f"{url}\t{len(content)}\t{digest}\t{name}\n")
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Gives a file other content, and has the miniature's facts vouch for it."""
+        facts = self.facts / "members.tsv"
+        old = (self.root / name).read_bytes()
+        rows = [f"{len(c)}\t{hashlib.sha256(c).hexdigest()}" for c in (old, content)]
+        assert rows[0] in facts.read_text()
+        facts.write_text(facts.read_text().replace(*rows))
+        (self.root / name).write_bytes(content)
+
+
+@pytest.fixture
+def miniature(tmp_path, monkeypatch) -> Miniature:
+    mini = Miniature(tmp_path)
+    monkeypatch.setattr(
+        registry.builder_cls(_NAME), "miniature_dir", classmethod(lambda cls: mini.facts)
+    )
+    return mini
+
+
+@pytest.fixture(params=["archive", "folder"])
+def prepare(request, miniature, tmp_path, monkeypatch):
+    """Prepares the miniature as it has become, as an archive or as a folder."""
+
+    def run(config: str = "folds"):
+        if request.param == "archive":
+            miniature.pack()
+        else:
+            monkeypatch.setattr(
+                registry.builder_cls(_NAME), "extracted_folder", lambda self, file: miniature.root
+            )
+        builder = tfds.builder(f"{_NAME}/{config}", data_dir=tmp_path / "data", miniature=True)
+        builder.download_and_prepare()
+        return builder
+
+    return run
+
+
+@contextlib.contextmanager
+def refused(tmp_path: pathlib.Path, *parts: str, error=core.CorpusError, config: str = "folds"):
+    """Inside, something is prepared and refused; nothing is left that could be loaded."""
+    with pytest.raises(error) as caught:
+        yield
+    for part in parts:
+        assert part in str(caught.value)
+    assert "\n\n" not in str(caught.value)
+    assert not list((tmp_path / "data").rglob("dataset_info.json"))
+    builder = tfds.builder(f"{_NAME}/{config}", data_dir=tmp_path / "data", miniature=True)
+    with pytest.raises(AssertionError, match="could not find data"):
+        builder.as_dataset()
+
+
+def test_untouched_copy_is_prepared(prepare):
+    assert prepare().info.splits.total_num_examples == 28
+
+
+def test_strays_are_left_out(miniature, prepare):
+    (miniature.root / "audio" / "fold4" / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    (miniature.root / "audio" / "fold4" / "132016-9-2-3 copy.wav").write_bytes(b"RIFF")
+    (miniature.root / "metadata" / "notes.txt").write_text("mine")
+    assert prepare().info.splits.total_num_examples == 28
+
+
+def test_altered_slice(miniature, prepare, tmp_path):
+    content = bytearray((miniature.root / _VICTIM).read_bytes())
+    content[200] ^= 1
+    (miniature.root / _VICTIM).write_bytes(content)
+    with refused(tmp_path, _VICTIM, "altered", "sha256", "again"):
+        prepare()
+
+
+@pytest.mark.parametrize("left", [0, 20, 1000])
+def test_truncated_slice(miniature, prepare, tmp_path, left):
+    (miniature.root / _VICTIM).write_bytes((miniature.root / _VICTIM).read_bytes()[:left])
+    with refused(tmp_path, _VICTIM, "altered", f"{left:,} bytes, the published file has 14,164"):
+        prepare()
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        (b"classID,class\n", b"classID,class_name\n"),  # Seen in the wild.
+        (b",4,9,street_music", b",5,9,street_music"),
+        (b"58.25,62.25", b"58.25,62.5"),
+    ],
+)
+def test_altered_csv(miniature, prepare, tmp_path, old, new):
+    path = miniature.root / "metadata" / "UrbanSound8K.csv"
+    assert old in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(old, new))
+    with refused(tmp_path, "metadata/UrbanSound8K.csv", "altered"):
+        prepare()
+
+
+def test_missing_slice(miniature, prepare, tmp_path):
+    (miniature.root / _VICTIM).unlink()
+    with refused(tmp_path, "1 published files are missing", _VICTIM, "partial"):
+        prepare()
+
+
+def test_missing_fold(miniature, prepare, tmp_path):
+    shutil.rmtree(miniature.root / "audio" / "fold8")
+    with refused(tmp_path, "4 published files are missing, the first is audio/fold8/", "--partial"):
+        prepare()
+
+
+def test_slice_in_another_fold(miniature, prepare, tmp_path):
+    (miniature.root / _VICTIM).rename(miniature.root / "audio/fold5/132016-9-2-3.wav")
+    with refused(tmp_path, "1 published files are missing", _VICTIM):
+        prepare()
+
+
+def test_no_wav_at_all(miniature, prepare, tmp_path):
+    miniature.replace(_VICTIM, b"404: Not Found" * 4)
+    with refused(tmp_path, _VICTIM, "no RIFF/WAVE header"):
+        prepare()
+
+
+def test_codec_that_libsndfile_does_not_decode(miniature, prepare, tmp_path):
+    content = (miniature.root / _VICTIM).read_bytes()
+    miniature.replace(_VICTIM, content[:20] + b"\x77\x77" + content[22:])
+    with refused(tmp_path, _VICTIM, "libsndfile cannot decode it", config="folds_mono_22k"):
+        prepare("folds_mono_22k")
+    # The files themselves are kept, and the codec says that it is none of the known ones.
+    codecs = [int(e["codec"]) for e in prepare().as_dataset(
+        split="fold4", decoders={"audio": tfds.decode.SkipDecoding()})]  # fmt: skip
+    assert codecs.count(-1) == 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.6, 0.999])
+def test_truncated_archive(miniature, tmp_path, share):
+    content = (miniature.facts / _ARCHIVE).read_bytes()
+    (miniature.facts / _ARCHIVE).write_bytes(content[: int(len(content) * share)])
+    miniature.vouch()
+    with refused(tmp_path, _ARCHIVE, error=ValueError):
+        tfds.builder(_NAME, data_dir=tmp_path / "data", miniature=True).download_and_prepare()
+
+
+def test_wrong_digest(miniature, tmp_path):
+    content = bytearray((miniature.facts / _ARCHIVE).read_bytes())
+    content[100] ^= 1
+    (miniature.facts / _ARCHIVE).write_bytes(content)
+    error = tfds.download.download_manager.NonMatchingChecksumError
+    with refused(tmp_path, _ARCHIVE, "it is another file", error=error):
+        tfds.builder(_NAME, data_dir=tmp_path / "data", miniature=True).download_and_prepare()
+
+
+def test_archive_with_another_root(miniature, tmp_path):
+    with tarfile.open(miniature.facts / _ARCHIVE, "w:gz") as tar:
+        tar.add(miniature.root, "UrbanSound")
+    miniature.vouch()
+    with refused(tmp_path, _ARCHIVE, "is not below UrbanSound8K/", error=ValueError):
+        tfds.builder(_NAME, data_dir=tmp_path / "data", miniature=True).download_and_prepare()
+
+
+def test_partial_of_nothing(tmp_path):
+    (tmp_path / "manual" / "UrbanSound8K" / "audio").mkdir(parents=True)
+    builder = tfds.builder(_NAME, data_dir=tmp_path / "data", partial=True)
+    config = tfds.download.DownloadConfig(manual_dir=tmp_path / "manual")
+    with pytest.raises(core.CorpusError, match="not a single example"):
+        builder.download_and_prepare(download_config=config)
