@@ -16,7 +16,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry
-from tfds_extra.features import Audio
+from tfds_extra.features import Audio, EncodedAudio
 
 
 class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
@@ -271,6 +271,13 @@ def _model(info: tfds.core.DatasetInfo) -> tf.keras.Model:
         body = [
             layers.Rescaling(1 / 32768),
             layers.Reshape((-1, 1)),
+            layers.Conv1D(4, 16, 8, padding="same"),
+            layers.GlobalAveragePooling1D(),
+        ]
+        shape = feature.shape
+    elif isinstance(feature, EncodedAudio):
+        body = [
+            layers.Lambda(lambda samples: tf.reduce_mean(samples, axis=2, keepdims=True)),
             layers.Conv1D(4, 16, 8, padding="same"),
             layers.GlobalAveragePooling1D(),
         ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra.features import Audio
+from tfds_extra.features import Audio, EncodedAudio
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
@@ -34,7 +34,11 @@ def draw(info: tfds.core.DatasetInfo, examples: Iterable[dict[str, Any]], title:
     examples = list(examples)
     if not examples:
         raise ValueError(f"{info.full_name}: no examples to draw")
-    recordings = [name for name, feature in info.features.items() if isinstance(feature, Audio)]
+    recordings = [
+        name
+        for name, feature in info.features.items()
+        if isinstance(feature, (Audio, EncodedAudio))
+    ]
     picture = figure.Figure(figsize=(_WIDTH, 0.6 + _ROW * len(examples)), layout="constrained")
     picture.suptitle(title or info.full_name)
     columns = 2 * len(recordings) + 1
@@ -43,7 +47,9 @@ def draw(info: tfds.core.DatasetInfo, examples: Iterable[dict[str, Any]], title:
     )
     for row, example in zip(axes, examples):
         for name, waveform, spectrogram in zip(recordings, row[0::2], row[1::2]):
-            info.features[name].plot(example[name], waveform, spectrogram)
+            info.features[name].plot(
+                example[name], waveform, spectrogram, sample_rate=example.get("sample_rate")
+            )
         row[-1].axis("off")
         row[-1].text(0, 1, _describe(info.features, example, recordings), va="top", fontsize=9)
     return picture

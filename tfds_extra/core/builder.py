@@ -23,6 +23,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import constants, download, utils
+from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import registry
 from tfds_extra.core import archives, digests, downloads, engines, locks, reading, tables
@@ -424,6 +425,18 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return super()._build_single_dataset(
             split=split, batch_size=-1 if whole else batch_size, **kwargs
         )
+
+    def as_data_source(self, split: Any = None, **kwargs: Any) -> Any:
+        """As TFDS's; what is slow to decode is decoded in threads where several items are asked for.
+
+        Args:
+          split: As in TFDS.
+          **kwargs: Of `tfds.core.DatasetBuilder.as_data_source`.
+        """
+        if split is None and self.info.splits:
+            split = {name: name for name in self.info.splits}
+        open_split = functools.partial(super().as_data_source, **kwargs)
+        return tree.map_structure(lambda one: reading.in_threads(open_split(one)), split)
 
 
 def _split_variant(

@@ -153,7 +153,7 @@ def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None
     """Returns a function for whole columns of a feature, None if there is none."""
     if field is None or field.rank or None in field.shape:
         return None
-    if shortcuts.is_published_image(feature):
+    if shortcuts.takes_published_bytes(feature):
         return _text_vector(field, {bytes})
     if type(feature) is tfds.features.ClassLabel:
         return _number_vector(field, lambda values: shortcuts.class_numbers(feature, values))

@@ -8,8 +8,10 @@ calls cost more than the work. Here n serialized records go through one call of
 
 from __future__ import annotations
 
+import concurrent.futures
 import functools
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +23,14 @@ from tensorflow_datasets.core import (
     tf_compat,
     utils,
 )
+from tensorflow_datasets.core.data_sources import array_record
 from tensorflow_datasets.core.features import feature as feature_lib
 from tensorflow_datasets.core.features import tensor_feature
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra.features.audio import Audio
+from tfds_extra.features.encoded_audio import EncodedAudio
 
 
 def can_read_batches(
@@ -144,3 +148,24 @@ def _parse(
             value = tf.cast(value, feature.tf_dtype)
         decoded[name] = value
     return utils.pack_as_nest_dict(decoded, specs)
+
+
+class _InThreads(array_record.ArrayRecordDataSource):
+    """Decodes the items of one call of `__getitems__` on all cores."""
+
+    def __getitems__(self, keys: Sequence[int]) -> list[Any]:
+        if not keys:
+            return []
+        records = self.data_source.__getitems__(keys)
+        # A pool of the call's own: one that is kept would hang in a forked process.
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(self._deserialize, records))
+
+
+def in_threads(source: Any) -> Any:
+    """The data source, or one that decodes faster, if it holds what is slow to decode."""
+    features = source.dataset_info.features
+    encoded = any(isinstance(feature, EncodedAudio) for _, feature in _leaves(features))
+    if encoded and type(source) is array_record.ArrayRecordDataSource:
+        source.__class__ = _InThreads
+    return source

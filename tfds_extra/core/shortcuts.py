@@ -25,6 +25,7 @@ from tfds_extra.core import fields as fields_lib
 from tfds_extra.core import plain, wire
 from tfds_extra.core.fields import Field
 from tfds_extra.core.plain import NotPlain, Store
+from tfds_extra.features.encoded_audio import EncodedAudio
 
 _BBoxFormat = bounding_boxes_utils.BBoxFormat
 # Formats whose coordinates must be floats from 0 to 1, and those where the second corner
@@ -97,8 +98,8 @@ def compile_feature(
         return _compile_label(feature, field, encode)
     if kind is tfds.features.BBoxFeature:
         return _compile_box(feature, field, encode)
-    if is_published_image(feature):
-        return _compile_image(field, encode)
+    if takes_published_bytes(feature):
+        return _compile_bytes(field, encode)
     return encode
 
 
@@ -118,9 +119,9 @@ def is_plain_tensor(feature: tfds.features.FeatureConnector) -> bool:
     )
 
 
-def is_published_image(feature: tfds.features.FeatureConnector) -> bool:
-    """Whether the feature takes the bytes of an image file as they are."""
-    return (  # float32 images are only made of arrays.
+def takes_published_bytes(feature: tfds.features.FeatureConnector) -> bool:
+    """Whether the feature takes the bytes of a published file as they are."""
+    return type(feature) is EncodedAudio or (  # float32 images are only made of arrays.
         type(feature) is tfds.features.Image
         and np.dtype(feature.get_tensor_info().np_dtype) != np.float32
     )
@@ -256,7 +257,7 @@ def _compile_label(feature: tfds.features.ClassLabel, field: Field, otherwise: S
     return encode
 
 
-def _compile_image(field: Field, otherwise: Store) -> Store:
+def _compile_bytes(field: Field, otherwise: Store) -> Store:
     put = field.entry.put
 
     def encode(value: Any, parts: list) -> None:
@@ -366,7 +367,7 @@ def _row_packer(
         return lambda values: field.pack_rows(class_numbers(feature, values))
     if kind is tfds.features.BBoxFeature:
         return _box_packer(feature)
-    if is_published_image(feature):
+    if takes_published_bytes(feature):
         return lambda values: field.pack_rows(_all_bytes(values))
     return None
 

@@ -1,5 +1,6 @@
 """Feature connectors that TFDS lacks."""
 
 from tfds_extra.features.audio import Audio
+from tfds_extra.features.encoded_audio import EncodedAudio
 
-__all__ = ["Audio"]
+__all__ = ["Audio", "EncodedAudio"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from typing import Any, BinaryIO
 
@@ -12,6 +10,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core.features import tensor_feature
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
+
+from tfds_extra.features import sound
 
 _PCM_DTYPES = ("int16", "int32", "float32", "float64")  # What libsndfile can decode to.
 
@@ -87,17 +87,13 @@ class Audio(tensor_feature.Tensor):
         return super().encode_example(example_data)
 
     def _decode_recording(self, recording: BinaryIO, name: str) -> np.ndarray:
-        import soundfile  # Loads libsndfile; only those who decode need it.
-
         try:
-            samples, sample_rate = soundfile.read(
-                recording, dtype=self._dtype.name, always_2d=len(self._shape) == 2
-            )
-        except (RuntimeError, TypeError) as e:  # soundfile's errors are RuntimeErrors.
-            raise ValueError(f"{name}: libsndfile cannot decode it: {e}") from e
+            samples, sample_rate = sound.decode(recording, self._dtype)
+        except ValueError as e:
+            raise ValueError(f"{name}: {e}") from e
         if sample_rate != self._sample_rate:
             raise ValueError(f"{name}: {sample_rate} Hz, not {self._sample_rate} Hz")
-        return samples
+        return samples[:, 0] if len(self._shape) == 1 and samples.shape[1] == 1 else samples
 
     # --------------------------------------------------------------------------------- reading
 
@@ -130,37 +126,21 @@ class Audio(tensor_feature.Tensor):
 
     def repr_html(self, ex: np.ndarray) -> str:
         """A player of the recording, as `tfds.as_dataframe` shows it in a notebook."""
-        content = base64.b64encode(_to_wav(np.asarray(ex), self._sample_rate)).decode()
-        return f'<audio controls src="data:audio/wav;base64,{content}"></audio>'
+        return sound.player(np.asarray(ex), self._sample_rate)
 
-    def plot(self, samples: np.ndarray, waveform: Any, spectrogram: Any) -> None:
+    def plot(
+        self, samples: np.ndarray, waveform: Any, spectrogram: Any, sample_rate: int | None = None
+    ) -> None:
         """Draws a recording.
 
         Args:
           samples: As read back.
-          waveform: matplotlib axes for amplitude over time; full scale is 1.
-          spectrogram: matplotlib axes for power in dB by time and frequency; or None.
+          waveform: See `sound.plot`.
+          spectrogram: See `sound.plot`.
+          sample_rate: Not needed: it is the feature's.
         """
-        samples = _to_float(np.asarray(samples))
-        seconds = len(samples) / self._sample_rate
-        time = np.arange(len(samples)) / self._sample_rate
-        waveform.plot(time, samples, linewidth=0.5)
-        waveform.set(xlim=(0, seconds or 1), xlabel="s", ylabel="amplitude")
-        if spectrogram is None:
-            return
-        mono = samples if samples.ndim == 1 else samples.mean(axis=1)
-        window = min(256, len(mono))
-        if window < 2:  # Nothing to transform.
-            return
-        frames = np.lib.stride_tricks.sliding_window_view(mono, window)[:: max(1, window // 4)]
-        power = np.abs(np.fft.rfft(frames * np.hanning(window))) ** 2
-        spectrogram.imshow(
-            10 * np.log10(np.maximum(power.T, 1e-12)),
-            origin="lower",
-            aspect="auto",
-            extent=(0, seconds, 0, self._sample_rate / 2),
-        )
-        spectrogram.set(xlabel="s", ylabel="Hz")
+        del sample_rate
+        sound.plot(np.asarray(samples), self._sample_rate, waveform, spectrogram)
 
     # ------------------------------------------------------------------------ as JSON, on disk
 
@@ -181,20 +161,3 @@ class Audio(tensor_feature.Tensor):
             dtype=np.dtype(value["dtype"]),
             doc=doc,
         )
-
-
-def _to_float(samples: np.ndarray) -> np.ndarray:
-    """Samples scaled so that full scale is 1."""
-    if np.issubdtype(samples.dtype, np.integer):
-        return samples / -float(np.iinfo(samples.dtype).min)
-    return samples
-
-
-def _to_wav(samples: np.ndarray, sample_rate: int) -> bytes:
-    import soundfile
-
-    content = io.BytesIO()
-    if samples.dtype != np.int16:
-        samples = _to_float(samples)
-    soundfile.write(content, samples, sample_rate, format="WAV", subtype="PCM_16")
-    return content.getvalue()

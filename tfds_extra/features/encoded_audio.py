@@ -1,0 +1,204 @@
+"""Recordings kept as the bytes that were published, and decoded on reading without ffmpeg."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any, BinaryIO
+
+import numpy as np
+import tensorflow_datasets as tfds
+from etils import epath
+from tensorflow_datasets.core.features import tensor_feature
+from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
+
+from tfds_extra.features import sound
+
+_DTYPES = ("float32", "int16")
+RAISE, EMPTY = "raise", "empty"
+# For a player in a notebook, which is given the samples and nothing else.
+_GUESSED_RATE = 44_100
+
+
+class EncodedAudio(tensor_feature.Tensor):
+    """The published bytes of a recording, in any format that libsndfile decodes.
+
+    WAV (integer, float, ADPCM), FLAC, MP3, Ogg and others are stored as they are, and decoded when
+    they are read, at their own rate: no ffmpeg, no tensorflow-io, nothing inflated on disk, and
+    `decoders={"audio": tfds.decode.SkipDecoding()}` gives the bytes themselves.
+
+    In `_generate_examples` it accepts the bytes, a path, or a file object. They are not decoded
+    there. No bytes at all stand for a recording that is not there.
+
+    Reading gives samples of shape `(frames, channels)`, the same to the last bit as
+    `soundfile.read`. WAV and MP3 files that are cut short are read as far as they go. What libsndfile cannot decode at all raises an error that says so, or, where the builder knows
+    that such recordings were published, reads as zero frames (`undecodable="empty"`); the builder
+    should then tell them apart in a feature beside this one. No bytes always read as zero frames, of
+    one channel where the number of channels differs by recording.
+
+    Where the rate differs by recording, the features dict has an int32 feature `sample_rate` beside
+    this one: `tfds-extra show` goes by it.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int | None = None,
+        channels: int | None = None,
+        dtype: Any = np.float32,
+        undecodable: str = RAISE,
+        doc: tfds.features.feature.DocArg = None,
+    ):
+        """Constructs the connector.
+
+        Args:
+          sample_rate: Samples of one channel a second, in Hz; None where it differs by recording.
+          channels: Number of channels; None where it differs by recording. In a padded batch
+            recordings of fewer channels then get silent ones.
+          dtype: float32, full scale 1 (float and lossy recordings may exceed it), or int16.
+          undecodable: "raise", or "empty": what libsndfile cannot decode reads as zero frames.
+          doc: What the recording is.
+
+        Raises:
+          ValueError: The dtype or `undecodable` is none of these.
+        """
+        if np.dtype(dtype).name not in _DTYPES:
+            raise ValueError(f"EncodedAudio is of dtype {' or '.join(_DTYPES)}, not {dtype}.")
+        if undecodable not in (RAISE, EMPTY):
+            raise ValueError(f"undecodable is {RAISE!r} or {EMPTY!r}, not {undecodable!r}.")
+        super().__init__(
+            shape=(None, channels),
+            dtype=np.dtype(dtype),
+            serialized_dtype=np.object_,
+            serialized_shape=(),
+            doc=doc,
+        )
+        # Tensor stores the shape of what has two unknown dimensions; here the bytes tell it.
+        self._dynamic_shape = False
+        self._sample_rate = sample_rate
+        self._undecodable = undecodable
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Samples of one channel a second, in Hz; None where it differs by recording."""
+        return self._sample_rate
+
+    @property
+    def channels(self) -> int | None:
+        """Number of channels; None where it differs by recording."""
+        return self._shape[1]
+
+    def encode_example(self, example_data: bytes | os.PathLike | str | BinaryIO) -> bytes:
+        """The bytes of a recording: given as they are, or those of a path or file object.
+
+        Raises:
+          ValueError: It is none of these.
+        """
+        if isinstance(example_data, bytes):
+            return example_data
+        if isinstance(example_data, epath.PathLikeCls):
+            return epath.Path(example_data).read_bytes()
+        if hasattr(example_data, "read"):
+            return example_data.read()
+        raise ValueError(
+            "a recording is given as its bytes, its path or a file object, not as"
+            f" {type(example_data).__name__}"
+        )
+
+    # --------------------------------------------------------------------------------- reading
+
+    def decode(self, stored: bytes) -> np.ndarray:
+        """Samples of a recording, of shape (frames, channels).
+
+        Raises:
+          ValueError: libsndfile cannot decode it (unless `undecodable="empty"`), or its rate or
+            channels are not those of the feature.
+        """
+        nothing = np.zeros((0, self.channels or 1), self._dtype)
+        if not stored:
+            return nothing
+        try:
+            samples, sample_rate = sound.decode(io.BytesIO(stored), self._dtype)
+        except ValueError as e:
+            if self._undecodable == EMPTY:
+                return nothing
+            raise ValueError(f"{_shown(stored)}: {e}") from e
+        if self._sample_rate not in (None, sample_rate):
+            raise ValueError(f"{_shown(stored)}: {sample_rate} Hz, not {self._sample_rate} Hz")
+        if self.channels not in (None, samples.shape[1]):
+            raise ValueError(f"{_shown(stored)}: {samples.shape[1]} channels, not {self.channels}")
+        return samples
+
+    def decode_example(self, tfexample_data: tf.Tensor) -> tf.Tensor:
+        """Samples of a recording; `tf.data` calls this for several recordings at a time."""
+        # libsndfile runs without Python's lock, so the calls share out over the cores.
+        samples = tf.numpy_function(
+            # Outside of a graph it is an array of no dimension.
+            lambda stored: self.decode(stored if isinstance(stored, bytes) else stored.item()),
+            [tfexample_data],
+            self.tf_dtype,
+            stateful=False,
+        )
+        samples.set_shape(self._shape)
+        return samples
+
+    def decode_example_np(self, example_data: bytes) -> np.ndarray:
+        """Samples of a recording, without TensorFlow."""
+        return self.decode(example_data)
+
+    def decode_batch_example(self, example_data: tf.Tensor) -> tf.Tensor:
+        """Samples of a `Sequence` of recordings, which have to be of one shape."""
+        return tfds.features.FeatureConnector.decode_batch_example(self, example_data)
+
+    # ------------------------------------------------------------------------------- showing
+
+    def repr_html(self, ex: np.ndarray) -> str:
+        """A player of the recording, as `tfds.as_dataframe` shows it in a notebook."""
+        if self._sample_rate:
+            return sound.player(np.asarray(ex), self._sample_rate)
+        return (
+            f"{sound.player(np.asarray(ex), _GUESSED_RATE)}<br>played at {_GUESSED_RATE:,} Hz:"
+            " the rate differs by recording"
+        )
+
+    def plot(
+        self, samples: np.ndarray, waveform: Any, spectrogram: Any, sample_rate: int | None = None
+    ) -> None:
+        """Draws a recording.
+
+        Args:
+          samples: As read back.
+          waveform: See `sound.plot`.
+          spectrogram: See `sound.plot`.
+          sample_rate: Of this recording, where the feature has none of its own. Not needed for
+            one without frames.
+
+        Raises:
+          ValueError: The sample rate is not known.
+        """
+        samples = np.asarray(samples)
+        sample_rate = self._sample_rate or sample_rate or (0 if len(samples) else 1)
+        if not sample_rate:
+            raise ValueError("the sample rate differs by recording: say that of this one")
+        sound.plot(samples, int(sample_rate), waveform, spectrogram)
+
+    # ------------------------------------------------------------------------ as JSON, on disk
+
+    def to_json_content(self) -> dict[str, Any]:
+        """What `from_json_content` rebuilds the feature from."""
+        return {
+            "sample_rate": self._sample_rate,
+            "channels": self.channels,
+            "dtype": self._dtype.name,
+            "undecodable": self._undecodable,
+        }
+
+    @classmethod
+    def from_json_content(cls, value: dict[str, Any], doc: Any = None) -> EncodedAudio:
+        """The feature that `to_json_content` described."""
+        return cls(**value, doc=doc)
+
+
+def _shown(stored: bytes) -> str:
+    """Words for a recording whose name is not known here."""
+    return f"recording of {len(stored):,} bytes that begins with {stored[:8]!r}"
