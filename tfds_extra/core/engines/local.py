@@ -111,7 +111,7 @@ def _doing(job: tasks.Job, pieces: Sequence[Any], num_workers: int | None) -> It
     if num_workers is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         num_workers = min(cores or 1, len(pieces))
-        if sum(map(journal.size, pieces)) < _SERIAL_BYTES:
+        if journal.size(pieces) < _SERIAL_BYTES:
             num_workers = 1
     pickled = tasks.pickled(job) if num_workers > 1 else None
     if pickled is not None:

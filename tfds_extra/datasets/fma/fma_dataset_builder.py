@@ -175,14 +175,181 @@ class Builder(core.Builder):
         if tracks and self.variant != core.PARTIAL:
             raise _incomplete(piece, tracks)
 
-    # ------------------------------------------------------------------------------- the metadata
-
     def _read_tracks(self, piece: Folder) -> dict[int, dict[str, Any]]:
-        """The tracks of a folder that this set holds, by id, as far as tables tell of them."""
+        """The tracks of a folder that this set holds, without their recordings, by id."""
+        reader = self._readers.get(str(piece.metadata))
+        if reader is None:
+            published = None if self.variant == core.PARTIAL else self.read_facts("tables.tsv")
+            reader = metadata.Reader(piece.metadata, published, self.builder_config.computed)
+            self._readers[str(piece.metadata)] = reader
         subsets, _ = _SETS[self.builder_config.set]
-        tables = self._tables(piece.metadata)
-        tracks: dict[int, dict[str, Any]] = {}
-        for row, values in tables["tracks.csv"].parsed(*piece.ids):
-            if values["set"]["subset"] in subsets:
-                tracks[row.index] = {**values}
+        tracks = reader.tracks(*piece.ids, subsets)
+        for track_id, track in tracks.items():
+            with core.located(piece.metadata, f"tracks.csv: track {track_id}", _REMEDY):
+                if track["set"]["split"] not in _SPLITS:
+                    raise ValueError(f"there is no split {track['set']['split']!r}")
+                track["track_id"] = track_id
+                track |= _genre_labels(track["track"])
+            track["reported_defect"] = self._defects.get(track_id, "")
         return tracks
+
+    @functools.cached_property
+    def _readers(self) -> dict[str, metadata.Reader]:
+        """Tables that are open, in this process, so that one piece goes on where another ended."""
+        return {}
+
+    @functools.cached_property
+    def _defects(self) -> dict[int, str]:
+        """What is reported of the recordings of this set, by track."""
+        kinds = {"full": ("full",), "metadata": ("clip", "full")}
+        wanted = kinds.get(self.builder_config.set, ("clip",))
+        found: dict[int, list[str]] = {}
+        for row in self.read_facts("defects.tsv"):
+            if row["recording"] in wanted:
+                found.setdefault(int(row["track_id"]), []).append(row["report"])
+        return {track_id: "; ".join(reports) for track_id, reports in found.items()}
+
+    def _recording_digests(self, piece: Folder) -> dict[str, str] | None:
+        """The publisher's sha1 of the recordings of a folder, by name; None if a part has no list."""
+        for member in piece.audio.members("checksums"):
+            with core.located(piece.audio, member.name, _REMEDY):
+                wanted = f"  {piece.number:03}/"
+                with io.TextIOWrapper(member.open(), encoding="utf-8") as lines:
+                    text = "".join(line for line in lines if line[40:46] == wanted)
+                return digests.parse_coreutils(text, "sha1", member.name)
+        if self.variant == core.PARTIAL:
+            return None
+        raise core.CorpusError(piece.audio, "checksums", "there is no such file", _REMEDY)
+
+    def _recording(self, content: bytes, duration: int) -> dict[str, Any]:
+        """What a recording says of itself.
+
+        Args:
+          content: The published bytes.
+          duration: Of the full recording in seconds, as the website has it.
+        """
+        stream = mp3.parse(content)
+        num_samples = stream.num_samples
+        seconds = num_samples / stream.sample_rate if stream.first else 0.0
+        expected = min(duration, _CLIP_SECONDS) if self.builder_config.set != "full" else 0
+        if not stream.first and not stream.stray_bytes:
+            status = "empty"
+        elif not _is_decodable(content, stream):
+            status, num_samples, seconds = "undecodable", 0, 0.0
+        else:
+            status = "short" if seconds < expected - _TOLERANCE else "ok"
+        return {
+            "audio": content,
+            "audio_status": status,
+            "sample_rate": stream.sample_rate,
+            "num_channels": stream.channels,
+            "num_samples": num_samples,
+            "duration": seconds,
+            "bit_rate": stream.bit_rate,
+        }
+
+
+def _is_decodable(content: bytes, stream: mp3.Stream) -> bool:
+    """Whether libsndfile, which `audio` is read by, gives any samples.
+
+    It opens whatever has frames where it looks for them. Only what has something else between the
+    frames needs to be decoded to know.
+    """
+    import soundfile
+
+    if not stream.num_samples:
+        return False
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as recording:
+            return not stream.stray_bytes or len(recording.read(dtype="float32")) > 0
+    except (RuntimeError, TypeError):  # soundfile's errors are RuntimeErrors.
+        return False
+
+
+def _recording_features() -> dict[str, Any]:
+    return {
+        "audio": features.EncodedAudio(
+            undecodable="empty",
+            doc="The recording: stored as the published mp3, read as float32 samples of shape"
+            " (samples, channels), full scale 1. No samples if audio_status is empty or"
+            " undecodable.",
+        ),
+        "audio/filename": tfds.features.Text(
+            doc="Name of the published file in its archive, such as 000/000002.mp3."
+        ),
+        "sha1": tfds.features.Text(doc="Publisher's sha1 of the file, to which it was held."),
+        "audio_status": tfds.features.ClassLabel(
+            names=_STATUSES,
+            doc="What was found in the bytes. empty: tags, and no sound. short: a clip that lacks"
+            " more than a second of 30 s, or of track/duration where that is less; not told of full"
+            " recordings. undecodable: libsndfile finds no sound in it. Else ok.",
+        ),
+        "sample_rate": tfds.features.Scalar(
+            np.int32, doc="Samples of a channel a second, in Hz; 0 without sound."
+        ),
+        "num_channels": tfds.features.Scalar(np.int32, doc="1 or 2; 0 without sound."),
+        "num_samples": tfds.features.Scalar(
+            np.int64, doc="Samples of each channel that reading gives, from the headers of frames."
+        ),
+        "duration": tfds.features.Scalar(
+            np.float32, doc="Length in seconds: num_samples / sample_rate; 0 without sound."
+        ),
+        "bit_rate": tfds.features.Scalar(
+            np.int32, doc="Mean bit rate of the frames in bit/s; 0 without sound."
+        ),
+    }
+
+
+def _genre_labels(track: dict[str, Any]) -> dict[str, Any]:
+    """Class labels for the genres of a track."""
+    titles = _genre_titles()
+    unknown = {*track["genres"], *track["genres_all"]} - titles.keys()
+    if unknown:
+        raise ValueError(f"there is no genre {min(unknown)}")
+    top = track["genre_top"]
+    if top and top not in _root_titles():
+        raise ValueError(f"there is no root genre {top!r}")
+    return {
+        "genre_top": top or -1,
+        "genres": [titles[genre] for genre in track["genres"]],
+        "genres_all": [titles[genre] for genre in track["genres_all"]],
+    }
+
+
+@functools.cache
+def _genre_titles() -> dict[int, str]:
+    """Titles of the genres by id, in the order of the ids; without the one that was merged."""
+    return {int(g["genre_id"]): g["title"] for g in metadata.genres() if g["tracks"]}
+
+
+@functools.cache
+def _root_titles() -> list[str]:
+    return [genre["title"] for genre in metadata.genres() if genre["parent"] == "0"]
+
+
+def _genre_tree() -> list[dict[str, Any]]:
+    """The genres for `info.metadata`."""
+    return [
+        {
+            "id": int(genre["genre_id"]),
+            "title": genre["title"],
+            "parent": int(genre["parent"]),  # 0 for a root.
+            "top_level": int(genre["top_level"]),
+            "tracks": int(genre["tracks"]),
+            "color": genre["color"],
+            "handle": genre["handle"],
+        }
+        for genre in metadata.genres()
+        if genre["tracks"]
+    ]
+
+
+def _incomplete(piece: Folder, missing: dict[int, dict[str, Any]]) -> core.CorpusError:
+    """The error about recordings that are not in the archive."""
+    return core.CorpusError(
+        piece.audio,
+        f"{piece.number:03}",
+        f"{len(missing):,} recordings are missing, the first is {min(missing):06}.mp3",
+        "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True},"
+        " or --partial.",
+    )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import math
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -17,9 +16,11 @@ from tfds_extra import core
 from tfds_extra.core import tables
 from tfds_extra.formats import pandas_csv
 
-REMEDY = "Get fma_metadata.zip again."
+_REMEDY = "Get fma_metadata.zip again."
 
-LEVELS = {"tracks.csv": 2, "raw_tracks.csv": 1, "features.csv": 3, "echonest.csv": 3}
+_LEVELS = {"tracks.csv": 2, "raw_tracks.csv": 1, "features.csv": 3, "echonest.csv": 3}  # Of columns.
+# The feature that a table becomes as a whole.
+_GROUPS = {"raw_tracks.csv": "raw_track", "features.csv": "features", "echonest.csv": "echonest"}
 
 _KINDS: dict[str, tuple[Callable[[str], Any], Callable[[str], Any], str]] = {
     "int": (
@@ -128,6 +129,7 @@ class Parser:
           ValueError: One is missing.
         """
         at = {column[-2:]: number for number, column in enumerate(columns)}
+        self._width = len(columns)
         self._cells = []
         for column in _columns(table):
             group, name = column["group"], column["name"]
@@ -136,9 +138,11 @@ class Parser:
                 raise ValueError(f"there is no column {'/'.join(key)}")
             self._cells.append((at[key], group, name, _KINDS[column["kind"]][0]))
 
-    def __call__(self, cells: Sequence[str]) -> dict[str, Any]:
-        """The values, by group where the table has groups."""
+    def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
+        """The values, by group where the table has groups; without cells, missing ones."""
         found: dict[str, Any] = {}
+        if cells is None:
+            cells = [""] * self._width
         for at, group, name, parse in self._cells:
             try:
                 value = parse(cells[at])
@@ -167,8 +171,12 @@ class LibrosaParser:
             for number in range(1, size + 1)
         ]
         _check_columns(columns, expected)
+        self._width = len(expected)
 
-    def __call__(self, cells: Sequence[str]) -> dict[str, np.ndarray]:
+    def __call__(self, cells: Sequence[str] | None) -> dict[str, np.ndarray]:
+        """The values; without cells, missing ones."""
+        if cells is None:
+            cells = [""] * self._width
         # Printed with 11 digits, of which float32, as which they were computed, needs nine.
         values = np.array([pandas_csv.real(cell) for cell in cells], np.float32)
         found, at = {}, 0
@@ -193,18 +201,13 @@ class EchonestParser:
         _check_columns([column[-2:] for column in columns[self._temporal :]], expected)
 
     def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
-        """The values; those of a missing row if there are no cells."""
-        if cells is None:
-            cells = [""] * (self._temporal + _TEMPORAL)
-            temporal = [math.nan] * _TEMPORAL
-            available = False
-        else:
-            temporal = [pandas_csv.real(cell) for cell in cells[self._temporal :]]
-            available = True
+        """The values; without cells, missing ones."""
+        available = cells is not None
+        temporal = cells[self._temporal :] if available else [""] * _TEMPORAL
         return {
             "available": available,
             **self._columns(cells),
-            "temporal_features": np.array(temporal, np.float64),
+            "temporal_features": np.array([pandas_csv.real(cell) for cell in temporal], np.float64),
         }
 
 
@@ -227,29 +230,29 @@ class SortedTable:
     rows and its digest are checked.
     """
 
-    def __init__(self, tree: core.Tree, name: str, *, rows: int | None, sha1: str | None):
+    def __init__(
+        self,
+        tree: core.Tree,
+        name: str,
+        make_parser: Callable[[Sequence[pandas_csv.Column]], Callable[[Sequence[str]], Any]],
+        published: Mapping[str, str] | None,
+    ):
         """Names the table, without opening it.
 
         Args:
           tree: fma_metadata.zip.
           name: Of the table.
-          rows: How many it has to have; None if anything will do.
-          sha1: The digest that it has to have; None if anything will do.
+          make_parser: Takes the columns, and gives what turns the cells of a row into values.
+          published: `rows` and `sha1` that it has to have; None if it may be any part.
         """
-        self._tree, self.name = tree, name
-        self._expected = rows, sha1
+        self._tree, self._name, self._make_parser = tree, name, make_parser
+        self._published = published
         self._rows: Iterator[pandas_csv.Row] | None = None
         self._next: pandas_csv.Row | None = None
         self._passed = -1
 
-    def columns(self) -> list[pandas_csv.Column]:
-        """Names of the columns."""
-        if self._rows is None:
-            self._open()
-        return self._table.columns
-
-    def between(self, first: int, stop: int) -> Iterator[pandas_csv.Row]:
-        """Yields the rows with ids from `first` up to, but without, `stop`.
+    def between(self, first: int, stop: int) -> Iterator[tuple[int, Any]]:
+        """Yields id and values of the rows from id `first` up to, but without, `stop`.
 
         Raises:
           CorpusError: The table is damaged, or its rows are not in order.
@@ -260,24 +263,33 @@ class SortedTable:
             row = self._next
             self._advance()
             if row.index >= first:
-                yield row
+                with core.located(self._tree, f"{self._name}: line {row.line}", _REMEDY):
+                    values = self._parse(row.cells)
+                yield row.index, values
 
-    def at(self, row: pandas_csv.Row) -> Any:
-        """Context in which a `ValueError` becomes a `CorpusError` about this row."""
-        return core.located(self._tree, f"{self.name}: line {row.line}", REMEDY)
+    def nothing(self) -> Any:
+        """The values of a row that is not there."""
+        return self._parse(None)
+
+    def missing(self, track_id: int) -> core.CorpusError:
+        """The error about a track that has no row."""
+        return core.CorpusError(
+            self._tree, self._name, f"there is no row of track {track_id}", _REMEDY
+        )
 
     def _open(self) -> None:
-        with core.located(self._tree, self.name, REMEDY):
+        with core.located(self._tree, self._name, _REMEDY):
             self._sha1 = hashlib.sha1(usedforsecurity=False)
-            file = io.BufferedReader(_Hashed(self._tree.open_member(self.name), self._sha1), 1 << 17)
-            self._table = pandas_csv.Table(file, LEVELS[self.name])
-            self._rows = iter(self._table)
+            file = io.BufferedReader(_Hashed(self._tree.open_member(self._name), self._sha1), 1 << 17)
+            table = pandas_csv.Table(file, _LEVELS[self._name])
+            self._parse = self._make_parser(table.columns)
+            self._rows = iter(table)
             self._count, self._passed, self._next = 0, -1, None
         self._advance()
 
     def _advance(self) -> None:
         """Goes to the next row."""
-        with core.located(self._tree, self.name, REMEDY):
+        with core.located(self._tree, self._name, _REMEDY):
             if self._next is not None:
                 self._passed = self._next.index
             self._next = next(self._rows, None)
@@ -292,11 +304,13 @@ class SortedTable:
                 )
 
     def _check(self) -> None:
-        rows, sha1 = self._expected
-        if rows is not None and self._count != rows:
+        if self._published is None:
+            return
+        rows, sha1 = int(self._published["rows"]), self._published["sha1"]
+        if self._count != rows:
             raise ValueError(f"it has {self._count:,} rows, and {rows:,} were published")
-        if sha1 is not None and self._sha1.hexdigest() != sha1:
-            raise ValueError(f"its sha1 is {self._sha1.hexdigest()}, and not {sha1}")
+        if self._sha1.hexdigest() != sha1:
+            raise ValueError(f"altered: its sha1 is {self._sha1.hexdigest()}, and not {sha1}")
 
 
 class _Hashed(io.RawIOBase):
@@ -313,3 +327,64 @@ class _Hashed(io.RawIOBase):
         buffer[: len(data)] = data
         self._digest.update(data)
         return len(data)
+
+
+class Reader:
+    """What all tables tell of tracks, by ranges of their ids."""
+
+    def __init__(
+        self,
+        tree: core.Tree,
+        published: Sequence[Mapping[str, str]] | None,
+        computed: bool,
+    ):
+        """Names the tables, without opening them.
+
+        Args:
+          tree: fma_metadata.zip.
+          published: The rows of tables.tsv; None if there may be only parts of the tables.
+          computed: Whether the features of librosa and Echonest are wanted.
+        """
+        self._is_part = published is None
+        by_name = {row["table"]: row for row in published or ()}
+        makers = {name: functools.partial(Parser, name) for name in ("tracks.csv", "raw_tracks.csv")}
+        if computed:
+            makers |= {"features.csv": LibrosaParser, "echonest.csv": EchonestParser}
+        self._tables = {
+            name: SortedTable(tree, name, make, by_name.get(name)) for name, make in makers.items()
+        }
+
+    def tracks(
+        self, first: int, stop: int, subsets: Collection[str]
+    ) -> dict[int, dict[str, Any]]:
+        """Tracks from id `first` up to, but without, `stop`.
+
+        Args:
+          first: The first id.
+          stop: The id behind the last.
+          subsets: Only those of which this is the smallest set.
+
+        Returns:
+          Groups of values by name, by id. In a part of the tables, what is not there is missing.
+
+        Raises:
+          CorpusError: A table is damaged or incomplete.
+        """
+        tracks = {
+            track_id: values
+            for track_id, values in self._tables["tracks.csv"].between(first, stop)
+            if values["set"]["subset"] in subsets
+        }
+        for name, group in _GROUPS.items():
+            table = self._tables.get(name)
+            if table is None:
+                continue
+            for track_id, values in table.between(first, stop):
+                if track_id in tracks:
+                    tracks[track_id][group] = values
+            for track_id, track in tracks.items():
+                if group not in track:
+                    if not self._is_part and name != "echonest.csv":
+                        raise table.missing(track_id)
+                    track[group] = table.nothing()
+        return tracks
