@@ -73,13 +73,17 @@ def mp3_frame(sample_rate: int, channels: int, bit_rate: int, line: int | None =
     return (head + body).ljust(size, b"\0")
 
 
-def info_frame(num_frames: int, sample_rate: int, channels: int, bit_rate: int) -> bytes:
+def info_frame(
+    num_frames: int, num_bytes: int, sample_rate: int, channels: int, bit_rate: int
+) -> bytes:
     """The frame that ffmpeg puts before a stream that it copies."""
     frame = bytearray(mp3_frame(sample_rate, channels, bit_rate))
+    frame[4:] = bytes(len(frame) - 4)
     mpeg_1 = sample_rate >= 32000
     at = 4 + {(True, 2): 32, (True, 1): 17, (False, 2): 17, (False, 1): 9}[mpeg_1, channels]
-    info = b"Info" + (15).to_bytes(4, "big") + num_frames.to_bytes(4, "big") + bytes(4 + 100 + 4)
-    info += b"Lavf".ljust(36, b"\0")
+    num_bytes += len(frame)
+    info = b"Info" + b"".join(n.to_bytes(4, "big") for n in (15, num_frames, num_bytes))
+    info += bytes(n * 256 // 100 for n in range(100)) + bytes(4) + b"Lavf".ljust(36, b"\0")
     frame[at : at + len(info)] = info
     return bytes(frame)
 
@@ -150,7 +154,7 @@ class Track:
             return id3(self.title, padding=1000)
         sample_rate, channels, *bit_rates = self.form
         if not full and self.clip == "info":
-            return id3(self.title) + info_frame(0, sample_rate, channels, 128000)
+            return id3(self.title) + info_frame(0, 0, sample_rate, channels, 128000)
         seconds = self.clip_seconds if not full and self.clip_seconds else self.seconds
         line = 8 + 6 * _ROOTS.index(self.roots[0]) if self.roots else 4
         frames = [mp3_frame(sample_rate, channels, rate, line) for rate in bit_rates]
@@ -159,11 +163,13 @@ class Track:
         if full:  # As some encoder wrote it, with a tag at the end.
             return stream + b"TAG" + self.title.encode("latin-1", "replace")[:30].ljust(125, b"\0")
         rate = 128000 if sample_rate >= 32000 else 64000
-        return id3(self.title) + info_frame(number, sample_rate, channels, rate) + stream
+        return (
+            id3(self.title) + info_frame(number, len(stream), sample_rate, channels, rate) + stream
+        )
 
 
 TRACKS = [
-    Track(2, "small", "training", (21,), seconds=40, told=40, clip_seconds=29.9885),
+    Track(2, "small", "training", (21,), seconds=31, told=31, clip_seconds=29.9885),
     Track(5, "small", "training", (21,)),
     Track(10, "small", "validation", (10, 76)),
     Track(140, "small", "training", (17,), form=(48000, 2, 32000, 40000)),
@@ -174,16 +180,45 @@ TRACKS = [
     Track(202, "medium", "test", (5, 441)),
     Track(203, "large", "training", ()),
     Track(204, "large", "validation", (15, 12, 25), form=(44100, 1, 32000)),
-    Track(1486, "medium", "training", (12,), seconds=14.4, told=90, clip="tags"),
+    Track(
+        1486, "medium", "training", (12,), seconds=14.4, told=90, clip="tags", form=(11025, 1, 8000)
+    ),
     Track(2624, "large", "training", (38,), seconds=1, told=18350, clip="info"),
     Track(3284, "large", "test", (15,), clip="page"),
     Track(20000, "large", "training", (13,), told=0),
     Track(20001, "small", "training", (12,)),
     Track(20002, "small", "training", (2,)),
-    Track(98565, "small", "training", (1,), seconds=17, told=158, clip_seconds=1.6),
-    Track(98566, "medium", "training", (32,), seconds=18, told=148, clip_seconds=6.2),
+    Track(
+        98565,
+        "small",
+        "training",
+        (1,),
+        seconds=17,
+        told=158,
+        clip_seconds=1.6,
+        form=(11025, 1, 8000),
+    ),
+    Track(
+        98566,
+        "medium",
+        "training",
+        (32,),
+        seconds=18,
+        told=148,
+        clip_seconds=6.2,
+        form=(11025, 1, 8000),
+    ),
     Track(99134, "small", "training", (456,), seconds=3, told=308, clip="tags"),
-    Track(108924, "medium", "test", (20,), seconds=28, told=187, clip_seconds=27.4),
+    Track(
+        108924,
+        "medium",
+        "test",
+        (20,),
+        seconds=28,
+        told=187,
+        clip_seconds=27.4,
+        form=(11025, 1, 8000),
+    ),
     Track(130169, "medium", "training", (9,)),
     Track(133297, "small", "validation", (15,), seconds=4, told=600, clip="info"),
     Track(140000, "small", "test", (2,)),

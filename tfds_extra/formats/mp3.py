@@ -2,8 +2,8 @@
 
 A stream is a row of frames, each with a header that says how long it is (ISO/IEC 11172-3 and
 13818-3; MPEG 2.5 is Fraunhofer's extension). Around them stand tags: ID3v2 before, APEv2, Lyrics3
-and ID3v1 behind. The first frame may be silent and carry a Xing, Info or VBRI header in place of
-sound.
+and ID3v1 behind. The first frame may carry a Xing (or Info) header in place of sound: how many
+frames follow, and how many samples of them to cut off.
 """
 
 from __future__ import annotations
@@ -62,10 +62,11 @@ class Stream:
 
     Attributes:
       first: The first frame of sound; None if there is none.
-      num_frames: Frames of sound: complete ones, without a Xing, Info or VBRI frame.
+      num_frames: Frames of sound: complete ones, without a Xing or Info frame.
       num_samples: Samples of each channel that decoding gives, without the delay of encoder and
         decoder and the padding that an Info frame tells to cut off. This is what libsndfile
-        (mpg123) gives; other decoders may keep some of these, or play the Info frame.
+        (mpg123) gives, unless the bit rate varies and there is no Info frame: then it goes by the
+        size of the first frame. Other decoders may keep some of the delay, or play the Info frame.
       bit_rate: Mean over the frames of sound, in bit/s, rounded; 0 without frames.
       tag_bytes: Bytes of tags.
       stray_bytes: Bytes that belong neither to frames nor to tags: damage, or something that is no
@@ -214,14 +215,12 @@ class _Info:
 
 
 def _info(content: bytes, at: int, frame: Frame) -> _Info | None:
-    """The Xing, Info or VBRI header in a frame; None if it has none."""
+    """The Xing or Info header in a frame; None if it has none, or has sound as well."""
     if frame.layer != 3:
         return None
-    if content[at + 36 : at + 40] == b"VBRI":
-        return _Info()
     side = {(True, 2): 32, (True, 1): 17, (False, 2): 17, (False, 1): 9}
     mark = at + _HEADER + side[frame.version == 1, frame.channels]
-    if content[mark : mark + 4] not in (b"Xing", b"Info"):
+    if content[mark : mark + 4] not in (b"Xing", b"Info") or any(content[at + _HEADER : mark]):
         return None
     flags = content[mark + 7]
     num_frames = int.from_bytes(content[mark + 8 : mark + 12], "big") if flags & 1 else 0

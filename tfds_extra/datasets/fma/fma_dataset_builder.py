@@ -289,7 +289,10 @@ def _recording_features() -> dict[str, Any]:
         ),
         "num_channels": tfds.features.Scalar(np.int32, doc="1 or 2; 0 without sound."),
         "num_samples": tfds.features.Scalar(
-            np.int64, doc="Samples of each channel that reading gives, from the headers of frames."
+            np.int64,
+            doc="Samples of each channel, counted in the headers of the frames: what reading gives,"
+            " except that libsndfile may give more or less where the bit rate varies and the file"
+            " does not say how long it is.",
         ),
         "duration": tfds.features.Scalar(
             np.float32, doc="Length in seconds: num_samples / sample_rate; 0 without sound."

@@ -18,7 +18,12 @@ from tfds_extra.formats import pandas_csv
 
 _REMEDY = "Get fma_metadata.zip again."
 
-_LEVELS = {"tracks.csv": 2, "raw_tracks.csv": 1, "features.csv": 3, "echonest.csv": 3}  # Of columns.
+_LEVELS = {
+    "tracks.csv": 2,
+    "raw_tracks.csv": 1,
+    "features.csv": 3,
+    "echonest.csv": 3,
+}  # Of columns.
 # The feature that a table becomes as a whole.
 _GROUPS = {"raw_tracks.csv": "raw_track", "features.csv": "features", "echonest.csv": "echonest"}
 
@@ -114,7 +119,8 @@ def echonest_features() -> dict[str, Any]:
         ),
         **column_features("echonest.csv"),
         "temporal_features": float64(
-            (_TEMPORAL,), "Statistics of pitch, timbre, loudness and length of segments: 000 to 223."
+            (_TEMPORAL,),
+            "Statistics of pitch, timbre, loudness and length of segments: 000 to 223.",
         ),
     }
 
@@ -280,7 +286,9 @@ class SortedTable:
     def _open(self) -> None:
         with core.located(self._tree, self._name, _REMEDY):
             self._sha1 = hashlib.sha1(usedforsecurity=False)
-            file = io.BufferedReader(_Hashed(self._tree.open_member(self._name), self._sha1), 1 << 17)
+            file = io.BufferedReader(
+                _Hashed(self._tree.open_member(self._name), self._sha1), 1 << 17
+            )
             table = pandas_csv.Table(file, _LEVELS[self._name])
             self._parse = self._make_parser(table.columns)
             self._rows = iter(table)
@@ -347,16 +355,16 @@ class Reader:
         """
         self._is_part = published is None
         by_name = {row["table"]: row for row in published or ()}
-        makers = {name: functools.partial(Parser, name) for name in ("tracks.csv", "raw_tracks.csv")}
+        makers = {
+            name: functools.partial(Parser, name) for name in ("tracks.csv", "raw_tracks.csv")
+        }
         if computed:
             makers |= {"features.csv": LibrosaParser, "echonest.csv": EchonestParser}
         self._tables = {
             name: SortedTable(tree, name, make, by_name.get(name)) for name, make in makers.items()
         }
 
-    def tracks(
-        self, first: int, stop: int, subsets: Collection[str]
-    ) -> dict[int, dict[str, Any]]:
+    def tracks(self, first: int, stop: int, subsets: Collection[str]) -> dict[int, dict[str, Any]]:
         """Tracks from id `first` up to, but without, `stop`.
 
         Args:
