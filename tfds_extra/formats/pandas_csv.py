@@ -17,13 +17,12 @@ from __future__ import annotations
 import ast
 import csv
 import dataclasses
-import io
 import math
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-MAX_LINE = 1 << 22  # Characters; nobody's biography is longer.
+MAX_LINE = 1 << 22  # Bytes; nobody's biography is longer.
 MAX_LIST = 1 << 20  # Characters of a cell that holds a list.
 
 _INTEGER = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?")
@@ -67,7 +66,7 @@ class Table:
         # One for the whole process, so never lowered; 128 KiB are less than some biographies take.
         csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
         self._line = 0
-        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        self._file = file
         self._reader = csv.reader(self._lines(), strict=True)
         header = [self._next() for _ in range(levels)]
         if None in header or len({len(cells) for cells in header}) != 1:
@@ -105,16 +104,16 @@ class Table:
 
     def _lines(self) -> Iterator[str]:
         while True:
-            try:
-                line = self._text.readline(MAX_LINE)
-            except UnicodeDecodeError as e:
-                raise ValueError(f"line {self._line + 1}: not UTF-8 ({e.reason})") from e
+            line = self._file.readline(MAX_LINE)
             if not line:
                 return
             self._line += 1
             if len(line) == MAX_LINE:
-                raise ValueError(f"line {self._line}: {MAX_LINE:,} characters or more")
-            yield line
+                raise ValueError(f"line {self._line}: {MAX_LINE:,} bytes or more")
+            try:
+                yield line.decode()
+            except UnicodeDecodeError as e:
+                raise ValueError(f"line {self._line}: not UTF-8 ({e.reason})") from e
 
 
 # ------------------------------------------------------------------------------------------- cells
