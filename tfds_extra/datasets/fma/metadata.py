@@ -257,8 +257,15 @@ class SortedTable:
         self._next: pandas_csv.Row | None = None
         self._passed = -1
 
-    def between(self, first: int, stop: int) -> Iterator[tuple[int, Any]]:
+    def between(
+        self, first: int, stop: int, wanted: Collection[int] | None = None
+    ) -> Iterator[tuple[int, Any]]:
         """Yields id and values of the rows from id `first` up to, but without, `stop`.
+
+        Args:
+          first: The first id.
+          stop: The id behind the last.
+          wanted: Only rows with these ids; None for all.
 
         Raises:
           CorpusError: The table is damaged, or its rows are not in order.
@@ -268,7 +275,7 @@ class SortedTable:
         while self._next is not None and self._next.index < stop:
             row = self._next
             self._advance()
-            if row.index >= first:
+            if row.index >= first and (wanted is None or row.index in wanted):
                 with core.located(self._tree, f"{self._name}: line {row.line}", _REMEDY):
                     values = self._parse(row.cells)
                 yield row.index, values
@@ -387,9 +394,8 @@ class Reader:
             table = self._tables.get(name)
             if table is None:
                 continue
-            for track_id, values in table.between(first, stop):
-                if track_id in tracks:
-                    tracks[track_id][group] = values
+            for track_id, values in table.between(first, stop, tracks):
+                tracks[track_id][group] = values
             for track_id, track in tracks.items():
                 if group not in track:
                     if not self._is_part and name != "echonest.csv":
