@@ -135,8 +135,6 @@ def memory(folder: pathlib.Path, repeat: int) -> None:
                 here=here, rows=rows_, data_dir=tempfile.mkdtemp(dir=folder), workers=workers,
                 beam=beam,
             )  # fmt: skip
-            if beam and rows_ > 100_000:
-                script = script.replace(str(rows_), "300000")  # In memory: 10x takes too much.
             output = subprocess.run(
                 [sys.executable, "-c", script], check=True, capture_output=True, text=True
             ).stdout

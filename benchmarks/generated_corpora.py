@@ -71,17 +71,19 @@ class TextRows(Generated):
         if self.batched:
             from pyarrow import csv
 
+            name = path.name
             with csv.open_csv(path) as reader:
                 for number, batch in enumerate(reader):
                     columns = dict(zip(batch.schema.names, batch.columns))
-                    keys = [f"{path.name} {number} {i}" for i in range(batch.num_rows)]
+                    keys = [f"{name} {number} {i}" for i in range(batch.num_rows)]
                     yield core.Rows("train", keys, columns)
             return
         import csv as plain
 
+        name = path.name
         with path.open(newline="") as lines:
             for number, row in enumerate(plain.DictReader(lines)):
-                yield ("train", f"{path.name} {number}"), row
+                yield ("train", f"{name} {number}"), row
 
 
 class Mixed(Generated):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pathlib
 import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ import tensorflow_datasets as tfds
 from matplotlib import image
 
 from tfds_extra import cli, registry
+from tfds_extra.core import engines
+from tfds_extra.core.engines import pool
 
 _NAME = "free_spoken_digit"
 _ROOT = "free-spoken-digit-dataset-1.0.8"
@@ -36,13 +40,16 @@ def extra(data_dir, capsys):
 
 def test_list(extra):
     status, output, _ = extra("list")
-    header, row = output.splitlines()
+    header, *rows = output.splitlines()
     assert status == 0
     assert header.split() == ["NAME", "DOWNLOAD", "LICENCE", "MANUAL?", "PREPARED?"]
-    assert row.split("  ")[0] == _NAME
+    rows = {row.split("  ")[0]: row for row in rows}
+    assert list(rows) == list(registry.names())
+    row = rows[_NAME]
     assert "14.88 MiB" in row and "CC BY-SA 4.0" in row and row.endswith("no")
     extra("build", f"{_NAME}/v1.0.8", "--miniature")
-    assert extra("list")[1].splitlines()[1].endswith("v1.0.8-miniature")
+    (row,) = [r for r in extra("list")[1].splitlines() if r.startswith(f"{_NAME} ")]
+    assert row.endswith("v1.0.8-miniature")
 
 
 def test_info(extra):
@@ -85,6 +92,46 @@ def test_build_all_configs_and_config_option(extra, data_dir):
     assert [p.name for p in (data_dir / _NAME).glob("v*")] == ["v1.0.7-miniature"]
     assert extra("build", _NAME, "--miniature", "--all_configs")[0] == 0
     assert len(list((data_dir / _NAME).glob("v*-miniature/1.0.0/dataset_info.json"))) == 11
+
+
+@pytest.mark.parametrize(
+    "option, engine", [("--num_workers=2", "workers"), ("--beam_pipeline_options=", "beam")]
+)
+def test_engine_is_chosen_on_the_command_line(extra, data_dir, monkeypatch, option, engine):
+    """Serial, workers and Beam leave the same files; each option chooses its engine."""
+    calls = []
+    for module, name in ((pool, "Pool"), (engines, "prepare_on_beam")):
+        function = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *a, f=function, n=name, **k: calls.append(n) or f(*a, **k)
+        )
+    folder = data_dir / _NAME / "v1.0.8-miniature" / "1.0.0"
+
+    def build(*options):
+        assert extra("build", f"{_NAME}/v1.0.8", "--miniature", "--overwrite", *options)[0] == 0
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    serial = build("--num_workers=1")
+    assert calls == []
+    if engine == "beam":
+        option += "direct_running_mode=in_memory,direct_num_workers=1"
+    assert build(option) == serial
+    assert calls == [{"workers": "Pool", "beam": "prepare_on_beam"}[engine]]
+
+
+def test_tfds_build_on_beam(data_dir):
+    """The standard command, as a user types it."""
+    command = [
+        sys.executable, "-m", "tensorflow_datasets.scripts.cli.main", "build",
+        f"{_NAME}/v1.0.8-miniature", "--imports=tfds_extra", f"--data_dir={data_dir}",
+        "--beam_pipeline_options=direct_running_mode=multi_processing,direct_num_workers=2",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    folder = data_dir / _NAME / "v1.0.8-miniature" / "1.0.0"
+    metadata = json.loads((folder / "metadata.json").read_text())
+    serial = tfds.builder(f"{_NAME}/v1.0.8", data_dir=data_dir / "serial", miniature=True)
+    serial.download_and_prepare()
+    assert metadata == serial.info.metadata
 
 
 def test_build_partial(extra, data_dir, tmp_path):

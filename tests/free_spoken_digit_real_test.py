@@ -12,6 +12,7 @@ import wave
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from apache_beam.options import pipeline_options
 from scipy.io import wavfile
 
 from tfds_extra import core, registry
@@ -81,6 +82,29 @@ def examples(builder) -> dict[str, dict]:
             assert name not in found
             found[name] = {**example, "split": split}
     return found
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [[], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]],
+    ids=["in memory", "two processes"],
+)
+def test_beam(data_dir, manual_dir, tmp_path, flags):
+    """Beam leaves the very files that one process leaves."""
+    serial = prepared("v1.0.8", data_dir, manual_dir)
+    builder = tfds.builder("free_spoken_digit/v1.0.8", data_dir=tmp_path)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=manual_dir,
+            beam_runner="FnApiRunner",
+            beam_options=pipeline_options.PipelineOptions(flags),
+        )
+    )
+    ours, theirs = (
+        {path.name: path.read_bytes() for path in pathlib.Path(b.data_dir).iterdir()}
+        for b in (builder, serial)
+    )
+    assert ours == theirs and len(ours) > 3
 
 
 @pytest.mark.parametrize("config", ["v1.0.8", "v1.0.9", "v1.0.10"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import io
 import pathlib
+import zipfile
 
 import pytest
 
@@ -27,5 +29,13 @@ def test_script_makes_the_committed_files(name, tmp_path):
         contents = [(folder / file).read_bytes() for folder in (tmp_path / name, committed)]
         if file.suffix == ".gz":
             contents = [gzip.decompress(content) for content in contents]
+        elif file.suffix == ".zip":
+            contents = [_unzipped(content) for content in contents]
         assert contents[0] == contents[1], file
     assert sum(p.stat().st_size for p in committed.rglob("*")) < 100_000
+
+
+def _unzipped(content: bytes) -> list[tuple[str, bytes]]:
+    """Name and content of the members of a zip."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,9 +106,7 @@ def _info(arguments: argparse.Namespace) -> int:
         print()
     rows = [("FEATURE", "SHAPE", "TYPE", "")]
     for name, feature in info.features.items():
-        spec = feature.get_tensor_info()
-        dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
-        rows.append((name, str(spec.shape), dtype, feature.doc.desc))
+        rows += _feature_rows(name, feature, feature.get_tensor_info())
     _print_table(rows)
     print(f"\n{info.citation}")
     return 0
@@ -121,7 +119,7 @@ def _build(arguments: list[str]) -> int:
     ours = argparse.ArgumentParser(
         prog="tfds-extra build",
         usage="tfds-extra build NAME[/CONFIG] ... [--miniature | --partial] [--all_configs]"
-        " [options of `tfds build`]",
+        " [--num_workers N] [options of `tfds build`]",
         description="Prepares corpora. Without a config, the default one.",
         add_help=False,
     )
@@ -134,6 +132,9 @@ def _build(arguments: list[str]) -> int:
     )
     ours.add_argument(
         "--all_configs", action="store_true", help="all configs, as `tfds build` does"
+    )
+    ours.add_argument(
+        "--num_workers", type=int, help="processes to prepare with (default: one a core)"
     )
     if {"-h", "--help"} & set(arguments):
         ours.print_help()
@@ -203,7 +204,8 @@ def _show(arguments: argparse.Namespace) -> int:
     split = arguments.split or next(iter(builder.info.splits))
     examples = builder.as_dataset(split=split).take(arguments.number).as_numpy_iterator()
     output = pathlib.Path(arguments.output or f"{builder.name}.png")
-    show.draw(builder.info, examples, f"{builder.info.full_name}, {split}").savefig(output)
+    title = f"{builder.info.full_name}, {split}"
+    show.draw(builder.info, examples, title, builder.DRAWN_TIMES).savefig(output)
     print(output)
     return 0
 
@@ -259,9 +261,14 @@ def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> li
         names = [corpus]
     else:
         names = [f"{name}/{c.name}" for c in (configs if known.all_configs else configs[:1])]
-    for variant in ("miniature", "partial"):
-        if getattr(known, variant):
-            names = [f"{n}/{variant}=True" for n in names]
+    given = {
+        "miniature": known.miniature,
+        "partial": known.partial,
+        "num_workers": known.num_workers,
+    }
+    options = ",".join(f"{name}={value}" for name, value in given.items() if value)
+    if options:
+        names = [f"{n}/{options}" for n in names]
     return names
 
 
@@ -277,6 +284,17 @@ def _prepared(builder: Builder) -> list[str]:
 
 def _download_size(builder: Builder) -> tfds.core.utils.Size:
     return tfds.core.utils.Size(sum(int(info.size) for info in builder.url_infos.values()))
+
+
+def _feature_rows(name: str, feature: Any, spec: Any) -> Iterator[tuple[str, ...]]:
+    """A row of name, shape, type and meaning for a feature, or for each that is nested in it."""
+    if isinstance(spec, dict):
+        features = getattr(feature, "feature", feature)  # Of a sequence, or the feature's own.
+        for inner, inner_spec in spec.items():
+            yield from _feature_rows(f"{name}/{inner}", features[inner], inner_spec)
+    else:
+        dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
+        yield name, str(spec.shape), dtype, feature.doc.desc
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

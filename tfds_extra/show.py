@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,24 @@ from tfds_extra.features import Audio, EncodedAudio
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
-_LINES = 16  # Of text in a row.
+_LINE = 0.16  # Inches of a line of text.
+_LINES = 24  # At most.
 
 
-def draw(info: tfds.core.DatasetInfo, examples: Iterable[dict[str, Any]], title: str = "") -> Any:
+def draw(
+    info: tfds.core.DatasetInfo,
+    examples: Iterable[dict[str, Any]],
+    title: str = "",
+    times: tuple[str, str] | None = None,
+) -> Any:
     """Draws one row for each example: its recordings, and what else is known of it.
 
     Args:
       info: Of the dataset.
       examples: As `as_dataset(...).as_numpy_iterator()` gives them.
       title: Above all rows; by default the full name of the dataset.
+      times: Names of the features that hold times to draw over the recordings, and which of them are
+        strong; see `core.Builder.DRAWN_TIMES`.
 
     Returns:
       A `matplotlib.figure.Figure`.
@@ -40,20 +49,35 @@ def draw(info: tfds.core.DatasetInfo, examples: Iterable[dict[str, Any]], title:
         for name, feature in info.features.items()
         if isinstance(feature, (Audio, EncodedAudio))
     ]
-    picture = figure.Figure(figsize=(_WIDTH, 0.6 + _ROW * len(examples)), layout="constrained")
+    drawn = [*recordings, *(name.split("/")[0] for name in times or ())]
+    texts = [_describe(info.features, example, drawn) for example in examples]
+    height = max(_ROW, _LINE * (1 + max(text.count("\n") + 1 for text in texts)))
+    picture = figure.Figure(figsize=(_WIDTH, 0.6 + height * len(examples)), layout="constrained")
     picture.suptitle(title or info.full_name)
     columns = 2 * len(recordings) + 1
     axes = picture.subplots(
         len(examples), columns, squeeze=False, width_ratios=[3] * (columns - 1) + [2]
     )
-    for row, example in zip(axes, examples):
+    for row, example, text in zip(axes, examples, texts):
         for name, waveform, spectrogram in zip(recordings, row[0::2], row[1::2]):
             info.features[name].plot(
                 example[name], waveform, spectrogram, sample_rate=example.get("sample_rate")
             )
+            if times:
+                _draw_times(example, times, waveform, spectrogram)
         row[-1].axis("off")
-        row[-1].text(0, 1, _describe(info.features, example, recordings), va="top", fontsize=8)
+        row[-1].text(0, 1, text, va="top", fontsize=9)
     return picture
+
+
+def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> None:
+    """Draws a line at each time, a short one below the others at those that are not strong."""
+    seconds, strong = (functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names)
+    for axis, color in zip(axes, ("tab:orange", "white")):
+        height = axis.get_xaxis_transform()  # Of the axis, from 0 to 1.
+        axis.vlines(seconds[~strong], 0, 0.3, color, linewidth=0.8, transform=height)
+        axis.vlines(seconds[strong], 0, 1, "red", linewidth=1, transform=height)
+        axis.set_title(f"{names[0]}: {len(seconds)}; {names[1]}: {strong.sum()}, red", fontsize=9)
 
 
 def _describe(
@@ -61,7 +85,7 @@ def _describe(
 ) -> str:
     """The features that are not drawn, a line or two each, as many as there is room for."""
     lines = []
-    leaves = [leaf for leaf in _leaves(features, example) if leaf[0] not in drawn]
+    leaves = list(_leaves({k: f for k, f in features.items() if k not in drawn}, example))
     for shown, (name, feature, value) in enumerate(leaves):
         text = textwrap.wrap(
             f"{name}: {_text(feature, value)}", width=44, max_lines=2, placeholder=" ..."
@@ -73,7 +97,7 @@ def _describe(
 
 
 def _leaves(
-    features: tfds.features.FeaturesDict, example: dict[str, Any], prefix: str = ""
+    features: Mapping[str, Any], example: dict[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
     """Name, feature and value of all that is known: first what stands alone, then the groups."""
     groups = []

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
+import pickle
 import signal
 import subprocess
 import sys
 import textwrap
 import time
 
+import numpy as np
 import psutil
 import pytest
 import tensorflow_datasets as tfds
@@ -21,6 +23,7 @@ from tensorflow_datasets.core import file_adapters
 
 from tfds_extra import core
 from tfds_extra.core import locks
+from tfds_extra.core.engines import beam as beam_engine
 from tfds_extra.core.engines import journal, pool, runs, tasks
 
 
@@ -91,13 +94,13 @@ def test_same_bytes(serial, tmp_path, num_workers, batched, no_process_left):
 
 
 def test_progress_within_a_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr(tasks, "_REPORT_EVERY", 10)
+    monkeypatch.setattr(tasks, "_REPORT_RECORDS", 10)
     seen = []
     job = tasks.Job(
         read=EngineCorpus(data_dir=tmp_path)._generate_examples,
         features=EngineCorpus(data_dir=tmp_path).info.features,
         file_format=file_adapters.FileFormat.TFRECORD,
-        disable_shuffling=False,
+        order=runs.Order(disable_shuffling=False),
         folder=tmp_path,
     )
     tasks.Doer(job).do(tasks.PieceTask(0, "piece 0"), seen.append)
@@ -228,22 +231,51 @@ def test_first_examples_only(tmp_path, limit, train, test):
     ids=["in memory", "two processes"],
 )
 @pytest.mark.parametrize("batched", [False, True])
-def test_beam_gives_the_same_examples_in_the_same_order(
-    serial, tmp_path, flags, batched, monkeypatch
-):
+def test_beam_writes_the_same_bytes(tmp_path, flags, batched, monkeypatch):
     # Beam's own worker processes have to find the corpus of these tests.
     monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parent))
     options = pipeline_options.PipelineOptions(flags)
     config = tfds.download.DownloadConfig(
         beam_runner=fn_api_runner.FnApiRunner(), beam_options=options, num_shards=3
     )
-    builder = prepare(tmp_path, config=config, batched=batched)
-    assert builder.info.metadata == serial.info.metadata  # With the digest of the order.
-    for split in ("train", "test"):
-        assert len(builder.info.splits[split].shard_lengths) == 3
-        assert sorted(numbers(builder, split)) == sorted(numbers(serial, split))
-    left = {p.name for p in pathlib.Path(builder.data_dir).iterdir()}
-    assert not [name for name in left if "digests" in name or "incomplete" in name]
+    builder = prepare(tmp_path / "beam", config=config, batched=batched)
+    config = tfds.download.DownloadConfig(num_shards=3)
+    assert digests(builder) == digests(prepare(tmp_path, config=config, num_workers=1))
+
+
+def test_only_tasks_go_through_beam(tmp_path, monkeypatch):
+    """Beam's local runner holds in memory what it groups."""
+    log = tmp_path / "log"
+
+    def watched(function):
+        def call(*args):
+            result = function(*args)
+            with log.open("a") as lines:
+                lines.write(f"{len(pickle.dumps(result))}\n")
+            return result
+
+        return call
+
+    for name in ("_read_piece", "_write_shard"):
+        monkeypatch.setattr(beam_engine, name, watched(getattr(beam_engine, name)))
+    monkeypatch.setattr(EngineCorpus, "_example", _large_example)
+    config = tfds.download.DownloadConfig(beam_runner=fn_api_runner.FnApiRunner())
+    builder = prepare(tmp_path, config=config, num_pieces=2)
+    assert builder.info.splits["train"].num_bytes > 4_000_000
+    seen = [int(line) for line in log.read_text().split()]
+    assert len(seen) == 4 and max(seen) < 100_000
+
+
+def _large_example(self, n):
+    return {"number": n, "text": "x" * 10_000, "vector": np.zeros(3, np.float32)}
+
+
+def test_beam_takes_no_part(tmp_path):
+    config = tfds.download.DownloadConfig(
+        beam_runner=fn_api_runner.FnApiRunner(), max_examples_per_split=1
+    )
+    with pytest.raises(ValueError, match="max_examples_per_split does not go with Beam"):
+        prepare(tmp_path, config=config, partial=True)
 
 
 def test_beam_options_alone_choose_a_runner_that_needs_no_network(serial, tmp_path):
@@ -373,13 +405,31 @@ def test_journal(tmp_path):
     with (folder / "journal.jsonl").open("a") as file:
         file.write('{"piece": 1, "segm')  # Killed while it wrote.
     again = journal.Journal(folder, "one")
-    assert again.pieces == {0: [segment]} and again.shards == {"train-0": 99}
+    assert again.pieces == {0} and again.shards == {"train-0": 99}
+    assert list(again.segments()) == [segment] and again.counts() == {"train": 2}
     again.add_piece(1, [])
     again.close()
-    assert set(journal.Journal(folder, "one").pieces) == {0, 1}
-    assert journal.Journal(folder, "two").pieces == {}
+    assert journal.Journal(folder, "one").pieces == {0, 1}
+    assert journal.Journal(folder, "two").pieces == set()
     (folder / "journal.jsonl").write_text("garbage\n")
-    assert journal.Journal(folder, "two").pieces == {}
+    assert journal.Journal(folder, "two").pieces == set()
+
+
+def test_journal_joins_what_lies_together(tmp_path):
+    """Its memory must not grow with the number of pieces."""
+    book = journal.Journal(tmp_path / "work", "one")
+    for piece in range(100):
+        book.add_piece(piece, [runs.Segment("train", 3, "a.run", 10 * piece, 10, 2, 8)])
+    # What a process that died had in hand lies in between.
+    book.add_piece(100, [runs.Segment("train", 3, "a.run", 1005, 10, 1, 9)])
+    book.add_piece(101, [runs.Segment("test", 3, "b.run", 0, 10, 4, 9)])
+    for again in (book, journal.Journal(tmp_path / "work", "one")):
+        assert list(again.segments()) == [
+            runs.Segment("train", 3, "a.run", 0, 1000, 200, 800),
+            runs.Segment("train", 3, "a.run", 1005, 10, 1, 9),
+            runs.Segment("test", 3, "b.run", 0, 10, 4, 9),
+        ]
+        assert again.counts() == {"train": 201, "test": 4}
 
 
 def test_fingerprint_tells_files_apart(tmp_path):

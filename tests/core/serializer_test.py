@@ -847,9 +847,11 @@ def test_pickle():
 
 
 _WITHOUT_TENSORFLOW = """
+import io
 import sys
 import numpy as np
 import tensorflow_datasets as tfds
+from pyarrow import csv
 from tfds_extra.core.serializer import ExampleEncoder, Serializer
 
 F = tfds.features
@@ -874,9 +876,15 @@ for function in (encoder.encode, serializer.serialize_example):
         pass
     else:
         raise AssertionError("accepted")
-assert "tensorflow" not in sys.modules
+
+# A table, as a worker reads it; Arrow takes a second to import pandas.
+table = csv.read_csv(io.BytesIO("t,i,x,b\\né,1,0.5,true\\n,-2,1e9,false\\n".encode()))
+rows = F.FeaturesDict({"t": F.Text(), "i": np.int64, "x": np.float32, "b": np.bool_})
+found = ExampleEncoder(rows).encode_batch(dict(zip(table.column_names, table.columns)), 2)
+assert found[1] == ExampleEncoder(rows).encode({"t": "", "i": -2, "x": 1e9, "b": False})
+assert not {"tensorflow", "pandas"} & set(sys.modules)
 """
 
 
-def test_tensorflow_is_not_imported():
+def test_neither_tensorflow_nor_pandas_is_imported():
     subprocess.run([sys.executable, "-c", _WITHOUT_TENSORFLOW], check=True)

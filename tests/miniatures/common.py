@@ -7,6 +7,7 @@ import hashlib
 import io
 import pathlib
 import tarfile
+import zipfile
 from collections.abc import Iterable, Mapping
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
@@ -38,6 +39,27 @@ def tar_gz(files: Mapping[str, bytes], *, comment: str = "") -> bytes:
                 member.type, member.mode = tarfile.DIRTYPE, 0o775
                 tar.addfile(member)
     return gzip.compress(archive.getvalue(), mtime=0)
+
+
+def git_zip(files: Mapping[str, bytes], *, comment: str) -> bytes:
+    """A zip such as `git archive --format=zip` makes, the same bytes every time.
+
+    Args:
+      files: Content by member name; folders are added.
+      comment: Of the archive, where git puts the commit id.
+
+    Returns:
+      The archive.
+    """
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.comment = comment.encode()
+        folders = {f"{p}/" for name in files for p in pathlib.PurePosixPath(name).parents} - {"./"}
+        for name in sorted(folders | set(files)):
+            member = zipfile.ZipInfo(name, date_time=(2021, 2, 18, 21, 1, 0))
+            member.create_system, member.compress_type = 0, zipfile.ZIP_DEFLATED
+            packed.writestr(member, files.get(name, b""))
+    return archive.getvalue()
 
 
 def write_files(folder: pathlib.Path, urls: Mapping[str, tuple[str, bytes]]) -> None:

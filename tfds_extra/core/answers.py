@@ -16,10 +16,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import requests
-import urllib3
+from etils import epy
 
 from tfds_extra.core import digests
+
+with epy.lazy_imports():  # As in `transfer`.
+    import requests
+    import urllib3
 
 # Bytes at the start of a file that `judge_head` wants: enough to see the title of a web page.
 HEAD = 1 << 12

@@ -88,7 +88,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     `published_files`, `_split_generators` (through `fetch` and `by_split`) and `_generate_examples`.
     In its folder lie README.md, CITATIONS.bib, TAGS.txt and `counts.tsv`, the publisher's number of
     examples by config and split.
+
+    Attributes:
+      DRAWN_TIMES: Where a recording has times in it worth seeing (beats, say): names of the feature
+        that holds them, in seconds, and of the one that tells which of them are strong, each as
+        `outer/inner`. `tfds-extra show` draws them.
     """
+
+    DRAWN_TIMES: tuple[str, str] | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # The registry of classes holds stubs instead (tfds_extra.registry).
@@ -258,13 +265,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """The published files that this config needs, by a short name of the builder's choice."""
 
     def member_digests(self, file: str) -> dict[str, str]:
-        """Publisher's sha256 of the members of one published file, where such a list is known.
+        """Publisher's digests of the members of one published file, where such a list is known.
 
         Args:
           file: Short name of the file.
 
         Returns:
-          Hexadecimal digests by member name; empty when nobody listed them.
+          Hexadecimal digests by member name, each a sha256, sha1 or md5 as its length tells; empty
+          when nobody listed them.
         """
         del file
         return {}
@@ -363,7 +371,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         }
         generators = self._split_generators(dl_manager)
         if on_beam:
-            prepared = engines.prepare_on_beam(generators, **common)
+            path = pathlib.Path if _is_local(self.data_dir) else epath.Path
+            prepared = engines.prepare_on_beam(
+                generators, work_folder=path(self.data_dir) / "unfinished", **common
+            )
         else:
             prepared = engines.prepare_locally(
                 generators,

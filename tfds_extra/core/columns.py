@@ -22,12 +22,10 @@ import pyarrow.compute as pc
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import utils
 
-from tfds_extra.core import shortcuts, wire
+from tfds_extra.core import binaries, shortcuts, wire
 from tfds_extra.core.fields import Field
 from tfds_extra.core.plain import NotPlain, Store
 
-_BINARY = pa.large_binary()
-_NOTHING = pa.scalar(b"", _BINARY)
 # Rows that are handled at once, and the number of values of the largest tensor in them:
 # few enough that the scratch space stays small, enough to make the calls cheap.
 _MAX_ROWS = 4096
@@ -108,9 +106,9 @@ class ColumnsEncoder:
             pieces.update(self._encode_rows(one_by_one, columns, n))
         if not pieces:
             return [wire.example([])] * n
-        bodies = _join([pieces[slot] for slot in sorted(pieces)])
-        prefixes = self._prefixes.take(pc.binary_length(bodies).to_numpy())
-        return _join([prefixes, bodies]).to_numpy(zero_copy_only=False).tolist()
+        bodies = binaries.join([pieces[slot] for slot in sorted(pieces)])
+        prefixes = self._prefixes.take(binaries.sizes(bodies))
+        return binaries.to_list(binaries.join([prefixes, bodies]))
 
     def _encode_rows(
         self, items: list[tuple[str, Store, str]], columns: Mapping[str, Any], n: int
@@ -122,7 +120,7 @@ class ColumnsEncoder:
             values = column.to_pylist() if isinstance(column, pa.Array) else column
             shortcuts.store_each(store, place, values, rows)
         return {
-            slot: pa.array([row[slot] for row in rows], _BINARY)
+            slot: binaries.from_strings([row[slot] for row in rows])
             for name, _, _ in items
             for slot in self._slots[name]
         }
@@ -133,20 +131,20 @@ class _Table:
 
     def __init__(self, headers: Mapping[int, bytes]):
         self._headers = headers
-        self._table = pa.array([], _BINARY)
+        self._table = binaries.from_strings([])
 
     def take(self, sizes: np.ndarray) -> pa.Array:
         """Returns the header for each size."""
         largest = int(sizes.max())
         if largest >= _TABLE_SIZES:
             distinct, sizes = np.unique(sizes, return_inverse=True)
-            return self._column(distinct.tolist()).take(pa.array(sizes))
+            return binaries.take(self._column(distinct.tolist()), sizes)
         if largest >= len(self._table):
             self._table = self._column(range(2 * largest + 1))
-        return self._table.take(pa.array(sizes))
+        return binaries.take(self._table, sizes)
 
     def _column(self, sizes: Sequence[int]) -> pa.Array:
-        return pa.array([self._headers[size] for size in sizes], _BINARY)
+        return binaries.from_strings([self._headers[size] for size in sizes])
 
 
 def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None) -> _Vector | None:
@@ -173,29 +171,34 @@ def _text_vector(field: Field, kinds: set[type]) -> _Vector:
 
     def vector(column: Any) -> list[tuple[int, pa.Array]]:
         texts = _text_array(column, kinds)
-        sizes = pc.binary_length(texts)
         if not texts.null_count:
-            return [(slot, table.take(sizes.to_numpy())), (slot + 1, texts)]
+            return [(slot, table.take(binaries.sizes(texts))), (slot + 1, texts)]
         if not field.info.optional:
             raise NotPlain
-        headers = table.take(sizes.fill_null(0).to_numpy())
-        headers = pc.if_else(texts.is_valid(), headers, _NOTHING)
-        return [(slot, headers), (slot + 1, texts.fill_null(b""))]
+        nothing = binaries.column(np.zeros(len(texts) + 1), b"")
+        filled = pc.coalesce(texts, nothing)
+        headers = pc.if_else(texts.is_valid(), table.take(binaries.sizes(filled)), nothing)
+        return [(slot, headers), (slot + 1, filled)]
 
     return vector
 
 
 def _text_array(column: Any, kinds: set[type]) -> pa.Array:
-    if isinstance(column, pa.Array):
-        text_types = {pa.string(): str, pa.large_string(): str, pa.binary(): bytes, _BINARY: bytes}
-        if text_types.get(column.type) not in kinds:
-            raise NotPlain
-        return column.cast(_BINARY)
-    if type(column) is np.ndarray:
-        column = column.tolist()
-    if not kinds.issuperset(map(type, column)):
-        raise NotPlain  # Arrow takes more than TFDS does.
-    return pa.array(column, _BINARY)
+    if not isinstance(column, pa.Array):
+        if type(column) is np.ndarray:
+            column = column.tolist()
+        found = set(map(type, column))
+        if not kinds.issuperset(found):
+            raise NotPlain  # Only `encode` knows what to make of others.
+        if len(found) < 2:
+            return binaries.from_strings(column)
+        column = pa.array(column, binaries.TYPE)  # Texts, bytes and missing values, mixed.
+    text_types = {
+        pa.string(): str, pa.large_string(): str, pa.binary(): bytes, binaries.TYPE: bytes
+    }  # fmt: skip
+    if text_types.get(column.type) not in kinds:
+        raise NotPlain
+    return column.cast(binaries.TYPE)
 
 
 def _number_vector(field: Field, convert: Callable[[Any], Any]) -> _Vector:
@@ -205,10 +208,7 @@ def _number_vector(field: Field, convert: Callable[[Any], Any]) -> _Vector:
 
     def vector(column: Any) -> list[tuple[int, pa.Array]]:
         if isinstance(column, pa.Array):
-            numeric = pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean
-            if column.null_count or not any(test(column.type) for test in numeric):
-                raise NotPlain
-            column = column.to_numpy(zero_copy_only=False)
+            column = binaries.numbers(column)
         array = field.rows_array(convert(column))
         n = len(array)
         if field.dtype.kind == "f" or not width:
@@ -218,24 +218,13 @@ def _number_vector(field: Field, convert: Callable[[Any], Any]) -> _Vector:
             rows[:, : len(header)] = np.frombuffer(header, np.uint8)
             payload = np.frombuffer(field.pack(array), np.uint8)
             rows[:, len(header) :] = payload.reshape(n, -1)
-            return [(slot, _binary(np.arange(n + 1) * rows.shape[1], rows))]
+            return [(slot, binaries.column(np.arange(n + 1) * rows.shape[1], rows))]
         data, sizes = wire.varints(array.ravel())
         sizes = sizes.reshape(n, width).sum(axis=1, dtype=np.int64)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
-        return [(slot, table.take(sizes)), (slot + 1, _binary(offsets, data))]
+        return [(slot, table.take(sizes)), (slot + 1, binaries.column(offsets, data))]
 
     return vector
-
-
-def _binary(offsets: np.ndarray, data: np.ndarray) -> pa.Array:
-    """Returns the byte strings between offsets (one more than there are strings)."""
-    buffers = [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data)]
-    return pa.Array.from_buffers(_BINARY, len(offsets) - 1, buffers)
-
-
-def _join(columns: list[pa.Array]) -> pa.Array:
-    """Returns the concatenation of columns, row by row."""
-    return pc.binary_join_element_wise(*columns, _NOTHING)
 
 
 def _sliceable(column: Any) -> Any:

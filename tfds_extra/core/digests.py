@@ -154,6 +154,11 @@ def parse_coreutils(text: str, kind: str, source: object = "digests") -> dict[st
     return sums
 
 
+def kind_of(digest: str) -> str:
+    """The algorithm of a hexadecimal digest, which its length tells."""
+    return next(kind for kind in _HEX_DIGITS if _is_digest(digest, kind))
+
+
 def _is_digest(text: str, kind: str) -> bool:
     return re.fullmatch(f"[0-9A-Fa-f]{{{_HEX_DIGITS[kind]}}}", text) is not None
 

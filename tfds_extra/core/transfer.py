@@ -24,15 +24,17 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import requests
-import urllib3
 from absl import logging
-from etils import epath
+from etils import epath, epy
 
 from tfds_extra.core import answers, digests
 from tfds_extra.core.answers import Broken, Refused
 from tfds_extra.core.errors import CorpusError
 from tfds_extra.core.partial import Partial, discard
+
+with epy.lazy_imports():  # A fifth of a second, which every worker process would wait for.
+    import requests
+    import urllib3
 
 CONNECTIONS_PER_HOST = 3
 _BLOCK = 1 << 18

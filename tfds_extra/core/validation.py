@@ -83,24 +83,29 @@ def _check_file(planned: downloads.PlannedFile) -> Finding:
     return Finding(str(planned.path), problem)
 
 
-def _check_folder(folder: pathlib.Path, digests: dict[str, str]) -> Iterator[Finding]:
+def _check_folder(folder: pathlib.Path, published: dict[str, str]) -> Iterator[Finding]:
     """Compares an extracted folder with the publisher's digests of its members, if there are any."""
-    missing, bad = dict(digests), 0
+    missing, bad = dict(published), 0
     try:
         for member in utils.tqdm(
-            archives.Tree(folder).members(), total=len(digests), desc=folder.name, unit=" files"
+            archives.Tree(folder).members(), total=len(published), desc=folder.name, unit=" files"
         ):
             expected = missing.pop(member.name, None)
-            if expected and hashlib.sha256(member.read()).hexdigest() != expected:
+            if not expected:
+                continue
+            kind = digests.kind_of(expected)
+            if hashlib.new(kind, member.read(), usedforsecurity=False).hexdigest() != expected:
                 bad += 1
-                yield Finding(str(folder / member.name), f"altered: its sha256 is not {expected}")
+                yield Finding(str(folder / member.name), f"altered: its {kind} is not {expected}")
     except ValueError as e:
         bad += 1
         yield Finding(str(folder), str(e))
     for name in sorted(missing):
         yield Finding(str(folder / name), "missing")
     if not missing and not bad:
-        known = f" ({len(digests):,} files)" if digests else " (no digests of its files are known)"
+        known = (
+            f" ({len(published):,} files)" if published else " (no digests of its files are known)"
+        )
         yield Finding(f"{folder}{known}")
 
 

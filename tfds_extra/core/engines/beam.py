@@ -1,58 +1,36 @@
 """Preparing on Apache Beam, which is how a corpus leaves one machine.
 
-The same pieces and the same reading as on one machine; sorting and sharding are TFDS's own, which
-draws the borders of shards elsewhere. The order of all records is the same, and so is its digest.
+The same two steps as on one machine: every piece is read once and its records are filed, then every
+shard is written. Through Beam go only the tasks and what they came to, a few bytes for megabytes of
+records. So memory is a window with every runner, which would not be so if Beam sorted: its local
+runner holds all that it groups in memory. The shards are those of the other engines, byte for byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import dataclasses
+import json
+import pathlib
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
-from tensorflow_datasets.core import download, file_adapters, naming, writer
+from tensorflow_datasets.core import download, file_adapters, naming
+from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import pieces
-from tfds_extra.core.engines import records
-from tfds_extra.core.engines.prepared import PreparedSplit
-from tfds_extra.core.serializer import ExampleEncoder
+from tfds_extra.core.engines import journal, runs, tasks
+from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
+from tfds_extra.core.errors import CorpusError
 
-
-class _Encoder:
-    """Lets TFDS's writer take examples as builders yield them."""
-
-    def __init__(self, features: tfds.features.FeaturesDict):
-        self.example_specs = features.get_serialized_info()
-        self._features = features
-        self._encode = ExampleEncoder(features).encode
-
-    def __reduce__(self):
-        return type(self), (self._features,)
-
-    def serialize_example(self, example: dict[str, Any]) -> bytes:
-        return self._encode(example)
-
-
-class _DigestingWriter(writer.ExampleWriter):
-    """Leaves the digests of a shard's records beside it, as `records.write_shard` does."""
-
-    def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> Any:
-        path = epath.Path(path)
-
-        def digested() -> Iterator[tuple[Any, bytes]]:
-            for key, record in examples:
-                digests.write(records.record_digest(record))
-                yield key, record
-
-        with records.digests_path(_final(path)).open("wb") as digests:
-            return super().write(path, digested())
-
-
-def _final(path: epath.Path) -> epath.Path:
-    """The name that a shard will have when it is whole; TFDS puts a prefix before it."""
-    prefix, dot, rest = path.name.partition(".")
-    return path.with_name(rest.partition(".")[2]) if prefix + dot == "incomplete." else path
+_COUNTS, _SHARDS = "counts.json", "shards.json"
+_COPIED_BYTES = 16 << 20
+_COLUMNS = ("group", "offset", "num_bytes", "count", "record_bytes")
 
 
 def prepare_on_beam(
@@ -64,6 +42,7 @@ def prepare_on_beam(
     download_config: download.DownloadConfig,
     disable_shuffling: bool,
     check_counts: Callable[[dict[str, int]], Any],
+    work_folder: pathlib.Path | epath.Path,
 ) -> list[PreparedSplit]:
     """Reads each piece once and writes all splits, in one Beam pipeline.
 
@@ -75,64 +54,67 @@ def prepare_on_beam(
       download_config: With `beam_runner`, `beam_options` or both.
       disable_shuffling: Whether examples keep the order of their integer keys.
       check_counts: Raises when the number of examples by split is wrong.
+      work_folder: Where unfinished work lies: a folder that all workers reach, with room for all
+        records. It is removed in the end.
 
     Returns:
-      The splits.
+      The splits that have examples.
 
     Raises:
       CorpusError: From reading, by way of Beam, or from `check_counts`.
+      ValueError: A part of the examples is asked for.
     """
     import apache_beam as beam
     from apache_beam.options import pipeline_options
 
+    if download_config.max_examples_per_split is not None:
+        # Which examples come first is not known where pieces are read at the same time.
+        raise ValueError("max_examples_per_split does not go with Beam.")
     options = download_config.beam_options or pipeline_options.PipelineOptions()
-    # The outputs of the pipeline are of several types, which Beam's check does not follow.
-    options.view_as(pipeline_options.TypeOptions).pipeline_type_check = False
     runner = download_config.beam_runner
     if runner is None and not options.view_as(pipeline_options.StandardOptions).runner:
         # Beam's default first tries to fetch a program from the network (apache/beam#34612).
         runner = "FnApiRunner"
     first = next(iter(generators.values()))
-    writers = {
-        split: writer.BeamWriter(
-            serializer=_Encoder(features),
-            filename_template=filename_templates[split],
-            hash_salt=split,
-            disable_shuffling=disable_shuffling,
-            shard_config=download_config.get_shard_config(),
-            example_writer=_DigestingWriter(file_format=file_format),
-        )
-        for split in generators
-    }
-    with beam.Pipeline(runner=_named(runner), options=options) as pipeline:
-        examples = (
-            pipeline
-            | "Pieces" >> beam.Create(list(first.pieces))
-            | "Apart" >> beam.Reshuffle()
-            | "Read" >> beam.FlatMap(pieces.one_by_one, read=first.read)
-        )
-        for split in generators:
-            one = (
-                examples
-                | f"{split}: filter" >> beam.Filter(_is_of, split=split)
-                | f"{split}: key" >> beam.Map(_without_split)
+    raw_bytes = journal.size(first.pieces)
+    job = tasks.Job(
+        read=first.read,
+        features=features,
+        file_format=file_format,
+        order=runs.Order.for_size(disable_shuffling, raw_bytes),
+        folder=work_folder,
+    )
+    shard_config = download_config.get_shard_config()
+    _remove(work_folder)
+    work_folder.mkdir(parents=True)
+    try:
+        with beam.Pipeline(runner=_named(runner), options=options) as pipeline:
+            _ = (
+                pipeline
+                | "Pieces" >> beam.Create(list(first.pieces))
+                | "Pieces apart" >> beam.Reshuffle()
+                | "Read" >> beam.Map(_read_piece, job)
+                | "All pieces" >> beam.combiners.ToList()
+                | "Plan"
+                >> beam.FlatMap(_plan, filename_templates, shard_config, check_counts, work_folder)
+                | "Shards apart" >> beam.Reshuffle()
+                | "Write" >> beam.Map(_write_shard, job)
+                | "All shards" >> beam.combiners.ToList()
+                | "Note" >> beam.Map(_note, work_folder / _SHARDS)
             )
-            one | f"{split}: write" >> beam.ptransform_fn(writers[split].write_from_pcollection)()
-    prepared = []
-    for split, written in writers.items():
-        lengths, num_bytes = written.finalize()
-        template = filename_templates[split]
-        digest = records.OrderDigest()
-        for shard in template.sharded_filepaths(len(lengths)):
-            digests = records.digests_path(shard)
-            digest.update_from_file(digests)
-            digests.unlink()
-        split_info = tfds.core.SplitInfo(
-            name=split, shard_lengths=lengths, num_bytes=num_bytes, filename_template=template
-        )
-        prepared.append(PreparedSplit(split_info, digest.hexdigest()))
-    check_counts({p.split_info.name: p.split_info.num_examples for p in prepared})
-    return prepared
+        check_counts(json.loads((work_folder / _COUNTS).read_text()))
+        written = json.loads((work_folder / _SHARDS).read_text())
+        shards: dict[str, list[tasks.ShardTask]] = {}
+        for split, name, count, _ in sorted(written):
+            shards.setdefault(split, []).append(tasks.ShardTask(split, name, (), 0, count))
+        sizes = {name: num_bytes for _, name, _, num_bytes in written}
+        return [
+            prepared_split(split, shards[split], sizes, work_folder, filename_templates)
+            for split in generators
+            if split in shards
+        ]
+    finally:
+        _remove(work_folder)
 
 
 def _named(runner: Any) -> Any:
@@ -143,10 +125,94 @@ def _named(runner: Any) -> Any:
     return runner
 
 
-def _is_of(item: pieces.SplitExample, split: str) -> bool:
-    return item[0][0] == split
+def _remove(folder: pathlib.Path | epath.Path) -> None:
+    if isinstance(folder, pathlib.Path):
+        shutil.rmtree(folder, ignore_errors=True)
+    elif folder.exists():
+        folder.rmtree()
 
 
-def _without_split(item: pieces.SplitExample) -> tuple[Any, Any]:
-    (_, key), example = item
-    return key, example
+@dataclasses.dataclass(frozen=True)
+class _Filed:
+    """The segments of a piece, in much less room: Beam holds those of all pieces.
+
+    Attributes:
+      file: Where they are.
+      groups: By split the `_COLUMNS` of each segment, int64.
+    """
+
+    file: str
+    groups: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, file: str, segments: Sequence[runs.Segment]) -> _Filed:
+        """Segments that are all in one file."""
+        groups: dict[str, list[tuple[int, ...]]] = {}
+        for segment in segments:
+            row = tuple(getattr(segment, name) for name in _COLUMNS)
+            groups.setdefault(segment.split, []).append(row)
+        return cls(file, {split: np.array(rows, np.int64) for split, rows in groups.items()})
+
+    def segments(self) -> Iterator[runs.Segment]:
+        """What `of` was given."""
+        for split, rows in self.groups.items():
+            for row in rows.tolist():
+                yield runs.Segment(split=split, file=self.file, **dict(zip(_COLUMNS, row)))
+
+
+def _read_piece(piece: Any, job: tasks.Job) -> _Filed:
+    """Files the records of a piece in one file, so that a shard finds its part of them together."""
+    with tempfile.TemporaryDirectory() as here:
+        here = pathlib.Path(here)
+        doer = tasks.Doer(dataclasses.replace(job, folder=here))
+        # Another name at each attempt: what an attempt that was given up has written is not used.
+        name = f"{uuid.uuid4().hex}.run"
+        segments = doer.do(tasks.PieceTask(0, piece), _count("examples_read"))
+        filed, offset = [], 0
+        with (job.folder / name).open("wb") as file:
+            for segment in sorted(segments, key=lambda s: (s.split, s.group)):
+                with (here / segment.file).open("rb") as part:
+                    shutil.copyfileobj(part, file, _COPIED_BYTES)
+                (here / segment.file).unlink()
+                filed.append(dataclasses.replace(segment, file=name, offset=offset))
+                offset += segment.num_bytes
+    return _Filed.of(name, filed)
+
+
+def _plan(
+    filed: list[_Filed],
+    filename_templates: Mapping[str, naming.ShardedFileTemplate],
+    shard_config: shard_utils.ShardConfig,
+    check_counts: Callable[[dict[str, int]], Any],
+    work_folder: pathlib.Path | epath.Path,
+) -> Iterator[tasks.ShardTask]:
+    """The shards of all splits; none if the number of examples is wrong."""
+    segments = [segment for one in filed for segment in one.segments()]
+    counts = dict.fromkeys(filename_templates, 0)
+    for segment in segments:
+        counts[segment.split] += segment.count
+    _note(counts, work_folder / _COUNTS)
+    try:
+        check_counts(counts)
+    except CorpusError:
+        return  # The process that waits finds it too, and says so without Beam's own words.
+    for split, template in filename_templates.items():
+        if counts[split]:
+            yield from tasks.plan_shards(split, segments, template, shard_config)
+
+
+def _write_shard(task: tasks.ShardTask, job: tasks.Job) -> tuple[str, str, int, int]:
+    num_bytes = tasks.Doer(job).do(task, _count("examples_written"))
+    return task.split, task.name, task.count, num_bytes
+
+
+def _note(content: Any, path: pathlib.Path | epath.Path) -> None:
+    """Leaves word for the process that waits for the pipeline."""
+    path.write_text(json.dumps(content))
+
+
+def _count(what: str) -> tasks.Progress:
+    """Counts examples where the runner shows it."""
+    from apache_beam import metrics
+
+    return metrics.Metrics.counter("tfds_extra", what).inc

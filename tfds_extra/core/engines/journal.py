@@ -7,6 +7,7 @@ import hashlib
 import json
 import pathlib
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 from tfds_extra.core.engines import runs
@@ -19,12 +20,20 @@ class Journal:
 
     Each line is a JSON object, the first one the fingerprint of the input. A line is written when
     what it tells of is on disk; a last line that was cut short counts as not written.
+
+    Attributes:
+      folder: The folder.
+      pieces: Numbers of the finished pieces.
+      shards: Bytes of the records of the finished shards, by name.
     """
 
     def __init__(self, folder: pathlib.Path, fingerprint: str):
         """Opens the folder; what it holds of another input is removed first."""
         self.folder = folder
-        self.pieces: dict[int, list[runs.Segment]] = {}
+        self.pieces: set[int] = set()
+        # By file: a worker files piece after piece at the end of its files, so that there are far
+        # fewer of these than of segments of single pieces.
+        self._segments: dict[str, list[runs.Segment]] = {}
         self.shards: dict[str, int] = {}
         lines = self._read()
         if not lines or lines[0] != {"fingerprint": fingerprint}:
@@ -33,7 +42,7 @@ class Journal:
             lines = [{"fingerprint": fingerprint}]
         for line in lines[1:]:
             if "piece" in line:
-                self.pieces[line["piece"]] = [runs.Segment(*s) for s in line["segments"]]
+                self._keep(line["piece"], [runs.Segment(*s) for s in line["segments"]])
             else:
                 self.shards[line["shard"]] = line["bytes"]
         # Written anew, without a last line that was cut short.
@@ -54,8 +63,29 @@ class Journal:
 
     def add_piece(self, index: int, segments: list[runs.Segment]) -> None:
         """Notes that a piece's records are filed."""
-        self.pieces[index] = segments
+        self._keep(index, segments)
         self._write({"piece": index, "segments": [dataclasses.astuple(s) for s in segments]})
+
+    def _keep(self, index: int, segments: list[runs.Segment]) -> None:
+        self.pieces.add(index)
+        for segment in segments:
+            known = self._segments.setdefault(segment.file, [])
+            if known and known[-1].offset + known[-1].num_bytes == segment.offset:
+                known[-1] = known[-1].joined(segment)
+            else:
+                known.append(segment)
+
+    def segments(self) -> Iterator[runs.Segment]:
+        """Where the records of the finished pieces are."""
+        for some in self._segments.values():
+            yield from some
+
+    def counts(self) -> dict[str, int]:
+        """Number of the records of the finished pieces, by split."""
+        counts: dict[str, int] = {}
+        for segment in self.segments():
+            counts[segment.split] = counts.get(segment.split, 0) + segment.count
+        return counts
 
     def add_shard(self, name: str, num_bytes: int) -> None:
         """Notes that a shard is written."""

@@ -12,11 +12,10 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import download, file_adapters, naming, utils
-from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import errors
-from tfds_extra.core.engines import journal, pool, records, runs, tasks
-from tfds_extra.core.engines.prepared import PreparedSplit
+from tfds_extra.core.engines import journal, pool, runs, tasks
+from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.pieces import SplitExamples
 
 # Starting workers takes about as long as reading this much (measured; each imports TFDS).
@@ -63,8 +62,16 @@ def prepare_locally(
     first = next(iter(generators.values()))
     limit = download_config.max_examples_per_split
     shard_config = download_config.get_shard_config()
+    raw_bytes = journal.size(first.pieces)
+    order = runs.Order.for_size(disable_shuffling, raw_bytes)
     state = journal.fingerprint(
-        identity, first.pieces, file_format.value, limit, dataclasses.astuple(shard_config)
+        identity,
+        first.pieces,
+        file_format.value,
+        limit,
+        dataclasses.astuple(shard_config),
+        order,
+        runs.FORMAT,
     )
     with errors.disk_full_named(work_folder):
         work = journal.Journal(work_folder, state)
@@ -72,24 +79,27 @@ def prepare_locally(
             read=first.read,
             features=features,
             file_format=file_format,
-            disable_shuffling=disable_shuffling,
+            order=order,
             folder=work_folder,
         )
+        if limit is not None or (num_workers is None and raw_bytes < _SERIAL_BYTES):
+            num_workers = 1  # With a limit: the first examples are those of the first pieces.
         try:
-            if limit is not None:
-                num_workers = 1  # The first examples are those of the first pieces.
-            with _doing(job, first.pieces, num_workers) as do:
+            with _doing(job, len(first.pieces), num_workers) as do:
                 _read_pieces(work, first.pieces, do, expected_counts, limit)
-                counts = _counts(work, generators)
+                counts = work.counts()
                 check_counts(counts)
+                segments = list(work.segments())
                 shards = {
-                    split: _plan_shards(work, filename_templates[split], shard_config, split)
+                    split: tasks.plan_shards(
+                        split, segments, filename_templates[split], shard_config
+                    )
                     for split in generators
-                    if counts[split]
+                    if split in counts
                 }
                 _write_shards(work, shards, do)
             prepared = [
-                _finish_split(work, split, shards[split], filename_templates[split])
+                prepared_split(split, shards[split], work.shards, work.folder, filename_templates)
                 for split in shards
             ]
         except (pool.WorkerDiedError, KeyboardInterrupt, SystemExit):
@@ -106,13 +116,11 @@ Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]
 
 
 @contextlib.contextmanager
-def _doing(job: tasks.Job, pieces: Sequence[Any], num_workers: int | None) -> Iterator[Do]:
+def _doing(job: tasks.Job, num_pieces: int, num_workers: int | None) -> Iterator[Do]:
     """A function like `Pool.do`, that does tasks in workers or in this process."""
     if num_workers is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        num_workers = min(cores or 1, len(pieces))
-        if journal.size(pieces) < _SERIAL_BYTES:
-            num_workers = 1
+        num_workers = min(cores or 1, num_pieces)
     pickled = tasks.pickled(job) if num_workers > 1 else None
     if pickled is not None:
         module = type(getattr(job.read, "__self__", job)).__module__
@@ -149,52 +157,11 @@ def _read_pieces(
                 yield tasks.PieceTask(index, piece, left())
 
     with _bar("Reading", sum(expected_counts.values())) as bar:
-        for segments in work.pieces.values():
-            bar.update(sum(s.count for s in segments))
+        bar.update(sum(work.counts().values()))
         for task, result in do(todo(), bar.update):
             work.add_piece(task.index, result)
             for segment in result:
                 counts[segment.split] = counts.get(segment.split, 0) + segment.count
-
-
-def _counts(work: journal.Journal, splits: Mapping[str, Any]) -> dict[str, int]:
-    counts = dict.fromkeys(splits, 0)
-    for segments in work.pieces.values():
-        for segment in segments:
-            counts[segment.split] += segment.count
-    return counts
-
-
-def _plan_shards(
-    work: journal.Journal,
-    template: naming.ShardedFileTemplate,
-    shard_config: shard_utils.ShardConfig,
-    split: str,
-) -> list[tasks.ShardTask]:
-    """The shards of a split, with the borders that TFDS's own writer would draw."""
-    by_group: dict[int, list[runs.Segment]] = {}
-    for index in sorted(work.pieces):
-        for segment in work.pieces[index]:
-            if segment.split == split:
-                by_group.setdefault(segment.group, []).append(segment)
-    everything = [s for segments in by_group.values() for s in segments]
-    total = sum(s.count for s in everything)
-    number = shard_config.get_number_shards(sum(s.record_bytes for s in everything), total)
-    shards, start = [], 0
-    for index, stop in enumerate(shard_utils.get_shard_boundaries(total, number)):
-        segments, before, skip = [], 0, 0
-        for group in sorted(by_group):
-            count = sum(s.count for s in by_group[group])
-            if before + count <= start:
-                skip = before + count
-            elif before < stop:
-                segments += by_group[group]
-            before += count
-        name = os.path.basename(template.sharded_filepath(shard_index=index, num_shards=number))
-        task = tasks.ShardTask(split, name, tuple(segments), start - skip, stop - start)
-        shards.append(task)
-        start = stop
-    return shards
 
 
 def _write_shards(
@@ -218,27 +185,6 @@ def _write_shards(
                 if waiting is not None and not waiting - set(work.shards):
                     (work.folder / segment.file).unlink(missing_ok=True)
                     del needed_by[segment.file]
-
-
-def _finish_split(
-    work: journal.Journal,
-    split: str,
-    shards: list[tasks.ShardTask],
-    template: naming.ShardedFileTemplate,
-) -> PreparedSplit:
-    """Moves the shards to where they belong."""
-    digest = records.OrderDigest()
-    for task in shards:
-        path = work.folder / task.name
-        digest.update_from_file(records.digests_path(path))
-        os.replace(path, os.path.join(os.fspath(template.data_dir), task.name))
-    split_info = tfds.core.SplitInfo(
-        name=split,
-        shard_lengths=[task.count for task in shards],
-        num_bytes=sum(work.shards[task.name] for task in shards),
-        filename_template=template,
-    )
-    return PreparedSplit(split_info, digest.hexdigest())
 
 
 def _bar(what: str, total: int) -> Any:

@@ -1,49 +1,57 @@
 """Records on their way from pieces to shards, sorted on disk with memory for a window only.
 
 Pieces yield their examples in any order; a split's shards hold them in the order of their keys'
-hashes. In between, records go into files by the first bits of their place in the order (groups). A
+hashes. In between, records go into files by the first bits of their rank in the order (groups). A
 group is sorted in memory when its turn comes, and dealt out to smaller groups first if it is too
 large for that. TFDS's own shuffler holds up to 1 GB in memory, and as much again while it sorts.
+
+All that is done to many records at once is done on columns of them: what a record costs in Python
+here is as much as its serialization.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import os
 import pathlib
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
 
+import google_crc32c
+import numpy as np
+from etils import epath
+
+FORMAT = 3  # Of the files; part of the journal's fingerprint.
 BUFFER_BYTES = 32 << 20  # What a worker gathers before it writes.
 SORT_BYTES = 64 << 20  # What is sorted in memory at once.
+_RECORD_OVERHEAD = 128  # Bytes that Python's objects take for each record that is gathered.
 
-# Place in the order (of 16 bytes, big-endian), length of the key, length of the record.
-_HEADER = struct.Struct("<16sII")
-_SHUFFLED_SHIFT = 120  # Places are 128-bit hashes: 256 groups.
-_ORDERED_SHIFT = 16  # Places are the integer keys themselves: groups of 65,536 examples.
-_LEVEL = 8  # A group that is too large is dealt out to 256 smaller ones.
-
-Entry = tuple[int, bytes, bytes]  # Place in the order, key, record.
+# Count, bytes of all keys, bytes of all records; then the columns of a `Block`.
+_HEADER = struct.Struct("<QQQ")
+_RANK_BITS = 64
+_GROUP_BITS = 8  # Hashes are dealt out to 256 groups, and those that are too large to 256 more.
+_GROUP_BYTES = 4 << 20  # Of raw corpus for which a group is worthwhile.
+_ORDERED_SHIFT = 16  # Integer keys: groups of 65,536 examples.
 
 
 class DuplicateKeyError(ValueError):
     """Two examples of a split have the same key."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # There may be many.
 class Segment:
-    """Consecutive records of one group in one file.
+    """Consecutive blocks of records of one group in one file.
 
     Attributes:
       split: Their split.
       group: Their group; groups are in the order of their records.
       file: The file's name.
-      offset: Where they begin.
+      offset: Where the first block begins.
       num_bytes: How many bytes of the file they take.
-      count: How many they are.
+      count: How many records there are.
       record_bytes: How many bytes of the prepared data they will be.
     """
 
@@ -55,88 +63,270 @@ class Segment:
     count: int
     record_bytes: int
 
+    def joined(self, other: Segment) -> Segment:
+        """This one, and another of the same file that begins where it ends."""
+        return dataclasses.replace(
+            self,
+            num_bytes=self.num_bytes + other.num_bytes,
+            count=self.count + other.count,
+            record_bytes=self.record_bytes + other.record_bytes,
+        )
 
+
+@dataclasses.dataclass(frozen=True)
 class Order:
-    """The place of an example in its split.
+    """The order of the examples of a split.
 
     TFDS orders by a hash of key and split, so that no reader meets all of one class in a row; where
     a dataset asks for it, by the integer key itself.
+
+    Attributes:
+      disable_shuffling: Whether it is the key itself.
+      group_bits: Of a hash, how many bits tell the group.
     """
 
-    def __init__(self, split: str, disable_shuffling: bool):
-        self._hash = None if disable_shuffling else hashlib.md5(split.encode())
-        self.shift = _ORDERED_SHIFT if disable_shuffling else _SHUFFLED_SHIFT
+    disable_shuffling: bool
+    group_bits: int = _GROUP_BITS
 
-    def place(self, key: str | int | bytes) -> bytes:
-        """16 bytes, whose order as big-endian numbers is the order of examples."""
-        if self._hash is None:
-            if not isinstance(key, int):
-                raise ValueError(f"key {key!r}: examples in order of their keys need integer keys")
-            return key.to_bytes(16, "big")
-        hashed = self._hash.copy()
-        hashed.update(to_bytes(key))
-        return hashed.digest()
+    @classmethod
+    def for_size(cls, disable_shuffling: bool, raw_bytes: int) -> Order:
+        """With as many groups as a corpus of some size needs; 0 where its size is not known.
+
+        Each group is a file, so that few small records are not dealt out to hundreds of them.
+        """
+        wanted = max(raw_bytes // _GROUP_BYTES, 1).bit_length() if raw_bytes else _GROUP_BITS
+        return cls(disable_shuffling, min(wanted, _GROUP_BITS))
+
+    @property
+    def shift(self) -> int:
+        """How many bits of a rank do not tell the group."""
+        return _ORDERED_SHIFT if self.disable_shuffling else _RANK_BITS - self.group_bits
+
+    def ranks(
+        self, split: str, keys: Sequence[str | int | bytes], names: Sequence[bytes]
+    ) -> np.ndarray:
+        """What the order goes by.
+
+        Args:
+          split: Of the examples.
+          keys: Of the examples.
+          names: The keys as bytes.
+
+        Returns:
+          uint64 of shape (keys, 2), the first column more significant.
+
+        Raises:
+          ValueError: The order is that of the keys, and one is not a number that fits.
+        """
+        if self.disable_shuffling:
+            for key in keys:
+                if not isinstance(key, int) or not 0 <= key < 1 << _RANK_BITS:
+                    raise ValueError(
+                        f"key {key!r}: examples in order of their keys need integer keys from 0"
+                    )
+            ranks = np.zeros((len(keys), 2), np.uint64)
+            ranks[:, 0] = keys
+            return ranks
+        salt = hashlib.md5(split.encode())
+        hashes = []
+        for name in names:
+            hashed = salt.copy()
+            hashed.update(name)
+            hashes.append(hashed.digest())
+        return np.frombuffer(b"".join(hashes), ">u8").astype(np.uint64).reshape(-1, 2)
 
 
-def to_bytes(key: str | int | bytes) -> bytes:
-    """A key as TFDS hashes it."""
-    if isinstance(key, bytes):
-        return key
-    return str(key).replace("\\", "/").encode()
+def _to_bytes(keys: Sequence[str | int | bytes]) -> list[bytes]:
+    """Keys as TFDS hashes them."""
+    return [key if isinstance(key, bytes) else str(key).replace("\\", "/").encode() for key in keys]
+
+
+@dataclasses.dataclass
+class Block:
+    """Records of one split, in columns.
+
+    Attributes:
+      ranks: uint64 of shape (records, 2).
+      crcs: CRC-32C of each record, uint32.
+      keys: Of each record.
+      records: The records.
+    """
+
+    ranks: np.ndarray
+    crcs: np.ndarray
+    keys: list[bytes]
+    records: list[bytes]
+
+    def take(self, indices: np.ndarray) -> Block:
+        """Some of the records, in another order."""
+        chosen = indices.tolist()
+        return Block(
+            self.ranks[indices],
+            self.crcs[indices],
+            [self.keys[i] for i in chosen],
+            [self.records[i] for i in chosen],
+        )
+
+    def part(self, start: int, stop: int) -> Block:
+        """Consecutive records."""
+        some = slice(start, stop)
+        return Block(self.ranks[some], self.crcs[some], self.keys[some], self.records[some])
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Bytes of each record, int64."""
+        return _sizes(self.records)
+
+    def write(self, file: BinaryIO) -> tuple[int, int]:
+        """Appends the block to a file.
+
+        Returns:
+          How many bytes were written, and how many of them are records.
+        """
+        keys, records = b"".join(self.keys), b"".join(self.records)
+        columns = (
+            _HEADER.pack(len(self.records), len(keys), len(records)),
+            self.ranks.tobytes(),
+            self.crcs.tobytes(),
+            _sizes(self.keys).astype(np.uint32).tobytes(),
+            self.sizes.astype(np.uint32).tobytes(),
+            keys,
+            records,
+        )
+        file.writelines(columns)
+        return sum(map(len, columns)), len(records)
+
+    @classmethod
+    def read(cls, file: BinaryIO) -> Block:
+        """The block at the position of a file.
+
+        Raises:
+          OSError: The file ends before.
+        """
+        header = _read(file, _HEADER.size)
+        count, key_bytes, record_bytes = _HEADER.unpack(header)
+        columns = [
+            np.frombuffer(_read(file, count * width * np.dtype(dtype).itemsize), dtype)
+            for dtype, width in ((np.uint64, 2), (np.uint32, 1), (np.uint32, 1), (np.uint32, 1))
+        ]
+        ranks, crcs, key_sizes, sizes = columns
+        keys = _cut(_read(file, key_bytes), key_sizes)
+        return cls(ranks.reshape(-1, 2), crcs, keys, _cut(_read(file, record_bytes), sizes))
+
+
+def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator[Block]:
+    """The blocks of a segment.
+
+    Args:
+      folder: Of the segment's file.
+      segment: The segment.
+
+    Raises:
+      OSError: The file is shorter than it was, or something else.
+    """
+    path = folder / segment.file
+    count = 0
+    with path.open("rb") as file:
+        file.seek(segment.offset)
+        while count < segment.count:
+            try:
+                block = Block.read(file)
+            except OSError as e:
+                raise OSError(f"{path}: cut short") from e
+            count += len(block.records)
+            yield block
+        if count != segment.count or file.tell() != segment.offset + segment.num_bytes:
+            raise OSError(f"{path}: not what was written there")
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) != size:
+        raise OSError("the file ends before")
+    return content
+
+
+def _sizes(strings: list[bytes]) -> np.ndarray:
+    return np.fromiter(map(len, strings), np.int64, len(strings))
+
+
+def _cut(content: bytes, sizes: np.ndarray) -> list[bytes]:
+    """Consecutive byte strings of some sizes."""
+    stops = np.cumsum(sizes, dtype=np.int64)
+    return [content[a:b] for a, b in zip((stops - sizes).tolist(), stops.tolist())]
 
 
 class RunWriter:
     """Takes the records of one piece after the other, and files them by group."""
 
-    def __init__(self, folder: pathlib.Path, disable_shuffling: bool):
+    def __init__(self, folder: pathlib.Path, order: Order):
         """Creates files with names of their own in `folder`."""
-        self._folder = folder
-        self._disable_shuffling = disable_shuffling
-        self._prefix = f"{os.getpid()}-{next(tempfile._get_candidate_names())}"
-        self._orders: dict[str, Order] = {}
-        self._buffers: dict[tuple[str, int], list[bytes]] = {}
+        self._order = order
+        self._filer = _Filer(folder, order.shift)
+        self._buffers: dict[str, tuple[list[str | int | bytes], list[bytes]]] = {}
         self._buffered = 0
-        self._sizes: dict[str, int] = {}
-        self._segments: list[Segment] = []
 
-    def add(self, split: str, key: str | int | bytes, record: bytes) -> None:
-        """Files one record."""
-        order = self._orders.get(split)
-        if order is None:
-            order = self._orders[split] = Order(split, self._disable_shuffling)
-        place = order.place(key)
-        group = int.from_bytes(place, "big") >> order.shift
-        name = to_bytes(key)
-        buffer = self._buffers.get((split, group))
-        if buffer is None:
-            buffer = self._buffers[split, group] = []
-        buffer += (_HEADER.pack(place, len(name), len(record)), name, record)
-        self._buffered += _HEADER.size + len(name) + len(record)
+    def add(self, split: str, keys: Sequence[str | int | bytes], records: Sequence[bytes]) -> None:
+        """Files some records."""
+        if split not in self._buffers:
+            self._buffers[split] = [], []
+        all_keys, all_records = self._buffers[split]
+        all_keys += keys
+        all_records += records
+        self._buffered += sum(map(len, records)) + _RECORD_OVERHEAD * len(records)
         if self._buffered > BUFFER_BYTES:
             self._flush()
 
     def finish_piece(self) -> list[Segment]:
         """Writes what is still in memory, and returns where the piece's records are."""
         self._flush()
-        segments, self._segments = self._segments, []
-        return segments
+        return self._filer.finish()
 
     def _flush(self) -> None:
-        for (split, group), parts in self._buffers.items():
+        buffers, self._buffers, self._buffered = self._buffers, {}, 0
+        for split, (keys, records) in buffers.items():
+            names = _to_bytes(keys)
+            ranks = self._order.ranks(split, keys, names)
+            crcs = np.fromiter(map(google_crc32c.value, records), np.uint32, len(records))
+            self._filer.add(split, Block(ranks, crcs, names, records))
+
+
+class _Filer:
+    """Appends blocks to files, one for each split and group."""
+
+    def __init__(self, folder: pathlib.Path, shift: int):
+        self._folder = folder
+        self._shift = shift
+        self._prefix = f"{os.getpid()}-{next(tempfile._get_candidate_names())}"
+        self._sizes: dict[str, int] = {}
+        self._segments: dict[tuple[str, int], Segment] = {}
+
+    def add(self, split: str, block: Block) -> None:
+        """Deals a block out to the files."""
+        groups = block.ranks[:, 0] >> np.uint64(self._shift)
+        order = np.argsort(groups, kind="stable")
+        block, groups = block.take(order), groups[order]
+        borders = np.flatnonzero(np.diff(groups, prepend=groups[:1] + np.uint64(1)))
+        for start, stop in zip(borders.tolist(), [*borders[1:].tolist(), len(groups)]):
+            group = int(groups[start])
             name = f"{self._prefix}-{split}-{group}.run"
-            content = b"".join(parts)
             with (self._folder / name).open("ab") as file:
-                file.write(content)
+                size, record_bytes = block.part(start, stop).write(file)
             offset = self._sizes.get(name, 0)
-            self._sizes[name] = offset + len(content)
-            count = len(parts) // 3
-            records = sum(map(len, parts[2::3]))
-            self._segments.append(Segment(split, group, name, offset, len(content), count, records))
-        self._buffers.clear()
-        self._buffered = 0
+            self._sizes[name] = offset + size
+            segment = Segment(split, group, name, offset, size, stop - start, record_bytes)
+            before = self._segments.get((split, group))
+            self._segments[split, group] = before.joined(segment) if before else segment
+
+    def finish(self) -> list[Segment]:
+        """Where the blocks since the last call are."""
+        segments, self._segments = self._segments, {}
+        return list(segments.values())
 
 
-def read_in_order(folder: pathlib.Path, segments: Iterable[Segment], shift: int) -> Iterator[Entry]:
+def read_in_order(
+    folder: epath.Path | pathlib.Path, segments: Iterable[Segment], shift: int
+) -> Iterator[Block]:
     """Records of some groups of one split, in order.
 
     Args:
@@ -145,7 +335,7 @@ def read_in_order(folder: pathlib.Path, segments: Iterable[Segment], shift: int)
       shift: `Order.shift` of the split.
 
     Yields:
-      Place, key and record.
+      Blocks, one after the other.
 
     Raises:
       DuplicateKeyError: Two records have the same key.
@@ -157,70 +347,39 @@ def read_in_order(folder: pathlib.Path, segments: Iterable[Segment], shift: int)
         yield from _sort_group(folder, groups[group], shift)
 
 
-def _sort_group(folder: pathlib.Path, segments: list[Segment], shift: int) -> Iterator[Entry]:
+def _sort_group(
+    folder: epath.Path | pathlib.Path, segments: list[Segment], shift: int
+) -> Iterator[Block]:
     size = sum(segment.num_bytes for segment in segments)
+    blocks = (block for segment in segments for block in read_blocks(folder, segment))
     if size > SORT_BYTES and shift > 0:
-        yield from _deal_out(folder, segments, max(0, shift - _LEVEL))
+        yield from _deal_out(folder, segments[0].split, blocks, max(0, shift - _GROUP_BITS))
         return
-    entries = [entry for segment in segments for entry in _read(folder, segment)]
-    entries.sort(key=lambda entry: entry[0])
-    previous = None
-    for entry in entries:
-        if entry[0] == previous:
-            raise DuplicateKeyError(
-                f"split {segments[0].split}: two examples have the key {entry[1].decode()!r}"
-            )
-        previous = entry[0]
-        yield entry
+    blocks = list(blocks)
+    whole = Block(
+        np.concatenate([block.ranks for block in blocks]),
+        np.concatenate([block.crcs for block in blocks]),
+        [key for block in blocks for key in block.keys],
+        [record for block in blocks for record in block.records],
+    )
+    del blocks
+    whole = whole.take(np.lexsort((whole.ranks[:, 1], whole.ranks[:, 0])))
+    same = np.flatnonzero((whole.ranks[1:] == whole.ranks[:-1]).all(axis=1))
+    if len(same):
+        key = whole.keys[same[0]].decode()
+        raise DuplicateKeyError(f"split {segments[0].split}: two examples have the key {key!r}")
+    yield whole
 
 
-def _deal_out(folder: pathlib.Path, segments: list[Segment], shift: int) -> Iterator[Entry]:
+def _deal_out(
+    folder: epath.Path | pathlib.Path, split: str, blocks: Iterable[Block], shift: int
+) -> Iterator[Block]:
     """Sorts a group that is too large for memory by way of smaller groups on disk."""
-    with tempfile.TemporaryDirectory(dir=folder) as below:
-        writer = _Dealer(pathlib.Path(below), segments[0].split, shift)
-        for segment in segments:
-            for entry in _read(folder, segment):
-                writer.add(entry)
-        yield from read_in_order(pathlib.Path(below), writer.finish(), shift)
-
-
-class _Dealer:
-    """Writes entries into files by the bits of their place from `shift` up."""
-
-    def __init__(self, folder: pathlib.Path, split: str, shift: int):
-        self._folder, self._split, self._shift = folder, split, shift
-        self._counts: dict[int, int] = {}
-        self._files: dict[int, object] = {}
-        self._stack = contextlib.ExitStack()
-
-    def add(self, entry: Entry) -> None:
-        place, name, record = entry
-        group = place >> self._shift
-        file = self._files.get(group)
-        if file is None:
-            file = self._stack.enter_context((self._folder / f"{group}.run").open("wb"))
-            self._files[group] = file
-        file.write(_HEADER.pack(place.to_bytes(16, "big"), len(name), len(record)))
-        file.write(name)
-        file.write(record)
-        self._counts[group] = self._counts.get(group, 0) + 1
-
-    def finish(self) -> list[Segment]:
-        self._stack.close()
-        return [
-            Segment(self._split, group, path.name, 0, path.stat().st_size, self._counts[group], 0)
-            for group, path in ((g, self._folder / f"{g}.run") for g in self._files)
-        ]
-
-
-def _read(folder: pathlib.Path, segment: Segment) -> Iterator[Entry]:
-    """The records of a segment as they were filed; reads a window of it at a time."""
-    header_size = _HEADER.size
-    with (folder / segment.file).open("rb", buffering=1 << 20) as file:
-        file.seek(segment.offset)
-        for _ in range(segment.count):
-            place, key_size, record_size = _HEADER.unpack(file.read(header_size))
-            key, record = file.read(key_size), file.read(record_size)
-            if len(record) != record_size:
-                raise OSError(f"{folder / segment.file}: cut short")
-            yield int.from_bytes(place, "big"), key, record
+    # Beside the rest, where there is room; on a disk of this machine if that is on none.
+    beside = folder if isinstance(folder, pathlib.Path) else None
+    with tempfile.TemporaryDirectory(dir=beside) as below:
+        below = pathlib.Path(below)
+        filer = _Filer(below, shift)
+        for block in blocks:
+            filer.add(split, block)
+        yield from read_in_order(below, filer.finish(), shift)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import pathlib
 import pickle
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import file_adapters
+from etils import epath
+from tensorflow_datasets.core import file_adapters, naming
+from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import pieces
 from tfds_extra.core.engines import records, runs
 from tfds_extra.core.serializer import ExampleEncoder
 
 Progress = Callable[[int], None]  # Called now and then with the number of examples since.
-_REPORT_EVERY = 256
+_REPORT_RECORDS = 256
+_REPORT_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +32,15 @@ class Job:
       read: The builder's `_generate_examples`.
       features: Of the builder.
       file_format: Of the shards.
-      disable_shuffling: Whether examples keep the order of their integer keys.
-      folder: Where unfinished work lies.
+      order: Of the examples of each split.
+      folder: Where unfinished work lies; pieces are filed on a disk of this machine.
     """
 
     read: pieces.ReadPiece
     features: tfds.features.FeaturesDict
     file_format: file_adapters.FileFormat
-    disable_shuffling: bool
-    folder: pathlib.Path
+    order: runs.Order
+    folder: pathlib.Path | epath.Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,13 +83,50 @@ class ShardTask:
         return self.name
 
 
+def plan_shards(
+    split: str,
+    segments: Iterable[runs.Segment],
+    template: naming.ShardedFileTemplate,
+    shard_config: shard_utils.ShardConfig,
+) -> list[ShardTask]:
+    """The shards of a split, with the borders that TFDS's own writer would draw.
+
+    Args:
+      split: The split.
+      segments: Of all pieces and splits.
+      template: Names of the shards.
+      shard_config: Of TFDS.
+    """
+    by_group: dict[int, list[runs.Segment]] = {}
+    for segment in segments:
+        if segment.split == split:
+            by_group.setdefault(segment.group, []).append(segment)
+    everything = [s for some in by_group.values() for s in some]
+    total = sum(s.count for s in everything)
+    number = shard_config.get_number_shards(sum(s.record_bytes for s in everything), total)
+    shards, start = [], 0
+    for index, stop in enumerate(shard_utils.get_shard_boundaries(total, number)):
+        needed, before, skip = [], 0, 0
+        for group in sorted(by_group):
+            count = sum(s.count for s in by_group[group])
+            if before + count <= start:
+                skip = before + count
+            elif before < stop:
+                needed += by_group[group]
+            before += count
+        name = os.path.basename(template.sharded_filepath(shard_index=index, num_shards=number))
+        shards.append(ShardTask(split, name, tuple(needed), start - skip, stop - start))
+        start = stop
+    return shards
+
+
 class Doer:
     """Does tasks of one job."""
 
     def __init__(self, job: Job):
         self._job = job
         self._encode = ExampleEncoder(job.features)
-        self._filed = runs.RunWriter(job.folder, job.disable_shuffling)
+        self._filed = runs.RunWriter(job.folder, job.order)
 
     def do(self, task: PieceTask | ShardTask, progress: Progress) -> Any:
         """Does a task: segments of a piece, or number of bytes of the records of a shard."""
@@ -94,27 +136,22 @@ class Doer:
 
     def _read_piece(self, task: PieceTask, progress: Progress) -> list[runs.Segment]:
         left = dict(task.limit) if task.limit is not None else None
-        unreported = 0
+        report = _Report(progress)
         for item in self._job.read(task.piece):
             if isinstance(item, pieces.Rows):
-                split, keys = item.split, item.keys
-                encoded = self._encode_rows(item)
-            else:
-                (split, key), example = item
-                if left is not None:
-                    if not left[split]:
-                        if not any(left.values()):
-                            break
-                        continue
-                    left[split] -= 1
-                keys, encoded = (key,), (self._encode_one(split, key, example),)
-            for key, record in zip(keys, encoded, strict=True):
-                self._filed.add(split, key, record)
-            unreported += len(keys)
-            if unreported >= _REPORT_EVERY:
-                progress(unreported)
-                unreported = 0
-        progress(unreported)
+                self._filed.add(item.split, item.keys, self._encode_rows(item))
+                report.add(len(item.keys))
+                continue
+            (split, key), example = item
+            if left is not None:
+                if not left[split]:
+                    if not any(left.values()):
+                        break
+                    continue
+                left[split] -= 1
+            self._filed.add(split, (key,), (self._encode_one(split, key, example),))
+            report.add(1)
+        report.send()
         return self._filed.finish_piece()
 
     def _encode_one(self, split: str, key: Any, example: Any) -> bytes:
@@ -131,26 +168,48 @@ class Doer:
             tfds.core.utils.reraise(e, prefix=where)
 
     def _write_shard(self, task: ShardTask, progress: Progress) -> int:
-        def part() -> Iterator[tuple[int, bytes]]:
-            unreported = 0
-            shift = runs.Order(task.split, self._job.disable_shuffling).shift
-            ordered = runs.read_in_order(self._job.folder, task.segments, shift)
+        report = _Report(progress)
+
+        def part() -> Iterator[runs.Block]:
+            ordered = runs.read_in_order(self._job.folder, task.segments, self._job.order.shift)
             # The whole of the first and last group is sorted, so that a key which the shard before
             # or after has too is noticed.
-            for number, (place, _, record) in enumerate(ordered, start=-task.skip):
-                if 0 <= number < task.count:
-                    yield place, record
-                    unreported += 1
-                    if unreported >= _REPORT_EVERY:
-                        progress(unreported)
-                        unreported = 0
-            progress(unreported)
+            before = -task.skip
+            for block in ordered:
+                size = len(block.records)
+                start, stop = max(0, -before), min(size, task.count - before)
+                before += size
+                if start < stop:
+                    yield block.part(start, stop)
+                    report.add(stop - start)
+            report.send()
 
         path = self._job.folder / task.name
         count, num_bytes = records.write_shard(path, part(), self._job.file_format)
         if count != task.count:
             raise OSError(f"{path}: {count} records were found, not {task.count}")
         return num_bytes
+
+
+class _Report:
+    """Gathers numbers of examples, so that progress is told now and then."""
+
+    def __init__(self, progress: Progress):
+        self._progress = progress
+        self._count = 0
+        self._sent = time.monotonic()
+
+    def add(self, count: int) -> None:
+        """Counts examples."""
+        self._count += count
+        if self._count >= _REPORT_RECORDS or time.monotonic() - self._sent > _REPORT_SECONDS:
+            self.send()
+
+    def send(self) -> None:
+        """Tells of those that were not told of."""
+        self._progress(self._count)
+        self._count = 0
+        self._sent = time.monotonic()
 
 
 def pickled(job: Job) -> bytes | None:

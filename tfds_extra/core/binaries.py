@@ -1,0 +1,97 @@
+"""Arrow columns of byte strings, made and taken apart without pandas.
+
+`pyarrow.array`, `pyarrow.scalar` and `to_numpy` import pandas, which takes a worker process a
+second. Buffers do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TYPE = pa.large_binary()
+
+
+def column(offsets: np.ndarray, data: bytes | np.ndarray) -> pa.Array:
+    """The byte strings between offsets, of which there is one more than there are strings."""
+    buffers = [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(TYPE, len(offsets) - 1, buffers)
+
+
+def from_strings(values: Sequence[str] | Sequence[bytes]) -> pa.Array:
+    """A column of byte strings, or of texts as UTF-8.
+
+    Raises:
+      TypeError: The values are neither, or both.
+      UnicodeEncodeError: A text is not valid.
+    """
+    if not values or type(values[0]) is bytes:
+        data = b"".join(values)
+    else:
+        text = "".join(values)
+        if text.isascii():
+            data = text.encode()
+        else:
+            values = [value.encode() for value in values]
+            data = b"".join(values)
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=offsets[1:])
+    return column(offsets, data)
+
+
+def to_list(strings: pa.Array) -> list[bytes]:
+    """The byte strings."""
+    offsets = _offsets(strings)
+    start = int(offsets[0])
+    data = strings.buffers()[2]
+    data = data.slice(start, int(offsets[-1]) - start).to_pybytes() if data is not None else b""
+    borders = (offsets - start).tolist()
+    return [data[a:b] for a, b in zip(borders, borders[1:])]
+
+
+def sizes(strings: pa.Array) -> np.ndarray:
+    """Bytes of each string, int64; none of them is null."""
+    return np.diff(_offsets(strings))
+
+
+def _offsets(strings: pa.Array) -> np.ndarray:
+    offsets = strings.buffers()[1]
+    if offsets is None or not len(strings):
+        return np.zeros(1, np.int64)
+    return np.frombuffer(offsets, np.int64, len(strings) + 1, 8 * strings.offset)
+
+
+def take(strings: pa.Array, indices: np.ndarray) -> pa.Array:
+    """Some of the strings, in any order."""
+    indices = np.ascontiguousarray(indices, np.int64)
+    return strings.take(
+        pa.Array.from_buffers(pa.int64(), len(indices), [None, pa.py_buffer(indices)])
+    )
+
+
+def join(columns: Sequence[pa.Array]) -> pa.Array:
+    """The concatenation of columns, row by row."""
+    nothing = column(np.zeros(len(columns[0]) + 1, np.int64), b"")
+    return pc.binary_join_element_wise(*columns, nothing)
+
+
+def numbers(column: pa.Array) -> np.ndarray:
+    """The numbers or truth values of an Arrow column without nulls.
+
+    Raises:
+      TypeError: It is a column of something else, or has nulls.
+    """
+    if column.null_count:
+        raise TypeError("nulls")
+    data = column.buffers()[1]
+    if pa.types.is_boolean(column.type):
+        bits = np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")
+        return bits[column.offset : column.offset + len(column)].astype(bool)
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise TypeError(f"no numbers: {column.type}")
+    kind = "f" if pa.types.is_floating(column.type) else str(column.type)[0]
+    width = column.type.bit_width // 8
+    return np.frombuffer(data, f"{kind}{width}", len(column), width * column.offset)
