@@ -7,13 +7,13 @@ script after a change: `python tests/miniatures/fma.py`.
 from __future__ import annotations
 
 import csv
-import dataclasses
 import hashlib
 import io
 import itertools
 import pathlib
 import sys
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 
@@ -99,8 +99,7 @@ def id3(title: str, padding: int = 0) -> bytes:
     return b"ID3\4\0\0" + size + frames
 
 
-@dataclasses.dataclass(frozen=True)
-class Track:
+class Track(NamedTuple):
     """One track.
 
     Attributes:
