@@ -223,11 +223,12 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 self.assertNotIn("MINIATURE", corpus.info.description)
 
     def test_one_step_of_training(self):
-        if self.builder.info.supervised_keys is None:
+        builders = {config: self.prepare(config) for config in self.MINIATURE}
+        supervised = {c: b for c, b in builders.items() if b.info.supervised_keys}
+        if not supervised:
             self.skipTest("no supervised keys")
-        for config in self.MINIATURE:
+        for config, builder in supervised.items():
             with self.subTest(config=config):
-                builder = self.prepare(config)
                 split = next(iter(self.MINIATURE[config]))
                 batches = builder.as_dataset(split=split, batch_size=8, as_supervised=True)
                 model = _model(builder.info)
@@ -246,13 +247,25 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
 
     def assert_same(self, mine: Any, theirs: Any, *, exact_dtype: bool = True) -> None:
         """Two examples are the same to the last bit, and of the same dtype."""
+        # TFDS's numpy parser gives sequences as lists.
+        mine, theirs = _without_lists(mine), _without_lists(theirs)
         tf.nest.assert_same_structure(mine, theirs)
         for a, b in zip(tf.nest.flatten(mine), tf.nest.flatten(theirs)):
             a, b = np.asarray(a), np.asarray(b)
-            self.assertEqual(a.dtype.kind, b.dtype.kind)
+            if a.size or exact_dtype:
+                self.assertEqual(a.dtype.kind, b.dtype.kind)
             if exact_dtype and a.dtype.kind not in "OS":
                 self.assertEqual(a.dtype, b.dtype)
             np.testing.assert_array_equal(a.astype(b.dtype), b)
+
+
+def _without_lists(value: Any) -> Any:
+    """A nested value with arrays in place of lists."""
+    if isinstance(value, dict):
+        return {name: _without_lists(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return np.array(value, object if value and isinstance(value[0], bytes) else None)
+    return value
 
 
 def _digests(folder: str) -> dict[str, str]:

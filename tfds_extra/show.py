@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from tfds_extra.features import Audio, EncodedAudio
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
 _LINE = 0.16  # Inches of a line of text.
+_LINES = 24  # At most.
 
 
 def draw(
@@ -84,17 +85,37 @@ def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> 
 def _describe(
     features: tfds.features.FeaturesDict, example: dict[str, Any], drawn: list[str]
 ) -> str:
-    """The features that are not drawn, a line each."""
+    """The features that are not drawn, a line or two each, as many as there is room for."""
     lines = []
-    for name, feature in features.items():
-        if name not in drawn:
-            text = f"{name}: {_text(feature, example[name])}"
-            lines += textwrap.wrap(text, width=36, max_lines=2, placeholder=" ...")
+    leaves = list(_leaves({k: f for k, f in features.items() if k not in drawn}, example))
+    for shown, (name, feature, value) in enumerate(leaves):
+        text = textwrap.wrap(
+            f"{name}: {_text(feature, value)}", width=36, max_lines=2, placeholder=" ..."
+        )
+        if len(lines) + len(text) > _LINES - 1 and shown < len(leaves) - 1:
+            return "\n".join([*lines, f"and {len(leaves) - shown} more"])
+        lines += text
     return "\n".join(lines)
+
+
+def _leaves(
+    features: Mapping[str, Any], example: dict[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Name, feature and value of all that is known: first what stands alone, then the groups."""
+    groups = []
+    for name, feature in features.items():
+        if isinstance(feature, tfds.features.FeaturesDict):
+            groups.append(name)
+        else:
+            yield f"{prefix}{name}", feature, example[name]
+    for name in groups:
+        yield from _leaves(features[name], example[name], f"{prefix}{name}/")
 
 
 def _text(feature: Any, value: Any) -> str:
     """A value as a person would write it."""
+    if isinstance(feature, tfds.features.Sequence) and np.ndim(value) == 1:
+        return ", ".join(_text(feature.feature, one) for one in value)
     if isinstance(feature, tfds.features.ClassLabel) and value >= 0:
         return feature.int2str(int(value))
     if isinstance(value, bytes):

@@ -441,3 +441,22 @@ def test_fingerprint_tells_files_apart(tmp_path):
     os.utime(path, (1, 1))
     assert journal.fingerprint(path, core.Tree(tmp_path), {"a": [1]}) != one
     assert journal.size((core.Tree(tmp_path), [path, 3])) == 2
+
+
+def test_tree_that_many_pieces_share_is_looked_at_once(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("a")
+    asked = []
+    fingerprint = core.Tree.fingerprint
+    monkeypatch.setattr(
+        core.Tree, "fingerprint", lambda tree: asked.append(tree) or fingerprint(tree)
+    )
+    tree, other = core.Tree(tmp_path), core.Tree(tmp_path)
+    pieces = [(tree, number) for number in range(9)]
+    assert journal.size(pieces) == 1
+    one = journal.fingerprint(pieces)
+    assert asked == [tree, tree]
+    # Which piece has which tree makes a difference.
+    assert journal.fingerprint([(tree, 0), (other, 1), (tree, 2)]) != journal.fingerprint(
+        [(tree, 0), (other, 1), (other, 2)]
+    )
+    assert journal.fingerprint(pieces[:-1]) != one

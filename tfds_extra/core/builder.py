@@ -192,7 +192,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         }
 
     def dataset_info(
-        self, *, features: dict[str, Any], homepage: str, license: str, **kwargs: Any
+        self,
+        *,
+        features: dict[str, Any],
+        homepage: str,
+        license: str,
+        metadata: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> tfds.core.DatasetInfo:
         """The return value of `_info`.
 
@@ -200,6 +206,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           features: Feature connectors by name, each with a `doc`.
           homepage: The publisher's page.
           license: The publisher's terms.
+          metadata: What goes into `info.metadata` from the start, such as the tree of classes.
           **kwargs: Of `tfds.core.DatasetInfo`.
 
         Returns:
@@ -209,7 +216,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             features=tfds.features.FeaturesDict(features),
             homepage=homepage,
             license=license,
-            metadata=tfds.core.MetadataDict(),
+            metadata=tfds.core.MetadataDict(metadata or {}),
             **kwargs,
         )
         if self.variant:
@@ -378,7 +385,6 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 **common,
             )
         counts = {p.split_info.name: p.split_info.num_examples for p in prepared}
-        self.info.metadata.clear()
         self.info.metadata.update(
             variant=self.variant or "complete",
             missing=self._check_counts(counts),
@@ -388,7 +394,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _identity(self) -> list[Any]:
         """All that decides what is made of the published files."""
-        code = pathlib.Path(inspect.getfile(type(self))).read_bytes()
+        folder = pathlib.Path(inspect.getfile(type(self))).parent
+        code = {path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))}
         features = json.dumps(self.info.features.to_json(), sort_keys=True)
         facts = {
             path.name: path.read_bytes()

@@ -7,6 +7,8 @@ import errno
 import os
 from collections.abc import Iterator
 
+from tfds_extra.core import archive_io
+
 
 class CorpusError(ValueError):
     """A file of the corpus is missing, damaged or foreign.
@@ -44,6 +46,8 @@ def located(file: object, place: object, remedy: str = "") -> Iterator[None]:
         yield
     except CorpusError:
         raise
+    except archive_io.ArchiveError as e:  # Which says where by itself.
+        raise CorpusError("", "", str(e).rstrip(".")) from e
     except (ValueError, OSError) as e:
         raise CorpusError(file, place, str(e).rstrip("."), remedy) from e
 

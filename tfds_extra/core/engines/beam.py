@@ -76,7 +76,7 @@ def prepare_on_beam(
         # Beam's default first tries to fetch a program from the network (apache/beam#34612).
         runner = "FnApiRunner"
     first = next(iter(generators.values()))
-    raw_bytes = sum(map(journal.size, first.pieces))
+    raw_bytes = journal.size(first.pieces)
     job = tasks.Job(
         read=first.read,
         features=features,

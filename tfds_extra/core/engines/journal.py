@@ -113,32 +113,44 @@ def fingerprint(*parts: Any) -> str:
       *parts: Anything with a `fingerprint()` of its own (such as a tree of files), paths, containers
         and data classes of these, and whatever has a telling `repr`.
     """
-    return hashlib.sha256(repr([_plain(part) for part in parts]).encode()).hexdigest()
+    seen: dict[int, int] = {}
+    return hashlib.sha256(repr([_plain(part, seen) for part in parts]).encode()).hexdigest()
 
 
-def size(piece: Any) -> int:
-    """Bytes of the files that a piece consists of, as far as it has any."""
-    if hasattr(piece, "fingerprint"):
-        return sum(num_bytes for _, num_bytes, _ in piece.fingerprint())
-    if isinstance(piece, pathlib.Path):
-        return piece.stat().st_size
-    if isinstance(piece, (list, tuple)):
-        return sum(map(size, piece))
-    if dataclasses.is_dataclass(piece):
-        return sum(map(size, vars(piece).values()))
+def size(pieces: Any) -> int:
+    """Bytes of the files that pieces consist of, as far as they have any; what they share, once."""
+    return _size(pieces, set())
+
+
+def _size(part: Any, seen: set[int]) -> int:
+    if hasattr(part, "fingerprint"):
+        if id(part) in seen:
+            return 0
+        seen.add(id(part))
+        return sum(num_bytes for _, num_bytes, _ in part.fingerprint())
+    if isinstance(part, pathlib.Path):
+        return part.stat().st_size
+    if isinstance(part, (list, tuple)):
+        return sum(_size(p, seen) for p in part)
+    if dataclasses.is_dataclass(part):
+        return sum(_size(p, seen) for p in vars(part).values())
     return 0
 
 
-def _plain(part: Any) -> Any:
+def _plain(part: Any, seen: dict[int, int]) -> Any:
+    """What tells a part from another; of the same tree in many pieces, the disk is asked once."""
     if hasattr(part, "fingerprint"):
+        if id(part) in seen:
+            return f"as number {seen[id(part)]}"
+        seen[id(part)] = len(seen)
         return part.fingerprint()
     if isinstance(part, pathlib.Path):
         stat = part.stat()
         return str(part), stat.st_size, stat.st_mtime_ns
     if isinstance(part, dict):
-        return [(_plain(k), _plain(v)) for k, v in part.items()]
+        return [(_plain(k, seen), _plain(v, seen)) for k, v in part.items()]
     if isinstance(part, (list, tuple)):
-        return [_plain(p) for p in part]
+        return [_plain(p, seen) for p in part]
     if dataclasses.is_dataclass(part):
-        return [type(part).__name__, *map(_plain, vars(part).values())]
+        return [type(part).__name__, *(_plain(p, seen) for p in vars(part).values())]
     return repr(part)

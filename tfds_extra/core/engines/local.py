@@ -62,7 +62,7 @@ def prepare_locally(
     first = next(iter(generators.values()))
     limit = download_config.max_examples_per_split
     shard_config = download_config.get_shard_config()
-    raw_bytes = sum(map(journal.size, first.pieces))
+    raw_bytes = journal.size(first.pieces)
     order = runs.Order.for_size(disable_shuffling, raw_bytes)
     state = journal.fingerprint(
         identity,

@@ -1,0 +1,404 @@
+"""The tables of fma_metadata.zip: what their columns hold, and how they are read in step."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import io
+import pathlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfds_extra import core
+from tfds_extra.core import tables
+from tfds_extra.formats import pandas_csv
+
+_REMEDY = "Get fma_metadata.zip again."
+
+_LEVELS = {
+    "tracks.csv": 2,
+    "raw_tracks.csv": 1,
+    "features.csv": 3,
+    "echonest.csv": 3,
+}  # Of columns.
+# The feature that a table becomes as a whole.
+_GROUPS = {"raw_tracks.csv": "raw_track", "features.csv": "features", "echonest.csv": "echonest"}
+
+_KINDS: dict[str, tuple[Callable[[str], Any], Callable[[str], Any], str]] = {
+    "int": (
+        pandas_csv.integer,
+        lambda doc: tfds.features.Scalar(np.int64, doc=doc),
+        " -1 if missing.",
+    ),
+    "real": (pandas_csv.real, lambda doc: float64((), doc), " NaN if missing."),
+    "text": (str, lambda doc: tfds.features.Text(doc=doc), " Empty if missing."),
+    "ints": (
+        pandas_csv.int_list,
+        lambda doc: tfds.features.Sequence(np.int64, doc=doc),
+        " Empty if there are none.",
+    ),
+    "texts": (
+        pandas_csv.text_list,
+        lambda doc: tfds.features.Sequence(tfds.features.Text(), doc=doc),
+        " Empty if there are none.",
+    ),
+}
+
+# Of librosa, in the order of the columns: by feature, then statistic, then number.
+STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
+LIBROSA = {
+    "chroma_cens": (12, "chroma, energy normalized, of the constant-Q transform"),
+    "chroma_cqt": (12, "chroma of the constant-Q transform"),
+    "chroma_stft": (12, "chroma of the spectrogram"),
+    "mfcc": (20, "mel-frequency cepstral coefficients"),
+    "rmse": (1, "root mean square of the spectrogram"),
+    "spectral_bandwidth": (1, "bandwidth of the spectrum in Hz"),
+    "spectral_centroid": (1, "centroid of the spectrum in Hz"),
+    "spectral_contrast": (7, "spectral contrast of octaves in dB"),
+    "spectral_rolloff": (1, "roll-off frequency of the spectrum in Hz"),
+    "tonnetz": (6, "tonal centroids"),
+    "zcr": (1, "rate of zero crossings"),
+}
+_TEMPORAL = 224
+
+
+def float64(shape: tuple[int, ...], doc: str) -> tfds.features.Tensor:
+    """A feature of float64, which TFDS would narrow to float32 if it had no encoding."""
+    return tfds.features.Tensor(shape=shape, dtype=np.float64, encoding="bytes", doc=doc)
+
+
+# ------------------------------------------------------------------------------------ the columns
+
+
+@functools.cache
+def _columns(table: str) -> tuple[dict[str, str], ...]:
+    # What columns hold is the same in the miniature, so this is no table of `read_facts`.
+    rows = tables.read_tsv(pathlib.Path(__file__).with_name("columns.tsv"))
+    return tuple(row for row in rows if row["table"] == table)
+
+
+@functools.cache
+def genres() -> tuple[dict[str, str], ...]:
+    """The rows of genres.tsv. Class labels are the same in the miniature."""
+    return tuple(tables.read_tsv(pathlib.Path(__file__).with_name("genres.tsv")))
+
+
+def column_features(table: str) -> dict[str, Any]:
+    """Features for the columns of a table, by group where it has groups."""
+    found: dict[str, Any] = {}
+    for column in _columns(table):
+        _, make, missing = _KINDS[column["kind"]]
+        group = found.setdefault(column["group"], {}) if column["group"] else found
+        group[column["name"]] = make(column["doc"] + missing)
+    return found
+
+
+def librosa_features() -> dict[str, Any]:
+    """Features for features.csv, an array for each kind of feature."""
+    order = ", ".join(STATISTICS)
+    return {
+        name: tfds.features.Tensor(
+            shape=(len(STATISTICS), size),
+            dtype=np.float32,
+            doc=f"librosa: {what}. A row for each statistic over the full recording, not the clip:"
+            f" {order}. NaN where the publisher could not compute it.",
+        )
+        for name, (size, what) in LIBROSA.items()
+    }
+
+
+def echonest_features() -> dict[str, Any]:
+    """Features for echonest.csv."""
+    return {
+        "available": tfds.features.Scalar(
+            np.bool_,
+            doc="Whether Echonest knew the track. If not, numbers are NaN and texts empty.",
+        ),
+        **column_features("echonest.csv"),
+        "temporal_features": float64(
+            (_TEMPORAL,),
+            "Statistics of pitch, timbre, loudness and length of segments: 000 to 223.",
+        ),
+    }
+
+
+class Parser:
+    """Turns the cells of a row into the values of `column_features`."""
+
+    def __init__(self, table: str, columns: Sequence[pandas_csv.Column]):
+        """Finds the columns.
+
+        Raises:
+          ValueError: One is missing.
+        """
+        at = {column[-2:]: number for number, column in enumerate(columns)}
+        self._width = len(columns)
+        self._cells = []
+        for column in _columns(table):
+            group, name = column["group"], column["name"]
+            key = (group, name) if group else (name,)
+            if key not in at:
+                raise ValueError(f"there is no column {'/'.join(key)}")
+            self._cells.append((at[key], group, name, _KINDS[column["kind"]][0]))
+
+    def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
+        """The values, by group where the table has groups; without cells, missing ones."""
+        found: dict[str, Any] = {}
+        if cells is None:
+            cells = [""] * self._width
+        for at, group, name, parse in self._cells:
+            try:
+                value = parse(cells[at])
+            except ValueError as e:
+                raise ValueError(f"column {group}/{name}: {e}".replace(" /", " ")) from e
+            if group:
+                found.setdefault(group, {})[name] = value
+            else:
+                found[name] = value
+        return found
+
+
+class LibrosaParser:
+    """Turns the cells of a row of features.csv into the values of `librosa_features`."""
+
+    def __init__(self, columns: Sequence[pandas_csv.Column]):
+        """Checks the columns.
+
+        Raises:
+          ValueError: They are others, or in another order.
+        """
+        expected = [
+            (name, statistic, f"{number:02}")
+            for name, (size, _) in LIBROSA.items()
+            for statistic in STATISTICS
+            for number in range(1, size + 1)
+        ]
+        _check_columns(columns, expected)
+        self._width = len(expected)
+
+    def __call__(self, cells: Sequence[str] | None) -> dict[str, np.ndarray]:
+        """The values; without cells, missing ones."""
+        if cells is None:
+            cells = [""] * self._width
+        # Printed with 11 digits, of which float32, as which they were computed, needs nine.
+        values = np.array([pandas_csv.real(cell) for cell in cells], np.float32)
+        found, at = {}, 0
+        for name, (size, _) in LIBROSA.items():
+            stop = at + len(STATISTICS) * size
+            found[name], at = values[at:stop].reshape(len(STATISTICS), size), stop
+        return found
+
+
+class EchonestParser:
+    """Turns the cells of a row of echonest.csv into the values of `echonest_features`."""
+
+    def __init__(self, columns: Sequence[pandas_csv.Column]):
+        """Finds the columns.
+
+        Raises:
+          ValueError: One is missing.
+        """
+        self._columns = Parser("echonest.csv", columns)
+        self._temporal = len(columns) - _TEMPORAL
+        expected = [("temporal_features", f"{number:03}") for number in range(_TEMPORAL)]
+        _check_columns([column[-2:] for column in columns[self._temporal :]], expected)
+
+    def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
+        """The values; without cells, missing ones."""
+        available = cells is not None
+        temporal = cells[self._temporal :] if available else [""] * _TEMPORAL
+        return {
+            "available": available,
+            **self._columns(cells),
+            "temporal_features": np.array([pandas_csv.real(cell) for cell in temporal], np.float64),
+        }
+
+
+def _check_columns(columns: Sequence[pandas_csv.Column], expected: Sequence[Any]) -> None:
+    if len(columns) != len(expected):
+        raise ValueError(f"{len(columns)} columns, not {len(expected)}")
+    for found, wanted in zip(columns, expected):
+        if found != wanted:
+            raise ValueError(f"column {'/'.join(found)} stands where {'/'.join(wanted)} belongs")
+
+
+# ---------------------------------------------------------------------------------------- the rows
+
+
+class SortedTable:
+    """A table whose rows are in the order of their track ids, read by ranges of ids.
+
+    It keeps its place between calls: who asks for one range after the other reads the table once,
+    and holds one row of it. Whoever goes back begins anew. At the end of the table its number of
+    rows and its digest are checked.
+    """
+
+    def __init__(
+        self,
+        tree: core.Tree,
+        name: str,
+        make_parser: Callable[[Sequence[pandas_csv.Column]], Callable[[Sequence[str]], Any]],
+        published: Mapping[str, str] | None,
+    ):
+        """Names the table, without opening it.
+
+        Args:
+          tree: fma_metadata.zip.
+          name: Of the table.
+          make_parser: Takes the columns, and gives what turns the cells of a row into values.
+          published: `rows` and `sha1` that it has to have; None if it may be any part.
+        """
+        self._tree, self._name, self._make_parser = tree, name, make_parser
+        self._published = published
+        self._rows: Iterator[pandas_csv.Row] | None = None
+        self._next: pandas_csv.Row | None = None
+        self._passed = -1
+
+    def between(
+        self, first: int, stop: int, wanted: Collection[int] | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """Yields id and values of the rows from id `first` up to, but without, `stop`.
+
+        Args:
+          first: The first id.
+          stop: The id behind the last.
+          wanted: Only rows with these ids; None for all.
+
+        Raises:
+          CorpusError: The table is damaged, or its rows are not in order.
+        """
+        if self._rows is None or self._passed >= first:
+            self._open()
+        while self._next is not None and self._next.index < stop:
+            row = self._next
+            self._advance()
+            if row.index >= first and (wanted is None or row.index in wanted):
+                with core.located(self._tree, f"{self._name}: line {row.line}", _REMEDY):
+                    values = self._parse(row.cells)
+                yield row.index, values
+
+    def nothing(self) -> Any:
+        """The values of a row that is not there."""
+        return self._parse(None)
+
+    def missing(self, track_id: int) -> core.CorpusError:
+        """The error about a track that has no row."""
+        return core.CorpusError(
+            self._tree, self._name, f"there is no row of track {track_id}", _REMEDY
+        )
+
+    def _open(self) -> None:
+        with core.located(self._tree, self._name, _REMEDY):
+            self._sha1 = hashlib.sha1(usedforsecurity=False)
+            file = io.BufferedReader(
+                _Hashed(self._tree.open_member(self._name), self._sha1), 1 << 17
+            )
+            table = pandas_csv.Table(file, _LEVELS[self._name])
+            self._parse = self._make_parser(table.columns)
+            self._rows = iter(table)
+            self._count, self._passed, self._next = 0, -1, None
+        self._advance()
+
+    def _advance(self) -> None:
+        """Goes to the next row."""
+        with core.located(self._tree, self._name, _REMEDY):
+            if self._next is not None:
+                self._passed = self._next.index
+            self._next = next(self._rows, None)
+            if self._next is None:
+                self._check()
+                return
+            self._count += 1
+            if self._next.index <= self._passed:
+                raise ValueError(
+                    f"line {self._next.line}: track {self._next.index} comes after track"
+                    f" {self._passed}; the published rows are in the order of the ids"
+                )
+
+    def _check(self) -> None:
+        if self._published is None:
+            return
+        rows, sha1 = int(self._published["rows"]), self._published["sha1"]
+        if self._count != rows:
+            raise ValueError(f"it has {self._count:,} rows, and {rows:,} were published")
+        if self._sha1.hexdigest() != sha1:
+            raise ValueError(f"altered: its sha1 is {self._sha1.hexdigest()}, and not {sha1}")
+
+
+class _Hashed(io.RawIOBase):
+    """A file whose bytes go into a digest as they are read."""
+
+    def __init__(self, file: BinaryIO, digest: Any):
+        self._file, self._digest = file, digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        self._digest.update(data)
+        return len(data)
+
+
+class Reader:
+    """What all tables tell of tracks, by ranges of their ids."""
+
+    def __init__(
+        self,
+        tree: core.Tree,
+        published: Sequence[Mapping[str, str]] | None,
+        computed: bool,
+    ):
+        """Names the tables, without opening them.
+
+        Args:
+          tree: fma_metadata.zip.
+          published: The rows of tables.tsv; None if there may be only parts of the tables.
+          computed: Whether the features of librosa and Echonest are wanted.
+        """
+        self._is_part = published is None
+        by_name = {row["table"]: row for row in published or ()}
+        makers = {
+            name: functools.partial(Parser, name) for name in ("tracks.csv", "raw_tracks.csv")
+        }
+        if computed:
+            makers |= {"features.csv": LibrosaParser, "echonest.csv": EchonestParser}
+        self._tables = {
+            name: SortedTable(tree, name, make, by_name.get(name)) for name, make in makers.items()
+        }
+
+    def tracks(self, first: int, stop: int, subsets: Collection[str]) -> dict[int, dict[str, Any]]:
+        """Tracks from id `first` up to, but without, `stop`.
+
+        Args:
+          first: The first id.
+          stop: The id behind the last.
+          subsets: Only those of which this is the smallest set.
+
+        Returns:
+          Groups of values by name, by id. In a part of the tables, what is not there is missing.
+
+        Raises:
+          CorpusError: A table is damaged or incomplete.
+        """
+        tracks = {
+            track_id: values
+            for track_id, values in self._tables["tracks.csv"].between(first, stop)
+            if values["set"]["subset"] in subsets
+        }
+        for name, group in _GROUPS.items():
+            table = self._tables.get(name)
+            if table is None:
+                continue
+            for track_id, values in table.between(first, stop, tracks):
+                tracks[track_id][group] = values
+            for track_id, track in tracks.items():
+                if group not in track:
+                    if not self._is_part and name != "echonest.csv":
+                        raise table.missing(track_id)
+                    track[group] = table.nothing()
+        return tracks

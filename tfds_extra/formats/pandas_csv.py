@@ -1,0 +1,182 @@
+"""Tables as pandas writes them: `DataFrame.to_csv` with its defaults.
+
+UTF-8, commas, minimal quoting with doubled quotes, an index in the first column. A header of one
+row names the index and the columns. Columns of several levels take a row for each level, and then
+one that names the index alone:
+
+    ,album,album,track
+    ,id,title,duration
+    track_id,,,
+    2,1,AWOL - A Way Of Life,168
+
+An empty cell is a missing value. Lists stand as Python prints them (`[21]`, `['a', 'b']`).
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import dataclasses
+import math
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+MAX_LINE = 1 << 22  # Bytes; nobody's biography is longer.
+MAX_LIST = 1 << 20  # Characters of a cell that holds a list.
+
+_INTEGER = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?")
+_INT_LIST = re.compile(r"\[(?:-?[0-9]{1,18}(?:, -?[0-9]{1,18})*)?\]")
+
+Column = tuple[str, ...]  # Its name at each level.
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+      index: The cell of the first column, which has to be an integer.
+      line: Number of the line that it ends in; quoted cells may hold line breaks.
+      cells: The other cells as published.
+    """
+
+    index: int
+    line: int
+    cells: list[str]
+
+
+class Table:
+    """The rows of a table, one after the other.
+
+    Attributes:
+      columns: Names of all columns but the index.
+    """
+
+    def __init__(self, file: BinaryIO, levels: int = 1):
+        """Reads the header.
+
+        Args:
+          file: The table, from its beginning.
+          levels: Number of levels of the columns.
+
+        Raises:
+          ValueError: It is no such table; the message names the line.
+        """
+        # One for the whole process, so never lowered; 128 KiB are less than some biographies take.
+        csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+        self._line = 0
+        self._file = file
+        self._reader = csv.reader(self._lines(), strict=True)
+        header = [self._next() for _ in range(levels)]
+        if None in header or len({len(cells) for cells in header}) != 1:
+            raise ValueError(f"line {self._line}: the header has not {levels} rows of equal length")
+        self.columns: list[Column] = list(zip(*(cells[1:] for cells in header)))
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError(f"line {self._line}: a column comes twice")
+        self._first = None
+        if levels > 1:
+            self._first = self._next()
+            if self._first is not None and not any(self._first[1:]):
+                self._first = None  # It only names the index.
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yields the rows.
+
+        Raises:
+          ValueError: A row is damaged; the message names the line.
+        """
+        cells = self._first or self._next()
+        width = len(self.columns) + 1
+        while cells is not None:
+            if len(cells) != width:
+                raise ValueError(f"line {self._line}: {len(cells)} cells, not {width}")
+            if not _INTEGER.fullmatch(cells[0]):
+                raise ValueError(f"line {self._line}: {_shown(cells[0])} is no integer index")
+            yield Row(int(cells[0]), self._line, cells[1:])
+            cells = self._next()
+
+    def _next(self) -> list[str] | None:
+        try:
+            return next(self._reader, None)
+        except csv.Error as e:
+            raise ValueError(f"line {self._line}: {e}") from e
+
+    def _lines(self) -> Iterator[str]:
+        while True:
+            line = self._file.readline(MAX_LINE)
+            if not line:
+                return
+            self._line += 1
+            if len(line) == MAX_LINE:
+                raise ValueError(f"line {self._line}: {MAX_LINE:,} bytes or more")
+            try:
+                yield line.decode()
+            except UnicodeDecodeError as e:
+                raise ValueError(f"line {self._line}: not UTF-8 ({e.reason})") from e
+
+
+# ------------------------------------------------------------------------------------------- cells
+
+
+def integer(cell: str, missing: int = -1) -> int:
+    """A cell of integers, which pandas prints as `3.0` where a column has missing values.
+
+    Raises:
+      ValueError: It is no 64-bit integer.
+    """
+    if not cell:
+        return missing
+    found = _INTEGER.fullmatch(cell)
+    if not found or not -(2**63) <= int(found[1]) < 2**63:
+        raise ValueError(f"{_shown(cell)} is no integer")
+    return int(found[1])
+
+
+def real(cell: str) -> float:
+    """A cell of floating-point numbers; NaN if it is missing.
+
+    Raises:
+      ValueError: It is no number.
+    """
+    try:
+        return float(cell) if cell else math.nan
+    except ValueError:
+        raise ValueError(f"{_shown(cell)} is no number") from None
+
+
+def int_list(cell: str) -> list[int]:
+    """A cell with a list of integers; empty if it is missing.
+
+    Raises:
+      ValueError: It is no such list.
+    """
+    if not cell or cell == "[]":
+        return []
+    if not _INT_LIST.fullmatch(cell):
+        raise ValueError(f"{_shown(cell)} is no list of integers")
+    return [int(number) for number in cell[1:-1].split(", ")]
+
+
+def text_list(cell: str) -> list[str]:
+    """A cell with a list of texts; empty if it is missing.
+
+    Raises:
+      ValueError: It is no such list.
+    """
+    if not cell or cell == "[]":
+        return []
+    values = None
+    if len(cell) <= MAX_LIST and cell.startswith("[") and cell.endswith("]"):
+        try:
+            values = ast.literal_eval(cell)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            pass  # Nesting without end exhausts Python's parser in one of these ways.
+    if type(values) is not list or any(type(value) is not str for value in values):
+        raise ValueError(f"{_shown(cell)} is no list of texts")
+    return values
+
+
+def _shown(cell: str) -> str:
+    """The beginning of a cell, as it can be printed."""
+    return ascii(cell if len(cell) <= 40 else cell[:40] + "...")
