@@ -31,10 +31,11 @@ class EncodedAudio(tensor_feature.Tensor):
     there. No bytes at all stand for a recording that is not there.
 
     Reading gives samples of shape `(frames, channels)`, the same to the last bit as
-    `soundfile.read`. WAV and MP3 files that are cut short are read as far as they go. What libsndfile cannot decode at all raises an error that says so, or, where the builder knows
-    that such recordings were published, reads as zero frames (`undecodable="empty"`); the builder
-    should then tell them apart in a feature beside this one. No bytes always read as zero frames, of
-    one channel where the number of channels differs by recording.
+    `soundfile.read`. WAV and MP3 files that are cut short are read as far as they go. What
+    libsndfile cannot decode at all raises an error that says so, or, where the builder knows that
+    such recordings were published, reads as zero frames (`undecodable="empty"`); the builder should
+    then tell them apart in a feature beside this one. No bytes always read as zero frames, of one
+    channel where the number of channels differs by recording.
 
     Where the rate differs by recording, the features dict has an int32 feature `sample_rate` beside
     this one: `tfds-extra show` goes by it.
