@@ -117,6 +117,10 @@ def read_header(content: bytes) -> Header:
         payload = view[offset + 8 : offset + 8 + size]
         if name == b"fmt ":
             fmt = _unpack_fmt(payload, offset + 8)
+            if not fmt[-1]:
+                raise FormatError(
+                    f"byte {offset + 8}: ADPCM that does not state the frames of a block"
+                )
         elif name == b"data":
             if fmt is None:
                 raise FormatError(f"byte {offset}: data chunk before the fmt chunk")
@@ -226,7 +230,10 @@ def _parse_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int]:
 
 
 def _unpack_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int, int, int, int]:
-    """The six fields of a `fmt ` chunk, the tag without extension, and the frames of a block."""
+    """The six fields of a `fmt ` chunk, the tag without extension, and the frames of a block.
+
+    That is 0 where ADPCM does not state it.
+    """
     if len(payload) < 16:
         raise FormatError(f"byte {offset}: fmt chunk of {len(payload)} bytes, 16 are the least")
     tag, channels, rate, byte_rate, block, bits = struct.unpack("<HHIIHH", payload[:16])
@@ -240,9 +247,7 @@ def _unpack_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int, i
         )
     block_frames = 1
     if tag in (MS_ADPCM, IMA_ADPCM):
-        if len(payload) < 20:
-            raise FormatError(f"byte {offset}: ADPCM that does not state the frames of a block")
-        (block_frames,) = struct.unpack("<H", payload[18:20])
+        block_frames = int.from_bytes(payload[18:20], "little")
     return tag, channels, rate, byte_rate, block, bits, block_frames
 
 
