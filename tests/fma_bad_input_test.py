@@ -191,7 +191,7 @@ def test_missing_recording(miniature, data_dir):
     members = miniature.members("fma_small")
     del members["000/000005.mp3"], members["000/000140.mp3"]
     miniature.write("fma_small", members)
-    with refused(data_dir, "000: 2 recordings are missing, the first is 000005.mp3", "partial"):
+    with refused(data_dir, "000: 2 published recordings are missing, the first is 000005.mp3", "partial"):
         prepare(data_dir)
 
 

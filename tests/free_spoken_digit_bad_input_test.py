@@ -263,14 +263,14 @@ def test_link_or_device(miniature, data_dir, kind):
 def test_missing_speaker(miniature, data_dir):
     miniature.drop("_theo_")
     miniature.write()
-    with refused(data_dir, _ARCHIVE, "20 published recordings are missing (of theo)", "0_theo_0"):
+    with refused(data_dir, _ARCHIVE, "20 published recordings (of theo) are missing", "0_theo_0"):
         prepare(data_dir)
 
 
 def test_empty_release(miniature, data_dir):
     miniature.drop("/recordings/")
     miniature.write()
-    with refused(data_dir, _ARCHIVE, "120 published recordings are missing"):
+    with refused(data_dir, _ARCHIVE, "120 published recordings (of "):
         prepare(data_dir)
 
 

@@ -212,7 +212,9 @@ def test_partial_release_with_8_bit_stereo_and_scraps(real, data_dir, manual_dir
 
 
 def test_a_part_is_refused_unless_asked_for(real, tmp_path):
-    with pytest.raises(core.CorpusError, match="1,985 published recordings are missing.*partial"):
+    with pytest.raises(
+        core.CorpusError, match=r"1,985 published recordings \(of .* are missing.*partial"
+    ):
         prepared("v1.0.6", tmp_path, real / "partial_1.0.6")
     assert not list(tmp_path.rglob("dataset_info.json"))
 

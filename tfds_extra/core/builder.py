@@ -17,7 +17,7 @@ import os
 import pathlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -34,6 +34,10 @@ PARTIAL = "partial"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 
+_IF_PARTIAL = (
+    "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True}, or"
+    " --partial."
+)
 _NOTICES = {
     MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
     " corpus.",
@@ -425,12 +429,33 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     f"split {split}",
                     f"{found.get(split, 0):,} examples were read, the publisher has"
                     f" {self.expected_counts[split]:,}",
-                    "The files are not the complete corpus. If you have a part of it and mean to"
-                    " prepare that, pass builder_kwargs={'partial': True}, or --partial."
+                    f"The files are not the complete corpus. {_IF_PARTIAL}"
                     if short > 0
                     else "The files are not (only) the published ones.",
                 )
         return missing
+
+    def check_complete(
+        self, tree: archives.Tree, place: str, missing: Collection[str], what: str = "files"
+    ) -> None:
+        """Raises if published files are missing, unless the builder is a partial one.
+
+        Args:
+          tree: Where they should be.
+          place: In which part of it.
+          missing: Their names.
+          what: What they are.
+
+        Raises:
+          CorpusError: There are any.
+        """
+        if missing and self.variant != PARTIAL:
+            raise CorpusError(
+                tree,
+                place,
+                f"{len(missing):,} published {what} are missing, the first is {min(missing)}",
+                _IF_PARTIAL,
+            )
 
     # ----------------------------------------------------------------------------------- reading
 

@@ -238,7 +238,7 @@ class Builder(core.Builder):
                 samples = _samples(_checked(member, wav.parse, digests))
                 example = _example(row, samples, tempo[track_id], bars[track_id])
                 yield (self._split_of(row), track_id), example
-        self._check_complete(piece.audio, missing)
+        self.check_complete(piece.audio, "", missing)
 
     def _annotations(
         self,
@@ -270,7 +270,7 @@ class Builder(core.Builder):
                 if member.name in missing:
                     missing.remove(member.name)
                     found[member.name.removesuffix(suffix)] = _checked(member, parse, digests)
-        self._check_complete(tree, missing)
+        self.check_complete(tree, "", missing)
         return found
 
     def _split_of(self, row: dict[str, str]) -> str:
@@ -281,17 +281,6 @@ class Builder(core.Builder):
         if view == "beat_this":
             return row["single_split"]
         return f"fold{row['fold']}" if row["fold"] else ""
-
-    def _check_complete(self, tree: core.Tree, missing: Any) -> None:
-        """Raises if published files are missing from the tree, unless that was said."""
-        if missing and self.variant != core.PARTIAL:
-            raise core.CorpusError(
-                tree,
-                "",
-                f"{len(missing)} published files are missing, the first is {min(missing)}",
-                "If you have only a part and mean to prepare that, pass builder_kwargs={'partial':"
-                " True}, or --partial.",
-            )
 
 
 def _audio_name(row: dict[str, str]) -> str:

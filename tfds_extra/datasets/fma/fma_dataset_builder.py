@@ -172,8 +172,8 @@ class Builder(core.Builder):
                 (_SPLITS[track["set"]["split"]], track["track_id"]),
                 {**track, "audio/filename": member.name, "sha1": sha1, **recording},
             )
-        if tracks and self.variant != core.PARTIAL:
-            raise _incomplete(piece, tracks)
+        missing = [f"{track_id:06}.mp3" for track_id in tracks]
+        self.check_complete(piece.audio, f"{piece.number:03}", missing, "recordings")
 
     def _read_tracks(self, piece: Folder) -> dict[int, dict[str, Any]]:
         """The tracks of a folder that this set holds, without their recordings, by id."""
@@ -345,14 +345,3 @@ def _genre_tree() -> list[dict[str, Any]]:
         for genre in metadata.genres()
         if genre["tracks"]
     ]
-
-
-def _incomplete(piece: Folder, missing: dict[int, dict[str, Any]]) -> core.CorpusError:
-    """The error about recordings that are not in the archive."""
-    return core.CorpusError(
-        piece.audio,
-        f"{piece.number:03}",
-        f"{len(missing):,} recordings are missing, the first is {min(missing):06}.mp3",
-        "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True},"
-        " or --partial.",
-    )

@@ -129,8 +129,8 @@ class Builder(core.Builder):
                 if hashlib.sha256(content).hexdigest() != missing.pop(member.name):
                     raise ValueError("altered: its sha256 is not that of the published recording")
                 yield _example(member.name.removeprefix("recordings/"), recording, speakers)
-        if missing and self.variant != core.PARTIAL:
-            raise _incomplete(tree, missing)
+        speakers = ", ".join(sorted({name.split("_")[1] for name in missing}))
+        self.check_complete(tree, "recordings", missing, f"recordings (of {speakers})")
 
     def _of_release(self, table: str) -> list[dict[str, str]]:
         """Rows of a table of facts that hold for this config's release."""
@@ -174,19 +174,6 @@ def _example(
     }
     split = "test" if index < _TEST_TAKES else "train"
     return (split, file_name.removesuffix(".wav")), example
-
-
-def _incomplete(tree: core.Tree, missing: dict[str, str]) -> core.CorpusError:
-    """The error about published recordings that are not in the tree."""
-    speakers = sorted({name.split("_")[1] for name in missing})
-    return core.CorpusError(
-        tree,
-        "recordings",
-        f"{len(missing):,} published recordings are missing (of {', '.join(speakers)}), the first"
-        f" is {min(missing)}",
-        "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True},"
-        " or --partial.",
-    )
 
 
 def _version(release: str) -> tuple[int, ...]:

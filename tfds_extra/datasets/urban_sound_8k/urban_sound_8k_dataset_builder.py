@@ -202,14 +202,7 @@ class Builder(core.Builder):
                     recording = slice_["recording"]
                     spans_folds = len(folds[recording]) > 1
                     yield self._example(slice_, published, content, users[recording], spans_folds)
-        if missing and self.variant != core.PARTIAL:
-            raise core.CorpusError(
-                tree,
-                prefix or "audio",
-                f"{len(missing):,} published files are missing, the first is {min(missing)}",
-                "If you have only a part and mean to prepare that, pass"
-                " builder_kwargs={'partial': True}, or --partial.",
-            )
+        self.check_complete(tree, prefix or "audio", missing)
 
     def _example(
         self, slice_: re.Match, published: Slice, content: bytes, user: str, spans_folds: bool
