@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import gzip
 import hashlib
 import io
@@ -13,6 +13,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import tampering
 import tensorflow_datasets as tfds
 
 from tfds_extra import registry
@@ -89,15 +90,7 @@ class Miniature:
 
     def write_bytes(self, archive: str, content: bytes) -> None:
         """Writes an archive's bytes, and has the miniature's checksums vouch for them."""
-        (self.folder / archive).write_bytes(content)
-        table = self.folder / "checksums.tsv"
-        lines = table.read_text().splitlines()
-        for i, line in enumerate(lines):
-            url, _, _, name = line.split("\t")
-            if name == archive:
-                digest = hashlib.sha256(content).hexdigest()
-                lines[i] = f"{url}\t{len(content)}\t{digest}\t{name}"
-        table.write_text("\n".join(lines) + "\n")
+        tampering.write_vouched(self.folder, archive, content)
 
     def extract(self, *archives: str) -> None:
         """Puts folders in the place of archives, as a user does who has extracted them."""
@@ -116,9 +109,7 @@ class Miniature:
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
     mini = Miniature(tmp_path / "mini")
-    monkeypatch.setattr(
-        registry.builder_cls(_NAME), "miniature_dir", classmethod(lambda cls: mini.folder)
-    )
+    tampering.use_miniature(monkeypatch, _NAME, mini.folder)
     return mini
 
 
@@ -135,19 +126,7 @@ def prepare(data_dir: pathlib.Path, config: str = "full", manual_dir=None, **kwa
     return builder
 
 
-@contextlib.contextmanager
-def refused(data_dir: pathlib.Path, *parts: str, error=ValueError):
-    """Inside, something is prepared and refused; nothing is left that could be loaded."""
-    with pytest.raises(error) as caught:
-        yield
-    for part in parts:
-        assert part in str(caught.value)
-    assert "\n\n" not in str(caught.value)
-    left = [p for p in data_dir.rglob("*") if p.is_file() and "downloads" not in p.parts]
-    assert {p.name for p in left} <= {"metadata.json"}, left  # The name of a config.
-    assert not list(data_dir.rglob("*incomplete*"))
-    with pytest.raises(AssertionError, match="could not find data"):
-        tfds.builder(_NAME, data_dir=data_dir, miniature=True).as_dataset()
+refused = functools.partial(tampering.refused, _NAME)
 
 
 def recording(frames: int = 100, rate: int = 44_100, channels: int = 1, dtype=np.int16) -> bytes:

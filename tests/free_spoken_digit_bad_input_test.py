@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import functools
 import gzip
 import hashlib
 import io
@@ -16,6 +16,7 @@ import tarfile
 
 import numpy as np
 import pytest
+import tampering
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
@@ -75,23 +76,13 @@ class Miniature:
 
     def write_bytes(self, content: bytes) -> None:
         """Writes the archive's bytes, and has the miniature's checksums vouch for them."""
-        (self.folder / _ARCHIVE).write_bytes(content)
-        table = self.folder / "checksums.tsv"
-        lines = table.read_text().splitlines()
-        for i, line in enumerate(lines):
-            url, _, _, name = line.split("\t")
-            if name == _ARCHIVE:
-                digest = hashlib.sha256(content).hexdigest()
-                lines[i] = f"{url}\t{len(content)}\t{digest}\t{name}"
-        table.write_text("\n".join(lines) + "\n")
+        tampering.write_vouched(self.folder, _ARCHIVE, content)
 
 
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
     mini = Miniature(tmp_path / "mini")
-    monkeypatch.setattr(
-        registry.builder_cls(_NAME), "miniature_dir", classmethod(lambda cls: mini.folder)
-    )
+    tampering.use_miniature(monkeypatch, _NAME, mini.folder)
     return mini
 
 
@@ -107,21 +98,7 @@ def prepare(data_dir: pathlib.Path, *, manual_dir: pathlib.Path | None = None, *
     )
 
 
-@contextlib.contextmanager
-def refused(data_dir: pathlib.Path, *parts: str, error=ValueError, **kwargs):
-    """Inside, something is prepared and refused; nothing is left that could be loaded."""
-    with pytest.raises(error) as caught:
-        yield
-    for part in parts:
-        assert part in str(caught.value)
-    assert "\n\n" not in str(caught.value)
-    left = [
-        path for path in data_dir.rglob("*") if path.is_file() and "downloads" not in path.parts
-    ]
-    assert [path.name for path in left] in ([], ["metadata.json"]), left  # The name of a config.
-    assert not list(data_dir.rglob("*incomplete*"))
-    with pytest.raises(AssertionError, match="could not find data"):
-        tfds.builder(_NAME, data_dir=data_dir, **(kwargs or {"miniature": True})).as_dataset()
+refused = functools.partial(tampering.refused, _NAME)
 
 
 def test_untouched_copy_is_prepared(miniature, data_dir):

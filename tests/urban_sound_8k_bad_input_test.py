@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import pathlib
 import shutil
 import tarfile
 
 import pytest
+import tampering
 import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry
@@ -37,11 +37,8 @@ class Miniature:
         self.vouch()
 
     def vouch(self) -> None:
-        content = (self.facts / _ARCHIVE).read_bytes()
-        table = self.facts / "checksums.tsv"
-        url, _, _, name = table.read_text().rstrip("\n").split("\t")
-        digest = hashlib.sha256(content).hexdigest()
-        table.write_text(f"{url}\t{len(content)}\t{digest}\t{name}\n")
+        """Has the checksums vouch for the archive as it is."""
+        tampering.write_vouched(self.facts, _ARCHIVE, (self.facts / _ARCHIVE).read_bytes())
 
     def replace(self, name: str, content: bytes) -> None:
         """Gives a file other content, and has the miniature's facts vouch for it."""
@@ -56,9 +53,7 @@ class Miniature:
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
     mini = Miniature(tmp_path)
-    monkeypatch.setattr(
-        registry.builder_cls(_NAME), "miniature_dir", classmethod(lambda cls: mini.facts)
-    )
+    tampering.use_miniature(monkeypatch, _NAME, mini.facts)
     return mini
 
 
@@ -80,18 +75,8 @@ def prepare(request, miniature, tmp_path, monkeypatch):
     return run
 
 
-@contextlib.contextmanager
 def refused(tmp_path: pathlib.Path, *parts: str, error=core.CorpusError, config: str = "folds"):
-    """Inside, something is prepared and refused; nothing is left that could be loaded."""
-    with pytest.raises(error) as caught:
-        yield
-    for part in parts:
-        assert part in str(caught.value)
-    assert "\n\n" not in str(caught.value)
-    assert not list((tmp_path / "data").rglob("dataset_info.json"))
-    builder = tfds.builder(f"{_NAME}/{config}", data_dir=tmp_path / "data", miniature=True)
-    with pytest.raises(AssertionError, match="could not find data"):
-        builder.as_dataset()
+    return tampering.refused(f"{_NAME}/{config}", tmp_path / "data", *parts, error=error)
 
 
 def test_untouched_copy_is_prepared(prepare):

@@ -1,0 +1,62 @@
+"""What the tests of bad input share: miniatures that are tampered with, and refused."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import tensorflow_datasets as tfds
+
+from tfds_extra import registry
+
+
+def use_miniature(monkeypatch: pytest.MonkeyPatch, name: str, folder: pathlib.Path) -> None:
+    """Has a builder take a folder for its miniature."""
+    cls = registry.builder_cls(name)
+    monkeypatch.setattr(cls, "miniature_dir", classmethod(lambda cls: folder))
+
+
+def write_vouched(folder: pathlib.Path, file_name: str, content: bytes) -> None:
+    """Writes a published file of a miniature, and has its checksums vouch for it."""
+    (folder / file_name).write_bytes(content)
+    table = folder / "checksums.tsv"
+    lines = table.read_text().splitlines()
+    for i, line in enumerate(lines):
+        url, _, _, name = line.split("\t")
+        if name == file_name:
+            digest = hashlib.sha256(content).hexdigest()
+            lines[i] = f"{url}\t{len(content)}\t{digest}\t{name}"
+    table.write_text("\n".join(lines) + "\n")
+
+
+@contextlib.contextmanager
+def refused(
+    name: str,
+    data_dir: pathlib.Path,
+    *parts: str,
+    error: type[Exception] = ValueError,
+    **kwargs: Any,
+) -> Iterator[None]:
+    """Inside, something is prepared and refused in one clear error; nothing is left to be loaded.
+
+    Args:
+      name: Of the builder, with or without a config.
+      data_dir: Where it is prepared.
+      *parts: What the error says.
+      error: Its class.
+      **kwargs: Of the builder; by default those of the miniature.
+    """
+    with pytest.raises(error) as caught:
+        yield
+    for part in parts:
+        assert part in str(caught.value), str(caught.value)
+    assert "\n\n" not in str(caught.value) and len(str(caught.value)) < 1000
+    left = [p for p in data_dir.rglob("*") if p.is_file() and "downloads" not in p.parts]
+    assert {path.name for path in left} <= {"metadata.json"}, left  # The name of a config.
+    assert not list(data_dir.rglob("*incomplete*"))
+    with pytest.raises(AssertionError, match="could not find data"):
+        tfds.builder(name, data_dir=data_dir, **(kwargs or {"miniature": True})).as_dataset()
