@@ -78,13 +78,13 @@ class Builder(core.Builder):
             license="For non-commercial use only",
         )
 
-    def published_files(self) -> dict[str, core.Archive]:
+    def published_files(self) -> dict[str, core.Archive | core.File]:
         files = {}
         for split in self.builder_config.splits:
             files[split] = core.Archive(f"{_HOMEPAGE}{split}.tar.gz", split)
             if self.builder_config.cropped:
                 crops = f"{split}_32x32.mat"
-                files[crops] = core.Archive(f"{_HOMEPAGE}{crops}", crops)
+                files[crops] = core.File(f"{_HOMEPAGE}{crops}")
         return files
 
     def _split_generators(self, dl_manager):
@@ -94,7 +94,7 @@ class Builder(core.Builder):
         return core.by_split(splits, pieces, self._generate_examples)
 
     def _generate_examples(
-        self, piece: tuple[str, core.Tree, core.Tree | None]
+        self, piece: tuple[str, core.Tree, core.Content | None]
     ) -> Iterator[core.SplitExample | core.Rows]:
         """Yields the numbers of a split, or its cropped digits."""
         split, numbers, crops = piece
@@ -154,7 +154,8 @@ class Builder(core.Builder):
                 if row["config"] == "cropped_digits_extra"
             }[split]
             if len(boxes.values) != digits and self.variant != core.PARTIAL:
-                raise ValueError(f"{len(boxes.values):,} digits, the publisher has {digits:,}")
+                problem = f"{len(boxes.values):,} digits, the publisher has {digits:,}"
+                raise core.CorpusError(tree, member.name, problem, _PART)
             return boxes
 
 
@@ -321,7 +322,7 @@ def _crop_features() -> dict[str, Any]:
     }
 
 
-def _crops(split: str, crops: core.Tree, boxes: digit_struct.DigitStruct) -> Iterator[core.Rows]:
+def _crops(split: str, crops: core.Content, boxes: digit_struct.DigitStruct) -> Iterator[core.Rows]:
     """Yields the cropped digits of a split.
 
     They are in the order of digitStruct.mat: nobody wrote that down, but if it were not so, neither
@@ -329,12 +330,13 @@ def _crops(split: str, crops: core.Tree, boxes: digit_struct.DigitStruct) -> Ite
     """
     labels = boxes.values[:, digit_struct.FIELDS.index("label")]
     links = _links(split, boxes)
-    with core.located(crops, "", "Get the file again."), open(str(crops), "rb") as file:
+    with core.located(crops, "", "Get the file again."), crops.open() as file:
         expected = {"X": (*_CROP, len(labels)), "y": (len(labels), 1)}
         for array in mat5.arrays(file):
             if array.name not in expected:
                 continue
-            if array.shape != expected.pop(array.name) or array.dtype != np.uint8:
+            is_odd = array.name == "X" and array.dtype != np.uint8
+            if array.shape != expected.pop(array.name) or is_odd:
                 raise ValueError(
                     f"{array.name} is {array.dtype} {array.shape}; {_BOXES} of {split} has"
                     f" {len(labels):,} digits"
