@@ -102,6 +102,8 @@ def read(file: BinaryIO) -> DigitStruct:
         name_addresses, box_addresses = (_addresses(bulk, field) for field in (names, boxes))
         for start in range(0, len(names), _BATCH):
             batch = slice(start, start + _BATCH)
+            # A new map each time, so that the pages of the last one do not count as our memory.
+            bulk = _Bulk(_content(file), hdf5.userblock_size)
             for i, text in enumerate(bulk.texts(name_addresses[batch]), start):
                 texts.append(_name(hdf5, names, i) if text is None else text)
             lengths, digits = bulk.digits(box_addresses[batch])
@@ -242,6 +244,8 @@ def _content(file: BinaryIO) -> np.ndarray:
     try:
         return np.memmap(file, np.uint8, "r")
     except (AttributeError, io.UnsupportedOperation):
+        if isinstance(file, io.BytesIO):
+            return np.frombuffer(file.getbuffer(), np.uint8)
         file.seek(0)
         return np.frombuffer(file.read(), np.uint8)
 
