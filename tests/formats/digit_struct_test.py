@@ -205,7 +205,7 @@ def test_the_same_digits_again_and_again():
             del file["digitStruct"][field]
             made = file.create_dataset(f"digitStruct/{field}", (9000, 1), h5py.ref_dtype)
             made[:, 0] = [reference] * 9000
-    with pytest.raises(FormatError, match="more digits .* than the file can hold"):
+    with pytest.raises(FormatError, match="digits, more than the file can hold"):
         digit_struct.read(content)
 
 

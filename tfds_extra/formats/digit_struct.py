@@ -115,9 +115,7 @@ def read(file: BinaryIO) -> DigitStruct:
                 lengths, digits = np.array([len(p) for p in parts]), np.concatenate(parts)
             counts.append(lengths)
             values.append(digits)
-            # Damaged references may all lead to the same data, and so to any number of digits.
-            if sum(map(len, values)) * _LEAST_BYTES > hdf5.id.get_filesize():
-                raise FormatError(f"more digits in {len(texts):,} images than the file can hold")
+            bulk.check_room(sum(map(len, values)))
     return _checked(DigitStruct(texts, np.cumsum(np.concatenate(counts)), np.concatenate(values)))
 
 
@@ -305,6 +303,9 @@ class _Bulk:
         Returns:
           How many digits each group has, 0 for one that is not of the expected form; and their
           values, one row a digit.
+
+        Raises:
+          FormatError: There are more digits than the file has room for.
         """
         members, good = self._members(addresses)
         data = {f: self._data(members[:, i]) for i, f in enumerate(_SORTED_FIELDS)}
@@ -313,6 +314,7 @@ class _Bulk:
             good &= (one.count == count) & ((one.type == _FLOAT64) | (one.type == _REFERENCE))
         good &= (count > 0) & (count <= _MAX_DIGITS)
         lengths = np.where(good, count, 0)
+        self.check_room(int(lengths.sum()))
         owner = np.repeat(np.arange(len(lengths)), lengths)
         columns = []
         for field in FIELDS:
@@ -326,6 +328,14 @@ class _Bulk:
             columns.append(numbers.view(np.float64))
         kept = good[owner]
         return np.where(good, lengths, 0), np.stack(columns, axis=1)[kept]
+
+    def check_room(self, digits: int) -> None:
+        """Raises for more digits than the file has room for.
+
+        References that all lead to the same data can make any number of them out of a few bytes.
+        """
+        if digits * _LEAST_BYTES > self._size:
+            raise FormatError(f"{digits:,} digits, more than the file can hold")
 
     def _get(self, at: np.ndarray, size: int) -> np.ndarray:
         """The unsigned numbers of `size` bytes at these places; 0 for places outside the file."""
