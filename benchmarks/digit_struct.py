@@ -107,7 +107,9 @@ def main() -> None:
         for name, read in (("h5py, as usual", naive), ("h5py, low level", low_level)):
             seconds, digits = timed(path, read)
             assert digits == sum(len(boxes) for _, boxes in few)
-            print(f"{name:18} {seconds:8.2f} s for {len(few):,} images: {seconds * scale:,.0f} s for all")
+            print(
+                f"{name:18} {seconds:8.2f} s for {len(few):,} images: {seconds * scale:,.0f} s for all"
+            )
         many = records(arguments.images)
         with path.open("wb") as file:
             file.writelines(digit_struct_file.blocks(many))

@@ -198,6 +198,18 @@ def test_archive_is_read_twice_only_for_images_before_the_boxes(full, monkeypatc
     assert sorted(passes) == sorted(["test.tar.gz"] + ["train.tar.gz", "extra.tar.gz"] * 2)
 
 
+@pytest.mark.parametrize("at_once", [1, 4, 7])
+def test_crops_read_in_portions(at_once, cropped, monkeypatch, tmp_path):
+    """The links do not depend on how many digits are read at once."""
+    monkeypatch.setattr(module, "_CROPS_AT_ONCE", at_once)
+    again = prepared("cropped_digits", tmp_path, num_workers=1)
+    mine, whole = (examples(builder, "train") for builder in (again, cropped))
+    assert list(mine) == list(whole)
+    for key, example in mine.items():
+        for name, value in example.items():
+            np.testing.assert_array_equal(value, whole[key][name])
+
+
 def test_official_counts():
     """Images of the archives and digits of the publisher's page."""
     counts = {

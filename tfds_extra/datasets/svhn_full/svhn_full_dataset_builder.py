@@ -329,7 +329,6 @@ def _crops(split: str, crops: core.Content, boxes: digit_struct.DigitStruct) -> 
     would the labels be the same in both files, which is verified.
     """
     labels = boxes.values[:, digit_struct.FIELDS.index("label")]
-    links = _links(split, boxes)
     with core.located(crops, "", "Get the file again."), crops.open() as file:
         expected = {"X": (*_CROP, len(labels)), "y": (len(labels), 1)}
         for array in mat5.arrays(file):
@@ -353,26 +352,29 @@ def _crops(split: str, crops: core.Content, boxes: digit_struct.DigitStruct) -> 
             start = 0
             for pixels in array.slices(_CROPS_AT_ONCE):
                 images = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
-                rows = slice(start, start + len(images))
-                start = rows.stop
-                columns = {name: column[rows] for name, column in links.items()}
-                yield core.Rows(split, columns["id"], {"image": images, **columns})
+                links = _links(split, boxes, start, start + len(images))
+                start += len(images)
+                yield core.Rows(split, links["id"], {"image": images, **links})
         if expected:
             raise ValueError(f"there is no {' and no '.join(expected)} in it")
 
 
-def _links(split: str, boxes: digit_struct.DigitStruct) -> dict[str, Any]:
-    """All that digitStruct.mat tells of each cropped digit, a column each."""
+def _links(
+    split: str, boxes: digit_struct.DigitStruct, start: int, stop: int
+) -> dict[str, list[Any]]:
+    """What digitStruct.mat tells of the cropped digits from row `start` to `stop`, in columns."""
+    names = ("id", "index", "label", "full_id", "full_index", "digit_position", "reading_position")
     rows = []
-    for image, file_name in enumerate(boxes.names):
+    first = int(np.searchsorted(boxes.starts, start, "right")) - 1
+    last = int(np.searchsorted(boxes.starts, stop, "left"))
+    for image in range(first, last):
         digits = boxes.digits(image)
         left, label = (digits[:, digit_struct.FIELDS.index(n)].tolist() for n in ("left", "label"))
         labels, order = _in_reading_order(left, label)
         number = "".join(str(labels[j]) for j in order)
-        identity = _identity(split, file_name)
-        for j, one in enumerate(labels):
-            rows.append((one, identity["id"], identity["index"], j, order.index(j), number))
-    names = ("label", "full_id", "full_index", "digit_position", "reading_position", "number")
-    columns = dict(zip(names, map(list, zip(*rows))))
-    ids = [f"{split}_{row:06d}" for row in range(len(rows))]
-    return {"id": ids, "index": list(range(len(rows))), **columns}
+        full = _identity(split, boxes.names[image])
+        for j, row in enumerate(range(int(boxes.starts[image]), int(boxes.starts[image + 1]))):
+            if start <= row < stop:
+                link = (full["id"], full["index"], j, order.index(j), number)
+                rows.append((f"{split}_{row:06d}", row, labels[j], *link))
+    return dict(zip((*names, "number"), map(list, zip(*rows))))
