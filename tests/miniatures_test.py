@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import io
+import lzma
 import pathlib
 import zipfile
 
 import pytest
+import scipy.io
 
 from tfds_extra import registry
 
@@ -29,8 +31,12 @@ def test_script_makes_the_committed_files(name, tmp_path):
         contents = [(folder / file).read_bytes() for folder in (tmp_path / name, committed)]
         if file.suffix == ".gz":
             contents = [gzip.decompress(content) for content in contents]
+        elif file.suffix == ".xz":
+            contents = [lzma.decompress(content) for content in contents]
         elif file.suffix == ".zip":
             contents = [_unzipped(content) for content in contents]
+        elif file.suffix == ".mat":
+            contents = [_arrays(content) for content in contents]
         assert contents[0] == contents[1], file
     assert sum(p.stat().st_size for p in committed.rglob("*")) < 100_000
 
@@ -39,3 +45,9 @@ def _unzipped(content: bytes) -> list[tuple[str, bytes]]:
     """Name and content of the members of a zip."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def _arrays(content: bytes) -> dict[str, object]:
+    """The variables of a MATLAB v5 file, and its header."""
+    variables = scipy.io.loadmat(io.BytesIO(content))
+    return {k: v.tolist() if hasattr(v, "tolist") else v for k, v in variables.items()}

@@ -71,7 +71,12 @@ class ColumnsEncoder:
             ]
             for name, feature in features.items()
         }
-        sizes = [math.prod(fields[name].shape) for name in self._vectors]
+        sizes = [
+            # The shape of what is stored as one string is ().
+            math.prod(feature.shape if shortcuts.is_stored_raw(feature) else fields[name].shape)
+            for name, feature in features.items()
+            if name in self._vectors
+        ]
         self._rows = max(1, min(_MAX_ROWS, _MAX_VALUES // max([1, *sizes])))
         self._prefixes = _Table(wire.example_prefixes)
 
@@ -153,6 +158,8 @@ def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None
         return None
     if shortcuts.takes_published_bytes(feature):
         return _text_vector(field, {bytes})
+    if shortcuts.is_stored_raw(feature):
+        return _raw_vector(feature, field)
     if type(feature) is tfds.features.ClassLabel:
         return _number_vector(field, lambda values: shortcuts.class_numbers(feature, values))
     if not shortcuts.is_plain_tensor(feature):
@@ -179,6 +186,18 @@ def _text_vector(field: Field, kinds: set[type]) -> _Vector:
         filled = pc.coalesce(texts, nothing)
         headers = pc.if_else(texts.is_valid(), table.take(binaries.sizes(filled)), nothing)
         return [(slot, headers), (slot + 1, filled)]
+
+    return vector
+
+
+def _raw_vector(feature: tfds.features.FeatureConnector, field: Field) -> _Vector:
+    slot, headers = field.entry.slot, field.entry.headers
+
+    def vector(column: Any) -> list[tuple[int, pa.Array]]:
+        rows = shortcuts.raw_rows(feature, column)
+        n, size = rows.shape
+        header = binaries.column(np.arange(n + 1) * len(headers[size]), headers[size] * n)
+        return [(slot, header), (slot + 1, binaries.column(np.arange(n + 1) * size, rows))]
 
     return vector
 

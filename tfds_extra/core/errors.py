@@ -61,6 +61,8 @@ def disk_full_named(folder: object) -> Iterator[None]:
     """
     try:
         yield
+    except CorpusError:  # It says which disk: that of temporary files.
+        raise
     except Exception as e:
         full = isinstance(e, OSError) and e.errno == errno.ENOSPC
         if not full and os.strerror(errno.ENOSPC) not in str(e):

@@ -26,6 +26,7 @@ from tfds_extra.core import plain, wire
 from tfds_extra.core.fields import Field
 from tfds_extra.core.plain import NotPlain, Store
 from tfds_extra.features.encoded_audio import EncodedAudio
+from tfds_extra.features.pixel_image import PixelImage
 
 _BBoxFormat = bounding_boxes_utils.BBoxFormat
 # Formats whose coordinates must be floats from 0 to 1, and those where the second corner
@@ -125,6 +126,39 @@ def takes_published_bytes(feature: tfds.features.FeatureConnector) -> bool:
         type(feature) is tfds.features.Image
         and np.dtype(feature.get_tensor_info().np_dtype) != np.float32
     )
+
+
+def is_stored_raw(feature: tfds.features.FeatureConnector) -> bool:
+    """Whether values of the feature are arrays of one shape, stored as their bytes."""
+    if type(feature) is not PixelImage and not (
+        type(feature) is tfds.features.Tensor
+        and feature._encoding is tfds.features.Encoding.BYTES
+        and not feature._optional
+    ):
+        return False
+    value = feature.get_tensor_info()
+    dtype = np.dtype(value.np_dtype)
+    return None not in value.shape and dtype.kind in "iuf" and dtype.isnative
+
+
+def raw_rows(feature: tfds.features.FeatureConnector, values: Sequence) -> np.ndarray:
+    """Returns the stored bytes of values, one value a row.
+
+    Args:
+        feature: one that `is_stored_raw`.
+        values: an array of them, or a list or tuple of arrays.
+
+    Raises:
+        NotPlain: Some are not as the feature takes them.
+    """
+    dtype = np.dtype(feature.np_dtype)
+    if type(values) is not np.ndarray:
+        if any(type(v) is not np.ndarray or v.dtype != dtype for v in values):
+            raise NotPlain
+        values = np.stack(values)
+    if values.dtype != dtype or values.shape[1:] != feature.shape:
+        raise NotPlain
+    return np.ascontiguousarray(values).reshape(len(values), -1).view(np.uint8)
 
 
 def class_numbers(feature: tfds.features.ClassLabel, values: Sequence) -> Any:
@@ -369,6 +403,8 @@ def _row_packer(
         return _box_packer(feature)
     if takes_published_bytes(feature):
         return lambda values: field.pack_rows(_all_bytes(values))
+    if is_stored_raw(feature):
+        return lambda values: field.pack_rows([r.tobytes() for r in raw_rows(feature, values)])
     return None
 
 

@@ -1,0 +1,380 @@
+"""Street View House Numbers: whole numbers with a box for each digit, and the cropped digits."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+import tempfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfds_extra import core, features
+from tfds_extra.formats import digit_struct, mat5, png
+
+_HOMEPAGE = "http://ufldl.stanford.edu/housenumbers/"
+_BOXES = "digitStruct.mat"
+_IMAGE = re.compile(r"(?P<number>[1-9][0-9]{0,6})\.png")
+_CROP = (32, 32, 3)
+_CROPS_AT_ONCE = 4096
+_REMEDY = "Get the archive again, or remove what does not belong to it."
+_PART = (
+    "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True}, or"
+    " --partial."
+)
+
+
+@dataclasses.dataclass
+class SvhnConfig(tfds.core.BuilderConfig):
+    """Whole numbers or cropped digits.
+
+    Attributes:
+      cropped: Whether an example is a cropped digit.
+      splits: Those that are fetched and prepared.
+    """
+
+    cropped: bool = False
+    splits: tuple[str, ...] = ("train", "test")
+
+
+class Builder(core.Builder):
+    """Street View House Numbers (SVHN), formats 1 and 2."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS = [
+        SvhnConfig(
+            name="full_numbers",
+            description="Images of whole numbers with a box for each digit: train and test.",
+        ),
+        SvhnConfig(
+            name="full_numbers_extra",
+            description="full_numbers and the 202,353 easier images of extra, 1.96 GB more.",
+            splits=("train", "test", "extra"),
+        ),
+        SvhnConfig(
+            name="cropped_digits",
+            description="The digits as 32x32 images, as in svhn_cropped of the standard catalogue,"
+            " with links to the whole numbers: train and test.",
+            cropped=True,
+        ),
+        SvhnConfig(
+            name="cropped_digits_extra",
+            description="cropped_digits and the 531,131 easier digits of extra, 3.28 GB more.",
+            cropped=True,
+            splits=("train", "test", "extra"),
+        ),
+    ]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        cropped = self.builder_config.cropped
+        return self.dataset_info(
+            features=_crop_features() if cropped else _number_features(),
+            supervised_keys=("image", "label") if cropped else None,
+            homepage=_HOMEPAGE,
+            license="For non-commercial use only",
+        )
+
+    def published_files(self) -> dict[str, core.Archive | core.File]:
+        files = {}
+        for split in self.builder_config.splits:
+            files[split] = core.Archive(f"{_HOMEPAGE}{split}.tar.gz", split)
+            if self.builder_config.cropped:
+                crops = f"{split}_32x32.mat"
+                files[crops] = core.File(f"{_HOMEPAGE}{crops}")
+        return files
+
+    def _split_generators(self, dl_manager):
+        published = self.fetch(dl_manager)
+        splits = self.builder_config.splits
+        pieces = [(s, published[s], published.get(f"{s}_32x32.mat")) for s in splits]
+        return core.by_split(splits, pieces, self._generate_examples)
+
+    def _generate_examples(
+        self, piece: tuple[str, core.Tree, core.Content | None]
+    ) -> Iterator[core.SplitExample | core.Rows]:
+        """Yields the numbers of a split, or its cropped digits."""
+        split, numbers, crops = piece
+        if crops is None:
+            yield from self._numbers(split, numbers)
+        else:
+            members = (m for m in numbers.members() if m.name == _BOXES)
+            member = next(members, None)
+            if member is None:
+                raise core.CorpusError(numbers, _BOXES, "there is no such file", _REMEDY)
+            yield from _crops(split, crops, self._read_boxes(split, numbers, member))
+
+    def _numbers(self, split: str, tree: core.Tree) -> Iterator[core.SplitExample]:
+        """Yields the numbers of a split.
+
+        An image needs its boxes. Those images that come before the boxes in the archive are passed
+        over, and read when the archive is gone through for a second time.
+        """
+        boxes, missing, passed_over = None, {}, False
+        for member in tree.members():
+            if member.name == _BOXES:
+                boxes = self._read_boxes(split, tree, member)
+                missing = {name: i for i, name in enumerate(boxes.names)}
+            elif boxes is None:
+                passed_over = True
+            else:
+                yield from _number(split, tree, member, boxes, missing)
+        if boxes is None:
+            raise core.CorpusError(tree, _BOXES, "there is no such file", _REMEDY)
+        if passed_over:
+            for member in itertools.takewhile(lambda m: m.name != _BOXES, tree.members()):
+                yield from _number(split, tree, member, boxes, missing)
+        if missing and self.variant != core.PARTIAL:
+            raise core.CorpusError(
+                tree,
+                _BOXES,
+                f"{len(missing):,} of its images are missing, the first is {next(iter(missing))}",
+                _PART,
+            )
+
+    def _read_boxes(
+        self, split: str, tree: core.Tree, member: core.Member
+    ) -> digit_struct.DigitStruct:
+        """Reads digitStruct.mat, and holds it against the publisher's number of digits."""
+        with core.located(tree, member.name, _REMEDY):
+            with tempfile.TemporaryFile() as unpacked:
+                _unpack(tree, member, unpacked)
+                boxes = digit_struct.read(unpacked)
+            twice = {n for n, group in itertools.groupby(sorted(boxes.names)) if len([*group]) > 1}
+            for i, name in enumerate(boxes.names):
+                if not _IMAGE.fullmatch(name) or name in twice:
+                    problem = "named twice" if name in twice else "no name of an image"
+                    raise ValueError(f"image {i + 1}: {name!r} is {problem}")
+            digits = {
+                row["split"]: int(row["examples"])
+                for row in self.read_facts("counts.tsv")
+                if row["config"] == "cropped_digits_extra"
+            }[split]
+            if len(boxes.values) != digits and self.variant != core.PARTIAL:
+                problem = f"{len(boxes.values):,} digits, the publisher has {digits:,}"
+                raise core.CorpusError(tree, member.name, problem, _PART)
+            return boxes
+
+
+def _unpack(tree: core.Tree, member: core.Member, file: BinaryIO) -> None:
+    """Writes digitStruct.mat to a file: HDF5 jumps about in it, and that of `extra` is large."""
+    with member.open() as packed:
+        while block := packed.read(1 << 20):
+            try:
+                file.write(block)
+            except OSError as e:
+                raise core.CorpusError(
+                    tree,
+                    member.name,
+                    f"it cannot be unpacked to a temporary file ({e.strerror})",
+                    f"Point TMPDIR to a disk with {member.size:,} free bytes.",
+                ) from e
+    file.flush()
+
+
+# ------------------------------------------------------------------------------- whole numbers
+
+
+def _number_features() -> dict[str, Any]:
+    scalar, box = tfds.features.Scalar, tfds.features.BBoxFeature
+    published = "as published: pixels, the first of which is 0; may lie outside of the image."
+    return {
+        "image": tfds.features.Image(
+            shape=(None, None, 3), encoding_format="png", doc="The published PNG, RGB."
+        ),
+        "image/filename": tfds.features.Text(doc="Name of the published file, such as 1.png."),
+        "id": tfds.features.Text(doc="Split and number of the published file, such as train/1."),
+        "index": scalar(np.int32, doc="Number of the published file, from 1 in each split."),
+        "height": scalar(np.int32, doc="Height of the image in pixels."),
+        "width": scalar(np.int32, doc="Width of the image in pixels."),
+        "number": tfds.features.Text(
+            doc="The house number: its digits from left to right, such as 19 or 027."
+        ),
+        "length": scalar(np.int32, doc="How many digits it has."),
+        "digits": tfds.features.Sequence(
+            {
+                "label": tfds.features.ClassLabel(num_classes=10, doc="The digit."),
+                "bbox": box(
+                    doc="Its box, clipped to the image: ymin, xmin, ymax, xmax as shares of the"
+                    " height and width."
+                ),
+                "clipped": scalar(np.bool_, doc="Whether the published box leaves the image."),
+                "left": scalar(np.float32, doc=f"Left edge of its box, {published}"),
+                "top": scalar(np.float32, doc=f"Upper edge of its box, {published}"),
+                "width": scalar(np.float32, doc="Width of its box in pixels, as published."),
+                "height": scalar(np.float32, doc="Height of its box in pixels, as published."),
+                "reading_position": scalar(
+                    np.int32,
+                    doc="Its place in `number`, from 0. Digits are read by the left edge of their"
+                    " boxes; of equal ones, the one that was published first.",
+                ),
+                "cropped_index": scalar(
+                    np.int32,
+                    doc="Its `index` in the same split of cropped_digits: row of the published"
+                    " file of cropped digits, from 0.",
+                ),
+            },
+            doc="The digits in published order, which for a few images is not from left to right.",
+        ),
+        "number_bbox": box(
+            doc="The smallest box around the clipped boxes of all digits: ymin, xmin, ymax, xmax as"
+            " shares of the height and width."
+        ),
+    }
+
+
+def _number(
+    split: str,
+    tree: core.Tree,
+    member: core.Member,
+    boxes: digit_struct.DigitStruct,
+    missing: dict[str, int],
+) -> Iterator[core.SplitExample]:
+    """Yields a member as an example if it is an image, and strikes it off `missing`."""
+    if not member.name.endswith(".png"):
+        return  # Such as see_bboxes.m.
+    with core.located(tree, member.name, _REMEDY):
+        if member.name not in missing:
+            raise ValueError(f"{_BOXES} has no such image")
+        image = missing.pop(member.name)
+        content = member.read()
+        header = png.check(content)
+        example = {
+            "image": content,
+            "image/filename": member.name,
+            **_digits(boxes, image, header.height, header.width),
+            **_identity(split, member.name),
+        }
+    yield (split, example["id"]), example
+
+
+def _identity(split: str, file_name: str) -> dict[str, Any]:
+    number = file_name.removesuffix(".png")
+    return {"id": f"{split}/{number}", "index": int(number)}
+
+
+def _digits(boxes: digit_struct.DigitStruct, image: int, height: int, width: int) -> dict[str, Any]:
+    """What is known of the digits of an image of that size."""
+    columns = dict(zip(digit_struct.FIELDS, boxes.digits(image).T.tolist()))
+    labels, order = _in_reading_order(columns["left"], columns["label"])
+    clipped, is_clipped = [], []
+    for left, top, w, h in zip(*(columns[name] for name in ("left", "top", "width", "height"))):
+        edges = (top, left, top + h, left + w)
+        inside = [min(max(e, 0.0), float(m)) for e, m in zip(edges, (height, width) * 2)]
+        is_clipped.append(inside != list(edges))
+        ymin, xmin, ymax, xmax = inside
+        # Of a box without extent, which nobody promises that there is none of.
+        ymax, xmax = max(ymin, ymax), max(xmin, xmax)
+        clipped.append((ymin / height, xmin / width, ymax / height, xmax / width))
+    tops, lefts, bottoms, rights = zip(*clipped)
+    first = int(boxes.starts[image])
+    return {
+        "height": height,
+        "width": width,
+        "number": "".join(str(labels[j]) for j in order),
+        "length": len(labels),
+        "digits": {
+            "label": labels,
+            "bbox": [tfds.features.BBox(*box) for box in clipped],
+            "clipped": is_clipped,
+            **{name: columns[name] for name in ("left", "top", "width", "height")},
+            "reading_position": [order.index(j) for j in range(len(order))],
+            "cropped_index": [first + j for j in range(len(labels))],
+        },
+        "number_bbox": tfds.features.BBox(min(tops), min(lefts), max(bottoms), max(rights)),
+    }
+
+
+def _in_reading_order(left: list[float], label: list[float]) -> tuple[list[int], list[int]]:
+    """The digits in published order, and their places in the order of their left edges."""
+    labels = [int(one) % 10 for one in label]  # 0 is published as 10.
+    return labels, sorted(range(len(left)), key=left.__getitem__)
+
+
+# ------------------------------------------------------------------------------ cropped digits
+
+
+def _crop_features() -> dict[str, Any]:
+    scalar = tfds.features.Scalar
+    return {
+        "image": features.PixelImage(
+            shape=_CROP, doc="The digit, RGB: a square around its box, as 32x32 pixels."
+        ),
+        "label": tfds.features.ClassLabel(num_classes=10, doc="The digit."),
+        "id": tfds.features.Text(
+            doc="Split and row of the published file, such as train_000000; as in svhn_cropped."
+        ),
+        "index": scalar(np.int32, doc="Row of the published file, from 0."),
+        "full_id": tfds.features.Text(
+            doc="`id` of the image in full_numbers that the digit was cropped from."
+        ),
+        "full_index": scalar(np.int32, doc="`index` of that image: number of its file, from 1."),
+        "digit_position": scalar(
+            np.int32, doc="Place of the digit among the `digits` of that image, from 0."
+        ),
+        "reading_position": scalar(
+            np.int32, doc="Place of the digit in the number, from left to right, from 0."
+        ),
+        "number": tfds.features.Text(doc="The whole number that the digit belongs to."),
+    }
+
+
+def _crops(split: str, crops: core.Content, boxes: digit_struct.DigitStruct) -> Iterator[core.Rows]:
+    """Yields the cropped digits of a split.
+
+    They are in the order of digitStruct.mat: nobody wrote that down, but if it were not so, neither
+    would the labels be the same in both files, which is verified.
+    """
+    labels = boxes.values[:, digit_struct.FIELDS.index("label")]
+    with core.located(crops, "", "Get the file again."), crops.open() as file:
+        expected = {"X": (*_CROP, len(labels)), "y": (len(labels), 1)}
+        for array in mat5.arrays(file):
+            if array.name not in expected:
+                continue
+            is_odd = array.name == "X" and array.dtype != np.uint8
+            if array.shape != expected.pop(array.name) or is_odd:
+                raise ValueError(
+                    f"{array.name} is {array.dtype} {array.shape}; {_BOXES} of {split} has"
+                    f" {len(labels):,} digits"
+                )
+            if array.name == "y":
+                differs = np.flatnonzero(array.read()[:, 0] != labels)
+                if len(differs):
+                    row = int(differs[0])
+                    raise ValueError(
+                        f"y: row {row}: not the digit that {_BOXES} of {split} has at this place,"
+                        f" {labels[row]:.0f}"
+                    )
+                continue
+            start = 0
+            for pixels in array.slices(_CROPS_AT_ONCE):
+                images = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+                links = _links(split, boxes, start, start + len(images))
+                start += len(images)
+                yield core.Rows(split, links["id"], {"image": images, **links})
+        if expected:
+            raise ValueError(f"there is no {' and no '.join(expected)} in it")
+
+
+def _links(
+    split: str, boxes: digit_struct.DigitStruct, start: int, stop: int
+) -> dict[str, list[Any]]:
+    """What digitStruct.mat tells of the cropped digits from row `start` to `stop`, in columns."""
+    names = ("id", "index", "label", "full_id", "full_index", "digit_position", "reading_position")
+    rows = []
+    first = int(np.searchsorted(boxes.starts, start, "right")) - 1
+    last = int(np.searchsorted(boxes.starts, stop, "left"))
+    for image in range(first, last):
+        digits = boxes.digits(image)
+        left, label = (digits[:, digit_struct.FIELDS.index(n)].tolist() for n in ("left", "label"))
+        labels, order = _in_reading_order(left, label)
+        number = "".join(str(labels[j]) for j in order)
+        full = _identity(split, boxes.names[image])
+        for j, row in enumerate(range(int(boxes.starts[image]), int(boxes.starts[image + 1]))):
+            if start <= row < stop:
+                link = (full["id"], full["index"], j, order.index(j), number)
+                rows.append((f"{split}_{row:06d}", row, labels[j], *link))
+    return dict(zip((*names, "number"), map(list, zip(*rows))))
