@@ -14,6 +14,7 @@ import pathlib
 import struct
 import sys
 
+import idx2numpy
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -279,6 +280,17 @@ def test_idx_of_mnist(real, name):
     header = 16 if shape else 8
     assert found.shape == (10_000, *shape)
     assert found.tobytes() == content[header:] and idx.encode(found) == content
+    np.testing.assert_array_equal(found, idx2numpy.convert_from_string(content))
+
+
+@pytest.mark.parametrize("name", ["qmnist-train", "qmnist-test", "xnist"])
+def test_idx_of_qmnist(real, name):
+    (path,) = real.glob(f"{name}-labels-idx2-int.*")
+    content = Content(path)
+    found = idx.read(content.open(), np.int32, (8,))
+    theirs = idx2numpy.convert_from_string(content.read())
+    np.testing.assert_array_equal(found, theirs)
+    assert idx.encode(found) == content.read()
 
 
 def test_idx1_is_the_first_column(real, prepared):

@@ -318,9 +318,9 @@ def _digit_features() -> dict[str, Any]:
         ),
         "label": tfds.features.ClassLabel(num_classes=10, doc="The digit that is written."),
         "hsf_series": _number(
-            "Series of NIST's handwriting sample forms: 0 to 3 were written by employees of the"
-            " Census Bureau, 4 by high-school students; 6 and 7 are in config nist only. There is"
-            " no 5."
+            "Series of NIST's handwriting sample forms: 0 to 3 were written by NIST employees, 4 by"
+            " high-school students; 2, 3, 6 and 7 are in config nist only (who wrote 6 and 7 is not"
+            " said). There is no 5."
         ),
         "writer_id": _number("Who wrote it, 0-4099; NIST's number of the person."),
         "writer_digit_index": _number("Number of this digit among the writer's, from 0."),
