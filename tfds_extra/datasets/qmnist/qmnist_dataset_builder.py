@@ -1,0 +1,394 @@
+"""QMNIST: MNIST with the writer of each digit, its lost test digits, and all of NIST's digits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfds_extra import core, features
+from tfds_extra.formats import idx, label_errors, npy
+
+_HOMEPAGE = "https://github.com/facebookresearch/qmnist"
+_QMNIST = (
+    "https://raw.githubusercontent.com/facebookresearch/qmnist/"
+    "94061367ec2e099ea18c553c75727ecf849ddb9b/"
+)
+_MNIST = ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/")  # fmt: skip
+_LABEL_ERRORS = (
+    "https://raw.githubusercontent.com/cleanlab/label-errors/"
+    "6d5d6b31a13216290afc40e5c6319399c4d15c06/"
+)
+
+_SHAPE = (28, 28, 1)
+# Columns of the label files, in their order.
+_COLUMNS = (
+    "label",
+    "hsf_series",
+    "writer_id",
+    "writer_digit_index",
+    "nist_class_code",
+    "nist_index",
+    "duplicate_of",
+    "reserved",
+)
+_NIST_INDEX = _COLUMNS.index("nist_index")
+_SPLITS = ["none", "train", "test"]
+_BLOCK = 7840  # Images that are read at once, 6 MB.
+_REMEDY = "Get the file again from its publisher."
+
+
+@dataclasses.dataclass(frozen=True)
+class _Piece:
+    """A pair of images and labels, and the files that are joined to it.
+
+    Attributes:
+      split: Name of the split.
+      files: All published files of the config.
+    """
+
+    split: str
+    files: dict[str, core.Content]
+
+
+class Builder(core.Builder):
+    """QMNIST."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS = [
+        tfds.core.BuilderConfig(
+            name="qmnist",
+            description="60,000 digits for training and 60,000 for testing, in published order.",
+        ),
+        tfds.core.BuilderConfig(
+            name="qmnist_mnist", description="The same, each digit with its MNIST image beside it."
+        ),
+        tfds.core.BuilderConfig(
+            name="nist", description="All 402,953 digits of NIST Special Database 19."
+        ),
+    ]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        is_nist = self.base_config_name == "nist"
+        return self.dataset_info(
+            features={
+                **_digit_features(),
+                **(_qmnist_features() if is_nist else _label_error_features()),
+                **(_mnist_image_feature() if self.base_config_name == "qmnist_mnist" else {}),
+            },
+            supervised_keys=("image", "label"),
+            disable_shuffling=True,  # Slices of a split are the published subsets.
+            homepage=_HOMEPAGE,
+            license="QMNIST: BSD-style licence of Facebook, Inc. Label errors: Apache-2.0.",
+            metadata={} if is_nist else {"subsets": self._subsets()},
+        )
+
+    def published_files(self) -> dict[str, core.File]:
+        files = {
+            "train_labels": _qmnist("qmnist-train-labels-idx2-int", "gz"),
+            "test_labels": _qmnist("qmnist-test-labels-idx2-int", "gz"),
+        }
+        if self.base_config_name == "nist":
+            return files | {
+                "nist_images": _qmnist("xnist-images-idx3-ubyte", "xz"),
+                "nist_labels": _qmnist("xnist-labels-idx2-int", "xz"),
+            }
+        errors, given, probabilities = (
+            "mturk/mnist_mturk.json",
+            "original_test_labels/mnist_test_set_original_labels.npy",
+            "cross_validated_predicted_probabilities/mnist_test_set_pyx.npy",
+        )
+        files |= {
+            "train_images": _qmnist("qmnist-train-images-idx3-ubyte", "gz"),
+            "test_images": _qmnist("qmnist-test-images-idx3-ubyte", "gz"),
+            "test_classes": _qmnist("qmnist-test-labels-idx1-ubyte", "gz"),
+            "label_errors": core.File(_LABEL_ERRORS + errors),
+            "given_labels": core.File(_LABEL_ERRORS + given),
+            "probabilities": core.File(_LABEL_ERRORS + probabilities),
+        }
+        if self.base_config_name == "qmnist_mnist":
+            files |= {
+                "mnist_train_images": _mnist("train-images-idx3-ubyte"),
+                "mnist_train_labels": _mnist("train-labels-idx1-ubyte"),
+                "mnist_test_images": _mnist("t10k-images-idx3-ubyte"),
+                "mnist_test_labels": _mnist("t10k-labels-idx1-ubyte"),
+            }
+        return files
+
+    def _split_generators(self, dl_manager):
+        files = self.fetch(dl_manager)
+        splits = list(self.expected_counts)
+        pieces = [_Piece(split, files) for split in splits]
+        return core.by_split(splits, pieces, self._generate_examples)
+
+    def _generate_examples(self, piece: _Piece) -> Iterator[core.Rows]:
+        """Yields the digits of one split, many at a time."""
+        split, files = piece.split, piece.files
+        labels = _read_labels(files[f"{split}_labels"])
+        columns = _digit_columns(labels)
+        if self.base_config_name == "nist":
+            columns |= self._origin_columns(labels, files)
+            columns |= _mnist_columns(
+                columns["qmnist_split"], columns["qmnist_index"], self._mnist_tests
+            )
+        else:
+            in_split = np.full(len(labels), _SPLITS.index(split))
+            columns |= _mnist_columns(in_split, np.arange(len(labels)), self._mnist_tests)
+            columns |= self._label_error_columns(split, labels, files)
+        images = _read_images(files[f"{split}_images"], len(labels))
+        if self.base_config_name == "qmnist_mnist":
+            count = int((columns["mnist_index"] >= 0).sum())
+            classes = _read_classes(files[f"mnist_{split}_labels"])
+            _check_same(files[f"mnist_{split}_labels"], classes, labels[:count, 0])
+            mnist_images = _with_blanks(
+                _read_images(files[f"mnist_{split}_images"], count), count, len(labels)
+            )
+        start = 0
+        for block in images:
+            stop = start + len(block)
+            batch = {name: column[start:stop] for name, column in columns.items()}
+            batch["image"] = block
+            if self.base_config_name == "qmnist_mnist":
+                batch["mnist_image"] = next(mnist_images)
+            yield core.Rows(split, range(start, stop), batch)
+            start = stop
+
+    def _subsets(self) -> dict[str, str]:
+        """Slices that are published subsets, by their name."""
+        return {
+            row["subset"]: f"{row['split']}[{row['start']}:{row['stop']}]"
+            for row in self.read_facts("subsets.tsv")
+        }
+
+    @property
+    def _mnist_tests(self) -> int:
+        """Number of the test digits that are MNIST's; they come first."""
+        subsets = {row["subset"]: row for row in self.read_facts("subsets.tsv")}
+        return int(subsets["test10k"]["stop"])
+
+    def _label_error_columns(
+        self, split: str, labels: np.ndarray, files: dict[str, core.Content]
+    ) -> dict[str, Any]:
+        """What is known of wrong labels: in test, of the digits that are MNIST's."""
+        errors = [label_errors.NO_CANDIDATE] * len(labels)
+        probabilities = np.full((len(labels), 10), np.nan)
+        if split == "test":
+            _check_same(files["test_classes"], _read_classes(files["test_classes"]), labels[:, 0])
+            count = self._mnist_tests
+            with core.located(files["given_labels"], "", _REMEDY):
+                given = npy.parse(files["given_labels"].read(), np.uint16)
+            _check_same(files["given_labels"], given, labels[:count, 0])
+            with core.located(files["label_errors"], "", _REMEDY):
+                content = files["label_errors"].read()
+                for row, candidate in label_errors.parse(content, given).items():
+                    errors[row] = candidate
+            with core.located(files["probabilities"], "", _REMEDY):
+                parsed = npy.parse(files["probabilities"].read(), np.float64, (10,))
+                if len(parsed) != count:
+                    raise ValueError(f"{len(parsed):,} rows, expected {count:,}")
+                probabilities[:count] = parsed
+        return {
+            "is_mnist_test": np.arange(len(labels)) < (self._mnist_tests if split == "test" else 0),
+            "label_error": errors,
+            "cv_pred_probs": probabilities,
+        }
+
+    def _origin_columns(
+        self, labels: np.ndarray, files: dict[str, core.Content]
+    ) -> dict[str, np.ndarray]:
+        """Which QMNIST digit each NIST digit became."""
+        _check_same(files["nist_labels"], labels[:, _NIST_INDEX], np.arange(len(labels)))
+        splits = np.zeros(len(labels), np.int64)
+        indices = np.full(len(labels), -1, np.int32)
+        for split in ("train", "test"):
+            rows = _read_labels(files[f"{split}_labels"])
+            origins = rows[:, _NIST_INDEX]
+            with core.located(files[f"{split}_labels"], "", _REMEDY):
+                if rows.size and not (0 <= origins.min() and origins.max() < len(labels)):
+                    raise ValueError(f"a NIST index is not one of {len(labels):,} digits")
+            _check_same(files[f"{split}_labels"], rows, labels[origins])
+            splits[origins] = _SPLITS.index(split)
+            indices[origins] = np.arange(len(rows))
+        return {"qmnist_split": splits, "qmnist_index": indices}
+
+
+# ---------------------------------------------------------------------------- records to examples
+
+
+def _digit_columns(labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of a label file by name."""
+    columns = dict(zip(_COLUMNS, labels.T))
+    # The publisher's 0 means that it is no duplicate. Digit 0 is there, and nobody's original.
+    duplicate_of = columns["duplicate_of"]
+    columns["duplicate_of"] = np.where(duplicate_of == 0, -1, duplicate_of).astype(np.int32)
+    return columns
+
+
+def _mnist_columns(
+    splits: np.ndarray, indices: np.ndarray, mnist_tests: int
+) -> dict[str, np.ndarray]:
+    """Which MNIST digit is made from the same one, given the split and row in QMNIST."""
+    test = _SPLITS.index("test")
+    has_one = (splits == _SPLITS.index("train")) | ((splits == test) & (indices < mnist_tests))
+    return {
+        "mnist_split": np.where(has_one, splits, 0),
+        "mnist_index": np.where(has_one, indices, -1).astype(np.int32),
+    }
+
+
+# ---------------------------------------------------------------------------------- published files
+
+
+def _qmnist(name: str, compression: str) -> core.File:
+    return core.File(f"{_QMNIST}{name}.{compression}", root=name)
+
+
+def _mnist(name: str) -> core.File:
+    return core.File(core.Mirrors([f"{url}{name}.gz" for url in _MNIST]), root=name)
+
+
+def _read_labels(file: core.Content) -> np.ndarray:
+    """The rows of a label file, int32 of shape (digits, 8)."""
+    with core.located(file, "", _REMEDY), file.open() as content:
+        labels = idx.read(content, np.int32, (len(_COLUMNS),))
+        if labels.size and not (0 <= labels[:, 0].min() and labels[:, 0].max() < 10):
+            row = int(np.flatnonzero((labels[:, 0] < 0) | (labels[:, 0] > 9))[0])
+            raise ValueError(f"row {row:,}: {labels[row, 0]} is no digit")
+        return labels
+
+
+def _read_classes(file: core.Content) -> np.ndarray:
+    with core.located(file, "", _REMEDY), file.open() as content:
+        return idx.read(content, np.uint8)
+
+
+def _read_images(file: core.Content, count: int) -> Iterator[np.ndarray]:
+    """The images of a file, blocks of shape (images, 28, 28, 1); there have to be `count`."""
+    with core.located(file, "", _REMEDY), file.open() as content:
+        found = 0
+        for block in idx.read_blocks(content, np.uint8, _SHAPE[:2], _BLOCK):
+            found += len(block)
+            if found > count:
+                break
+            yield block[..., np.newaxis]
+        if found != count:
+            more = "more than " if found > count else ""
+            raise ValueError(f"{more}{min(found, count):,} images for {count:,} labels")
+
+
+def _with_blanks(blocks: Iterator[np.ndarray], count: int, total: int) -> Iterator[np.ndarray]:
+    """Images in blocks of the same size, followed by blank ones up to `total`."""
+    image = next(blocks, None)
+    for start in range(0, total, _BLOCK):
+        size = min(_BLOCK, total - start)
+        batch = np.zeros((size, *_SHAPE), np.uint8)
+        if image is not None:
+            batch[: len(image)] = image
+            image = next(blocks, None)  # After the last one, this checks the end of the file.
+        yield batch
+
+
+def _check_same(file: core.Content, found: np.ndarray, expected: np.ndarray) -> None:
+    """Raises if two of the published files do not tell the same about the same digits."""
+    if len(found) != len(expected):
+        problem = f"{len(found):,} rows, expected {len(expected):,}"
+        raise core.CorpusError(file, "", problem, _REMEDY)
+    differs = np.flatnonzero((found != expected).reshape(len(found), -1).any(axis=1))
+    if len(differs):
+        row = int(differs[0])
+        problem = f"{found[row]} in this file, and {expected[row]} in another"
+        raise core.CorpusError(file, f"row {row:,}", problem, _REMEDY)
+
+
+# ------------------------------------------------------------------------------------------ features
+
+
+def _number(doc: str) -> tfds.features.Scalar:
+    return tfds.features.Scalar(np.int32, doc=doc)
+
+
+def _digit_features() -> dict[str, Any]:
+    return {
+        "image": features.PixelImage(
+            shape=_SHAPE, doc="The digit: 28 x 28 grey levels, 0 is paper and 255 is ink."
+        ),
+        "label": tfds.features.ClassLabel(num_classes=10, doc="The digit that is written."),
+        "hsf_series": _number(
+            "Series of NIST's handwriting sample forms: 0 to 3 were written by NIST employees, 4 by"
+            " high-school students; 2, 3, 6 and 7 are in config nist only (who wrote 6 and 7 is not"
+            " said). There is no 5."
+        ),
+        "writer_id": _number("Who wrote it, 0-4099; NIST's number of the person."),
+        "writer_digit_index": _number("Number of this digit among the writer's, from 0."),
+        "nist_class_code": _number(
+            "NIST's code of the class, 30-39: the hexadecimal digits of the character's ASCII code."
+        ),
+        "nist_index": _number("Row of this digit in config nist, 0-402952."),
+        "duplicate_of": _number(
+            "nist_index of the digit that this one is a copy of, -1 for none (where the publisher"
+            " has 0). Three digits of config nist are copies."
+        ),
+        "reserved": _number("Not used by the publisher; 0."),
+        "mnist_split": tfds.features.ClassLabel(
+            names=_SPLITS, doc="Split of MNIST that has this digit, none if neither has."
+        ),
+        "mnist_index": _number("Row of this digit in that split of MNIST, -1 for none."),
+    }
+
+
+def _qmnist_features() -> dict[str, Any]:
+    return {
+        "qmnist_split": tfds.features.ClassLabel(
+            names=_SPLITS, doc="Split of config qmnist that has this digit, none if neither has."
+        ),
+        "qmnist_index": _number("Row of this digit in that split of QMNIST, -1 for none."),
+    }
+
+
+def _mnist_image_feature() -> dict[str, Any]:
+    return {
+        "mnist_image": features.PixelImage(
+            shape=_SHAPE,
+            doc="The same digit as MNIST has it, 28 x 28 grey levels; all 0 where mnist_split is"
+            " none.",
+        )
+    }
+
+
+def _label_error_features() -> dict[str, Any]:
+    return {
+        "is_mnist_test": tfds.features.Scalar(
+            np.bool_, doc="Whether the digit is in MNIST's test set: true for test[:10000]."
+        ),
+        "label_error": {
+            "candidate": tfds.features.Scalar(
+                np.bool_,
+                doc="Whether cleanlab's model doubted the label, so that five people were asked."
+                " Only digits of MNIST's test set were looked at.",
+            ),
+            "guessed_label": _number("The digit that the model guessed, -1 if not a candidate."),
+            "votes_given": _number("People of five who chose `label`, -1 if not a candidate."),
+            "votes_guessed": _number(
+                "People of five who chose `guessed_label`, -1 if not a candidate. 0 where both are"
+                " the same digit (the publisher counts those votes twice)."
+            ),
+            "votes_neither": _number("People of five who chose neither, -1 if not a candidate."),
+            "is_error": tfds.features.Scalar(
+                np.bool_, doc="Whether it is a candidate, and fewer than three chose `label`."
+            ),
+            "corrected_label": _number(
+                "`guessed_label` if three or more chose it and it is another digit, else -1."
+            ),
+        },
+        "cv_pred_probs": tfds.features.Tensor(
+            shape=(10,),
+            dtype=np.float64,
+            encoding="bytes",
+            doc="Probability of each digit by the model that cleanlab trained in cross-validation,"
+            " float64; NaN outside of MNIST's test set.",
+        ),
+    }
