@@ -295,6 +295,14 @@ def _model(info: tfds.core.DatasetInfo) -> tf.keras.Model:
             layers.GlobalAveragePooling1D(),
         ]
         shape = feature.shape
+    elif isinstance(feature, tfds.features.Image):
+        body = [
+            layers.Resizing(16, 16),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+        ]
+        shape = feature.shape
     else:
         raise TypeError(f"no model for {feature}")
     classes = info.features[label].num_classes

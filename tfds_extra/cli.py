@@ -205,7 +205,10 @@ def _show(arguments: argparse.Namespace) -> int:
     examples = builder.as_dataset(split=split).take(arguments.number).as_numpy_iterator()
     output = pathlib.Path(arguments.output or f"{builder.name}.png")
     title = f"{builder.info.full_name}, {split}"
-    show.draw(builder.info, examples, title, builder.DRAWN_TIMES).savefig(output)
+    picture = show.draw(
+        builder.info, examples, title, builder.DRAWN_TIMES, builder.DRAWN_DISTRIBUTIONS
+    )
+    picture.savefig(output)
     print(output)
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 p
 _ROW = 2.2
 _LINE = 0.16  # Inches of a line of text.
 _LINES = 24  # At most.
+_PLACES = 6  # Images, charts and texts that stand side by side.
 
 
 def draw(
@@ -23,8 +24,11 @@ def draw(
     examples: Iterable[dict[str, Any]],
     title: str = "",
     times: tuple[str, str] | None = None,
+    distributions: Sequence[str] = (),
 ) -> Any:
-    """Draws one row for each example: its recordings, and what else is known of it.
+    """Draws each example: its recordings or images, and what else is known of it.
+
+    An example with recordings takes a row; of those with images several stand in one.
 
     Args:
       info: Of the dataset.
@@ -32,6 +36,8 @@ def draw(
       title: Above all rows; by default the full name of the dataset.
       times: Names of the features that hold times to draw over the recordings, and which of them are
         strong; see `core.Builder.DRAWN_TIMES`.
+      distributions: Names of the features to draw as bars beside an image; see
+        `core.Builder.DRAWN_DISTRIBUTIONS`.
 
     Returns:
       A `matplotlib.figure.Figure`.
@@ -44,11 +50,9 @@ def draw(
     examples = list(examples)
     if not examples:
         raise ValueError(f"{info.full_name}: no examples to draw")
-    recordings = [
-        name
-        for name, feature in info.features.items()
-        if isinstance(feature, (Audio, EncodedAudio))
-    ]
+    recordings = _names(info, (Audio, EncodedAudio))
+    if not recordings and _names(info, tfds.features.Image):
+        return _draw_images(info, examples, title or info.full_name, distributions)
     drawn = [*recordings, *(name.split("/")[0] for name in times or ())]
     texts = [_describe(info.features, example, drawn) for example in examples]
     # Of many features the text is higher than the picture has to be.
@@ -70,6 +74,100 @@ def draw(
         # Outside of the layout, which would take room for it from the axes of all columns.
         row[-1].text(0, 1, text, va="top", fontsize=9, in_layout=False)
     return picture
+
+
+def _names(info: tfds.core.DatasetInfo, kind: Any) -> list[str]:
+    return [name for name, feature in info.features.items() if isinstance(feature, kind)]
+
+
+def _draw_images(
+    info: tfds.core.DatasetInfo,
+    examples: list[dict[str, Any]],
+    title: str,
+    distributions: Sequence[str],
+) -> Any:
+    """Draws a grid of examples: the images of each, its distributions, and its text."""
+    from matplotlib import figure
+
+    images = _names(info, tfds.features.Image)
+    boxes = {name: key for name, f in info.features.items() if (key := _box_key(f)) is not None}
+    distributions = [name for name in distributions if name in info.features]
+    drawn = [*images, *boxes, *distributions]
+    texts = [_describe(info.features, example, drawn) for example in examples]
+    places = len(images) + len(distributions) + 1  # Axes of an example.
+    across = max(1, min(len(examples), _PLACES // places))
+    rows = -(-len(examples) // across)
+    height = max(_ROW, 0.4 + _LINE * max(text.count("\n") + 1 for text in texts))
+    picture = figure.Figure(figsize=(_WIDTH, 0.6 + height * rows), layout="constrained")
+    picture.suptitle(title)
+    axes = picture.subplots(rows, across * places, squeeze=False).reshape(-1, places)
+    for cell in axes[len(examples) :]:
+        for axis in cell:
+            axis.axis("off")
+    for cell, example, text in zip(axes, examples, texts):
+        for axis, name in zip(cell, images):
+            _draw_image(axis, name, example[name])
+        for name, key in boxes.items():
+            _draw_boxes(cell[0], info.features[name], key, example[name], example[images[0]])
+        for axis, name in zip(cell[len(images) :], distributions):
+            _draw_bars(axis, info, name, example[name])
+        cell[-1].axis("off")
+        cell[-1].text(0, 1, text, va="top", fontsize=8, in_layout=False)
+    return picture
+
+
+def _draw_image(axis: Any, name: str, image: np.ndarray) -> None:
+    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
+    axis.set_title(name, fontsize=9)
+    axis.axis("off")
+    axis.set_anchor("N")
+
+
+def _box_key(feature: Any) -> str | None:
+    """Where in a sequence the boxes are: their name in its dicts, "" if it is one of boxes."""
+    if not isinstance(feature, tfds.features.Sequence):
+        return None
+    if isinstance(feature.feature, tfds.features.BBoxFeature):
+        return ""
+    if isinstance(feature.feature, tfds.features.FeaturesDict):
+        for name, inner in feature.feature.items():
+            if isinstance(inner, tfds.features.BBoxFeature):
+                return name
+    return None
+
+
+def _draw_boxes(axis: Any, feature: Any, key: str, value: Any, image: np.ndarray) -> None:
+    """Draws boxes, as shares of the height and width, and the class of each if it has one."""
+    from matplotlib import patches
+
+    height, width = image.shape[:2]
+    classes = (
+        {}
+        if not key
+        else {
+            name: inner
+            for name, inner in feature.feature.items()
+            if isinstance(inner, tfds.features.ClassLabel)
+        }
+    )
+    for i, (top, left, bottom, right) in enumerate(value[key] if key else value):
+        # The middle of the first pixel is at 0, its border at -0.5.
+        corner = (left * width - 0.5, top * height - 0.5)
+        size = ((right - left) * width, (bottom - top) * height)
+        axis.add_patch(patches.Rectangle(corner, *size, fill=False, color="tab:orange"))
+        words = [_text(inner, value[name][i]) for name, inner in classes.items()]
+        axis.text(*corner, " ".join(words), va="bottom", color="tab:orange", fontsize=8)
+
+
+def _draw_bars(axis: Any, info: tfds.core.DatasetInfo, name: str, shares: np.ndarray) -> None:
+    """Draws a number for each class, by the names of the label's classes."""
+    names = getattr(info.features[info.supervised_keys[1]], "names", None)
+    numbers = np.arange(len(shares))
+    axis.barh(numbers, shares)
+    axis.set_yticks(numbers, names or numbers, fontsize=7)
+    axis.invert_yaxis()
+    axis.tick_params(axis="x", labelsize=7)
+    axis.set_title(name, fontsize=9)
 
 
 def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> None:

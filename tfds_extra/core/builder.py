@@ -93,9 +93,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       DRAWN_TIMES: Where a recording has times in it worth seeing (beats, say): names of the feature
         that holds them, in seconds, and of the one that tells which of them are strong, each as
         `outer/inner`. `tfds-extra show` draws them.
+      DRAWN_DISTRIBUTIONS: Names of the features that hold a number for each class of the label (the
+        share of people who chose it, say). `tfds-extra show` draws them as bars.
     """
 
     DRAWN_TIMES: tuple[str, str] | None = None
+    DRAWN_DISTRIBUTIONS: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # The registry of classes holds stubs instead (tfds_extra.registry).

@@ -25,6 +25,7 @@ from tensorflow_datasets.core import utils
 from tfds_extra.core import binaries, shortcuts, wire
 from tfds_extra.core.fields import Field
 from tfds_extra.core.plain import NotPlain, Store
+from tfds_extra.features.pixel_image import PixelImage
 
 # Rows that are handled at once, and the number of values of the largest tensor in them:
 # few enough that the scratch space stays small, enough to make the calls cheap.
@@ -71,7 +72,12 @@ class ColumnsEncoder:
             ]
             for name, feature in features.items()
         }
-        sizes = [math.prod(fields[name].shape) for name in self._vectors]
+        sizes = [
+            # The shape of what is stored as one string is ().
+            math.prod(feature.shape if type(feature) is PixelImage else fields[name].shape)
+            for name, feature in features.items()
+            if name in self._vectors
+        ]
         self._rows = max(1, min(_MAX_ROWS, _MAX_VALUES // max([1, *sizes])))
         self._prefixes = _Table(wire.example_prefixes)
 
@@ -153,6 +159,8 @@ def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None
         return None
     if shortcuts.takes_published_bytes(feature):
         return _text_vector(field, {bytes})
+    if type(feature) is PixelImage:
+        return _pixel_vector(feature, field)
     if type(feature) is tfds.features.ClassLabel:
         return _number_vector(field, lambda values: shortcuts.class_numbers(feature, values))
     if not shortcuts.is_plain_tensor(feature):
@@ -179,6 +187,18 @@ def _text_vector(field: Field, kinds: set[type]) -> _Vector:
         filled = pc.coalesce(texts, nothing)
         headers = pc.if_else(texts.is_valid(), table.take(binaries.sizes(filled)), nothing)
         return [(slot, headers), (slot + 1, filled)]
+
+    return vector
+
+
+def _pixel_vector(feature: PixelImage, field: Field) -> _Vector:
+    slot, headers, size = field.entry.slot, field.entry.headers, math.prod(feature.shape)
+
+    def vector(column: Any) -> list[tuple[int, pa.Array]]:
+        pixels = shortcuts.pixel_rows(feature, column)
+        n = len(pixels)
+        header = binaries.column(np.arange(n + 1) * len(headers[size]), headers[size] * n)
+        return [(slot, header), (slot + 1, binaries.column(np.arange(n + 1) * size, pixels))]
 
     return vector
 

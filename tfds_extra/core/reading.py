@@ -31,6 +31,10 @@ from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
+from tfds_extra.features.pixel_image import PixelImage
+
+# Features that have `can_decode_batch` and `decode_padded_batch`.
+_BATCH_DECODERS = (Audio, PixelImage)
 
 
 def can_read_batches(
@@ -113,7 +117,7 @@ def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tu
 
 
 def _is_batchable(feature: Any) -> bool:
-    if isinstance(feature, Audio):
+    if isinstance(feature, _BATCH_DECODERS):
         return feature.can_decode_batch
     is_sequence = isinstance(feature, tfds.features.Sequence)
     if is_sequence:
@@ -142,7 +146,7 @@ def _parse(
         if name not in parsed:
             continue
         value = parsed[name]
-        if isinstance(feature, Audio):
+        if isinstance(feature, _BATCH_DECODERS):
             value = feature.decode_padded_batch(value)
         elif value.dtype != feature.tf_dtype:
             value = tf.cast(value, feature.tf_dtype)

@@ -26,6 +26,7 @@ from tfds_extra.core import plain, wire
 from tfds_extra.core.fields import Field
 from tfds_extra.core.plain import NotPlain, Store
 from tfds_extra.features.encoded_audio import EncodedAudio
+from tfds_extra.features.pixel_image import PixelImage
 
 _BBoxFormat = bounding_boxes_utils.BBoxFormat
 # Formats whose coordinates must be floats from 0 to 1, and those where the second corner
@@ -125,6 +126,25 @@ def takes_published_bytes(feature: tfds.features.FeatureConnector) -> bool:
         type(feature) is tfds.features.Image
         and np.dtype(feature.get_tensor_info().np_dtype) != np.float32
     )
+
+
+def pixel_rows(feature: PixelImage, values: Sequence) -> np.ndarray:
+    """Returns the stored bytes of images, one image a row.
+
+    Args:
+        feature: the image.
+        values: an array of them, or a list or tuple of arrays.
+
+    Raises:
+        NotPlain: Some are not as the feature takes them.
+    """
+    if type(values) is not np.ndarray:
+        if any(type(v) is not np.ndarray or v.dtype != np.uint8 for v in values):
+            raise NotPlain
+        values = np.stack(values)
+    if values.dtype != np.uint8 or values.shape[1:] != feature.shape:
+        raise NotPlain
+    return np.ascontiguousarray(values).reshape(len(values), -1)
 
 
 def class_numbers(feature: tfds.features.ClassLabel, values: Sequence) -> Any:
@@ -369,6 +389,8 @@ def _row_packer(
         return _box_packer(feature)
     if takes_published_bytes(feature):
         return lambda values: field.pack_rows(_all_bytes(values))
+    if kind is PixelImage:
+        return lambda values: field.pack_rows([r.tobytes() for r in pixel_rows(feature, values)])
     return None
 
 

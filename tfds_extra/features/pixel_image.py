@@ -1,0 +1,90 @@
+"""Images that their publisher has as raw pixels, stored as these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
+
+
+class PixelImage(tfds.features.Image):
+    """An image of fixed shape that was published as raw pixels (idx files, CIFAR's batches).
+
+    To users it is the `tfds.features.Image` of that shape. `_generate_examples` gives it as a uint8
+    array of exactly the shape; a column of `core.Rows` is an array of many. It is stored as its bytes,
+    row by row, rather than as a PNG: small images hardly become smaller by PNG, and its coding takes
+    most of the time of preparing and reading them.
+    """
+
+    def __init__(self, *, shape: tuple[int, int, int], doc: tfds.features.feature.DocArg = None):
+        """Constructs the connector.
+
+        Args:
+          shape: (height, width, channels) of every image.
+          doc: What the image is.
+
+        Raises:
+          ValueError: The shape is not fixed, or no image's.
+        """
+        if len(shape) != 3 or None in shape:
+            raise ValueError(f"PixelImage has a fixed (height, width, channels), not {shape}.")
+        super().__init__(shape=tuple(shape), dtype=np.uint8, doc=doc)
+
+    def encode_example(self, example_data: np.ndarray) -> bytes:
+        """The pixels of an image, as bytes to be stored.
+
+        Raises:
+          ValueError: It is no uint8 array of the feature's shape.
+        """
+        if not isinstance(example_data, np.ndarray):
+            raise ValueError(f"an image is given as an array, not as {type(example_data).__name__}")
+        if example_data.dtype != np.uint8 or example_data.shape != self._shape:
+            raise ValueError(
+                f"an image is given as uint8 of shape {self._shape}, not as {example_data.dtype} of"
+                f" shape {example_data.shape}"
+            )
+        return example_data.tobytes()
+
+    # --------------------------------------------------------------------------------- reading
+
+    def decode_example(self, example: tf.Tensor) -> tf.Tensor:
+        """The image, of the feature's shape."""
+        return tf.reshape(tf.io.decode_raw(example, tf.uint8), self._shape)
+
+    def decode_example_np(self, example: bytes) -> np.ndarray:
+        """The image, without TensorFlow."""
+        # A copy, because an array over bytes cannot be written to.
+        return np.frombuffer(example, np.uint8).reshape(self._shape).copy()
+
+    def decode_batch_example(self, example_data: tf.Tensor) -> tf.Tensor:
+        """The images of a `Sequence`, of shape (images, height, width, channels)."""
+        return self.decode_padded_batch(example_data)
+
+    @property
+    def can_decode_batch(self) -> bool:
+        """Whether `decode_padded_batch` can be used."""
+        return True
+
+    def decode_padded_batch(self, stored: tf.Tensor) -> tf.Tensor:
+        """A batch of images; they are of one shape, so there is nothing to pad.
+
+        Args:
+          stored: The stored bytes, of shape (batch,).
+
+        Returns:
+          The images, of shape (batch, height, width, channels).
+        """
+        return tf.reshape(tf.io.decode_raw(stored, tf.uint8), (-1, *self._shape))
+
+    # ------------------------------------------------------------------------ as JSON, on disk
+
+    def to_json_content(self) -> dict[str, Any]:
+        """What `from_json_content` rebuilds the feature from."""
+        return {"shape": list(self._shape)}
+
+    @classmethod
+    def from_json_content(cls, value: dict[str, Any], doc: Any = None) -> PixelImage:
+        """The feature that `to_json_content` described."""
+        return cls(shape=tuple(value["shape"]), doc=doc)
