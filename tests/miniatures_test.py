@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import io
+import lzma
 import pathlib
 import zipfile
 
@@ -29,6 +30,8 @@ def test_script_makes_the_committed_files(name, tmp_path):
         contents = [(folder / file).read_bytes() for folder in (tmp_path / name, committed)]
         if file.suffix == ".gz":
             contents = [gzip.decompress(content) for content in contents]
+        elif file.suffix == ".xz":
+            contents = [lzma.decompress(content) for content in contents]
         elif file.suffix == ".zip":
             contents = [_unzipped(content) for content in contents]
         assert contents[0] == contents[1], file

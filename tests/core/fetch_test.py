@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -12,7 +13,7 @@ import tensorflow_datasets as tfds
 from engine_corpus import EngineCorpus
 
 from tfds_extra import core
-from tfds_extra.core import digests, downloads
+from tfds_extra.core import digests, downloads, validation
 
 _PAGE = "https://example.org/form"
 _PARTS = ("corpus.tar.gz_partaa", "corpus.tar.gz_partab")
@@ -93,3 +94,28 @@ def test_md5_alone(builder, archive, tmp_path, monkeypatch):
             else:
                 with pytest.raises(downloads.DigestError, match=r"corpus\.tar\.gz.*md5"):
                     corpus.fetch(downloading)
+
+
+def test_single_file_in_place(builder, tmp_path):
+    content = b"some lines\n" * 1000
+    name, url = "lines.txt.gz", "https://example.org/lines.txt.gz"
+    files = {"lines": core.File(url, root="lines.txt"), "plain": core.File("https://example.org/x")}
+    corpus = builder(**files)
+    downloading = manager(corpus, tmp_path)
+    assert corpus.to_download() == [url, "https://example.org/x"]
+    assert "In place of a compressed file, the unpacked file will do: lines.txt" in (
+        corpus._manual_instructions()
+    )
+    (tmp_path / "manual" / "x").write_bytes(b"as it is")
+    (tmp_path / "manual" / name).write_bytes(gzip.compress(content))
+    fetched = corpus.fetch(downloading)
+    assert {key: file.read() for key, file in fetched.items()} == {
+        "lines": content,
+        "plain": b"as it is",
+    }
+    # One that the user has unpacked goes first.
+    (tmp_path / "manual" / "lines.txt").write_bytes(b"unpacked")
+    assert corpus.fetch(downloading)["lines"].read() == b"unpacked"
+    assert corpus.to_download() == ["https://example.org/x"]
+    found = {f.subject for f in validation.validate(corpus, manual_dir=tmp_path / "manual")}
+    assert f"{tmp_path / 'manual' / 'lines.txt'} (unpacked: no digest is known)" in found

@@ -390,6 +390,17 @@ _STREAMS: dict[str, Callable[[Limits], Decompressor]] = {
 }
 
 
+def compression(head: bytes) -> str | None:
+    """How data are compressed that begin with `head`: "gzip", "bzip2", "xz", or not at all."""
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip"
+    if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
+        return "bzip2"
+    if head.startswith(b"\xfd7zXZ\0"):
+        return "xz"
+    return None
+
+
 class Inflated:
     """Iterates over the decompressed blocks of a gzip, bzip2 or xz source.
 

@@ -734,13 +734,7 @@ def _open_archive(source: archive_io.Source, limits: Limits) -> _Archive:
 def _kind(head: bytes) -> str | None:
     if head.startswith((b"PK\3\4", b"PK\5\6", b"PK\7\x08PK\3\4", b"PK00PK\3\4")):
         return "zip"
-    if head.startswith(b"\x1f\x8b"):
-        return "gzip"
-    if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
-        return "bzip2"
-    if head.startswith(b"\xfd7zXZ\0"):
-        return "xz"
-    return "tar" if tar_stream.is_header(head) else None
+    return archive_io.compression(head) or ("tar" if tar_stream.is_header(head) else None)
 
 
 _MAGIC = (

@@ -26,7 +26,16 @@ from tensorflow_datasets.core import constants, download, utils
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import registry
-from tfds_extra.core import archives, digests, downloads, engines, locks, reading, tables
+from tfds_extra.core import (
+    archives,
+    contents,
+    digests,
+    downloads,
+    engines,
+    locks,
+    reading,
+    tables,
+)
 from tfds_extra.core.errors import CorpusError
 
 MINIATURE = "miniature"
@@ -62,6 +71,24 @@ class Archive:
         """The URL under which each of its files is listed."""
         parts = self.files if isinstance(self.files, tuple) else (self.files,)
         return [downloads.as_resource(part).url for part in parts]
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A published file that is no archive: as it is, or one file that was compressed.
+
+    Attributes:
+      files: Its URL, `downloads.Mirrors` of it, or a `downloads.ManualFile`.
+      root: Name that it has when a user has unpacked it; none for one that is not compressed.
+    """
+
+    files: str | download.Resource
+    root: str = ""
+
+    @property
+    def urls(self) -> list[str]:
+        """The URL under which it is listed."""
+        return [downloads.as_resource(self.files).url]
 
 
 class _UrlInfos:
@@ -259,12 +286,17 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def _manual_instructions(self) -> str:
-        roots = ", ".join(file.root for file in self.published_files().values())
-        instructions = f"In place of an archive, the folder that it extracts to will do: {roots}"
-        return "\n".join(filter(None, (self.MANUAL_DOWNLOAD_INSTRUCTIONS, instructions)))
+        instructions = [self.MANUAL_DOWNLOAD_INSTRUCTIONS]
+        for kind, what in ((Archive, "folder that it extracts to"), (File, "unpacked file")):
+            files = [f for f in self.published_files().values() if isinstance(f, kind) and f.root]
+            if files:
+                roots = ", ".join(file.root for file in files)
+                which = "an archive" if kind is Archive else "a compressed file"
+                instructions.append(f"In place of {which}, the {what} will do: {roots}")
+        return "\n".join(filter(None, instructions))
 
     @abc.abstractmethod
-    def published_files(self) -> dict[str, Archive]:
+    def published_files(self) -> dict[str, Archive | File]:
         """The published files that this config needs, by a short name of the builder's choice."""
 
     def member_digests(self, file: str) -> dict[str, str]:
@@ -280,17 +312,21 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         del file
         return {}
 
-    def fetch(self, dl_manager: download.DownloadManager) -> dict[str, archives.Tree]:
+    def fetch(
+        self, dl_manager: download.DownloadManager
+    ) -> dict[str, archives.Tree | contents.Content]:
         """The published files, ready to be read in place.
 
-        Where the user has a folder of an archive's name in `manual_dir`, it is used as it is;
-        otherwise the archive is taken from there or downloaded, and its digest checked.
+        Where the user has a folder of an archive's name in `manual_dir`, or an unpacked file, it is
+        used as it is; otherwise the published file is taken from there or downloaded, and its
+        digest checked.
 
         Args:
           dl_manager: The one that `_split_generators` was given.
 
         Returns:
-          The content of each of `published_files`; member names are relative to its root.
+          The content of each of `published_files`: a `Tree` for an archive, member names are
+          relative to its root, and a `Content` for a file.
 
         Raises:
           CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
@@ -304,21 +340,25 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
         trees = {}
         for name, file in files.items():
-            if folders[name] is not None:
+            if isinstance(file, File):
+                trees[name] = contents.Content(folders[name] or os.fspath(paths[name]))
+            elif folders[name] is not None:
                 trees[name] = archives.Tree(folders[name])
             else:
                 parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
                 trees[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
         return trees
 
-    def extracted_folder(self, file: Archive) -> pathlib.Path | None:
-        """Where the user has extracted a published archive, if he has."""
-        if self._manual_dir is None or not (self._manual_dir / file.root).is_dir():
+    def extracted_folder(self, file: Archive | File) -> pathlib.Path | None:
+        """Where the user has extracted a published archive, or unpacked a file, if he has."""
+        if self._manual_dir is None:
             return None
-        return self._manual_dir / file.root
+        path = self._manual_dir / file.root
+        is_there = path.is_file() if isinstance(file, File) else path.is_dir()
+        return path if is_there else None
 
     def to_download(self) -> list[Any]:
-        """`Archive.files` of the archives that are not there as folders in `manual_dir`."""
+        """The `files` of what is not there extracted or unpacked in `manual_dir`."""
         files = self.published_files().values()
         return [file.files for file in files if self.extracted_folder(file) is None]
 

@@ -25,7 +25,6 @@ from tensorflow_datasets.core import utils
 from tfds_extra.core import binaries, shortcuts, wire
 from tfds_extra.core.fields import Field
 from tfds_extra.core.plain import NotPlain, Store
-from tfds_extra.features.pixel_image import PixelImage
 
 # Rows that are handled at once, and the number of values of the largest tensor in them:
 # few enough that the scratch space stays small, enough to make the calls cheap.
@@ -74,7 +73,7 @@ class ColumnsEncoder:
         }
         sizes = [
             # The shape of what is stored as one string is ().
-            math.prod(feature.shape if type(feature) is PixelImage else fields[name].shape)
+            math.prod(feature.shape if shortcuts.is_stored_raw(feature) else fields[name].shape)
             for name, feature in features.items()
             if name in self._vectors
         ]
@@ -159,8 +158,8 @@ def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None
         return None
     if shortcuts.takes_published_bytes(feature):
         return _text_vector(field, {bytes})
-    if type(feature) is PixelImage:
-        return _pixel_vector(feature, field)
+    if shortcuts.is_stored_raw(feature):
+        return _raw_vector(feature, field)
     if type(feature) is tfds.features.ClassLabel:
         return _number_vector(field, lambda values: shortcuts.class_numbers(feature, values))
     if not shortcuts.is_plain_tensor(feature):
@@ -191,14 +190,14 @@ def _text_vector(field: Field, kinds: set[type]) -> _Vector:
     return vector
 
 
-def _pixel_vector(feature: PixelImage, field: Field) -> _Vector:
-    slot, headers, size = field.entry.slot, field.entry.headers, math.prod(feature.shape)
+def _raw_vector(feature: tfds.features.FeatureConnector, field: Field) -> _Vector:
+    slot, headers = field.entry.slot, field.entry.headers
 
     def vector(column: Any) -> list[tuple[int, pa.Array]]:
-        pixels = shortcuts.pixel_rows(feature, column)
-        n = len(pixels)
+        rows = shortcuts.raw_rows(feature, column)
+        n, size = rows.shape
         header = binaries.column(np.arange(n + 1) * len(headers[size]), headers[size] * n)
-        return [(slot, header), (slot + 1, binaries.column(np.arange(n + 1) * size, pixels))]
+        return [(slot, header), (slot + 1, binaries.column(np.arange(n + 1) * size, rows))]
 
     return vector
 

@@ -128,23 +128,37 @@ def takes_published_bytes(feature: tfds.features.FeatureConnector) -> bool:
     )
 
 
-def pixel_rows(feature: PixelImage, values: Sequence) -> np.ndarray:
-    """Returns the stored bytes of images, one image a row.
+def is_stored_raw(feature: tfds.features.FeatureConnector) -> bool:
+    """Whether values of the feature are arrays of one shape, stored as their bytes."""
+    if type(feature) is not PixelImage and not (
+        type(feature) is tfds.features.Tensor
+        and feature._encoding is tfds.features.Encoding.BYTES
+        and not feature._optional
+    ):
+        return False
+    value = feature.get_tensor_info()
+    dtype = np.dtype(value.np_dtype)
+    return None not in value.shape and dtype.kind in "iuf" and dtype.isnative
+
+
+def raw_rows(feature: tfds.features.FeatureConnector, values: Sequence) -> np.ndarray:
+    """Returns the stored bytes of values, one value a row.
 
     Args:
-        feature: the image.
+        feature: one that `is_stored_raw`.
         values: an array of them, or a list or tuple of arrays.
 
     Raises:
         NotPlain: Some are not as the feature takes them.
     """
+    dtype = np.dtype(feature.np_dtype)
     if type(values) is not np.ndarray:
-        if any(type(v) is not np.ndarray or v.dtype != np.uint8 for v in values):
+        if any(type(v) is not np.ndarray or v.dtype != dtype for v in values):
             raise NotPlain
         values = np.stack(values)
-    if values.dtype != np.uint8 or values.shape[1:] != feature.shape:
+    if values.dtype != dtype or values.shape[1:] != feature.shape:
         raise NotPlain
-    return np.ascontiguousarray(values).reshape(len(values), -1)
+    return np.ascontiguousarray(values).reshape(len(values), -1).view(np.uint8)
 
 
 def class_numbers(feature: tfds.features.ClassLabel, values: Sequence) -> Any:
@@ -389,8 +403,8 @@ def _row_packer(
         return _box_packer(feature)
     if takes_published_bytes(feature):
         return lambda values: field.pack_rows(_all_bytes(values))
-    if kind is PixelImage:
-        return lambda values: field.pack_rows([r.tobytes() for r in pixel_rows(feature, values)])
+    if is_stored_raw(feature):
+        return lambda values: field.pack_rows([r.tobytes() for r in raw_rows(feature, values)])
     return None
 
 

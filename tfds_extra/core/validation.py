@@ -50,7 +50,9 @@ def validate(
     dl_manager = builder._make_download_manager(download_dir, config)
     for name, file in builder.published_files().items():
         folder = builder.extracted_folder(file)
-        if folder is not None:
+        if folder is not None and folder.is_file():
+            yield Finding(f"{folder} (unpacked: no digest is known)")
+        elif folder is not None:
             yield from _check_folder(folder, builder.member_digests(name))
         else:
             yield from map(_check_file, dl_manager.plan(file.files))

@@ -130,6 +130,8 @@ def _size(part: Any, seen: set[int]) -> int:
         return sum(num_bytes for _, num_bytes, _ in part.fingerprint())
     if isinstance(part, pathlib.Path):
         return part.stat().st_size
+    if isinstance(part, dict):
+        part = list(part.values())
     if isinstance(part, (list, tuple)):
         return sum(_size(p, seen) for p in part)
     if dataclasses.is_dataclass(part):

@@ -1,0 +1,61 @@
+"""Published single files, read in place: what is compressed is unpacked as it is read."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import BinaryIO
+
+from tfds_extra.core import archive_io
+
+_HEAD = 16
+
+
+class Content:
+    """The content of a file that may be compressed (gzip, bzip2, xz, as its first bytes tell).
+
+    It can be pickled and sent to workers, and be opened as often as wanted.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], limits: archive_io.Limits = archive_io.Limits()
+    ):
+        """Names a file, without touching it.
+
+        Args:
+          path: The file.
+          limits: Where a decompression bomb begins.
+        """
+        self._path = os.fspath(path)
+        self._limits = limits
+
+    def __str__(self) -> str:
+        return self._path
+
+    def __repr__(self) -> str:
+        return f"Content({self._path!r})"
+
+    def fingerprint(self) -> list[tuple[str, int, int]]:
+        """Path, bytes and time of change (ns) of the file on disk."""
+        try:
+            state = os.stat(self._path)
+        except OSError as e:
+            raise archive_io.os_error(self._path, "byte 0", e) from e
+        return [(self._path, state.st_size, state.st_mtime_ns)]
+
+    def open(self) -> BinaryIO:
+        """The content as a binary file that is read from its beginning to its end.
+
+        Raises:
+          ArchiveError: The file cannot be read; from reading, too, and if it is damaged or cut.
+        """
+        source = archive_io.Files([self._path])
+        kind = archive_io.compression(source.head(_HEAD))
+        blocks = archive_io.Inflated(source, kind, self._limits) if kind else source.blocks()
+        reader = archive_io.ForwardReader(blocks)
+        return io.BufferedReader(archive_io.ReadInto(reader.take_some), archive_io.BLOCK_OUT)
+
+    def read(self) -> bytes:
+        """The whole content; see `open`."""
+        with self.open() as file:
+            return file.read()
