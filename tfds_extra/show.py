@@ -98,7 +98,7 @@ def _draw_images(
         if name in info.features and not all(np.isnan(e[name]).all() for e in examples)
     ]
     drawn = [*images, *boxes, *distributions]
-    texts = [_describe(info.features, example, drawn) for example in examples]
+    texts = [_describe(info.features, example, drawn, width=32) for example in examples]
     places = len(images) + len(distributions) + 1  # Axes of an example.
     across = max(1, min(len(examples), _PLACES // places))
     rows = -(-len(examples) // across)
@@ -186,14 +186,17 @@ def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> 
 
 
 def _describe(
-    features: tfds.features.FeaturesDict, example: dict[str, Any], drawn: list[str]
+    features: tfds.features.FeaturesDict,
+    example: dict[str, Any],
+    drawn: list[str],
+    width: int = 36,
 ) -> str:
     """The features that are not drawn, a line or two each, as many as there is room for."""
     lines = []
     leaves = list(_leaves({k: f for k, f in features.items() if k not in drawn}, example))
     for shown, (name, feature, value) in enumerate(leaves):
         text = textwrap.wrap(
-            f"{name}: {_text(feature, value)}", width=36, max_lines=2, placeholder=" ..."
+            f"{name}: {_text(feature, value)}", width=width, max_lines=2, placeholder=" ..."
         )
         if len(lines) + len(text) > _LINES - 1 and shown < len(leaves) - 1:
             return "\n".join([*lines, f"and {len(leaves) - shown} more"])
@@ -223,6 +226,8 @@ def _text(feature: Any, value: Any) -> str:
         return feature.int2str(int(value))
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f":
+        return ", ".join(f"{one:.2g}" for one in value)
     if isinstance(value, (np.floating, float)):
         return f"{value:.4g}"
     return str(value)
