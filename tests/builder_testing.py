@@ -6,6 +6,7 @@ is prepared from the miniature, for each config.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import pathlib
 import tempfile
@@ -16,6 +17,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry
+from tfds_extra.core import downloads, pieces
 from tfds_extra.features import Audio, EncodedAudio
 
 
@@ -52,7 +54,16 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
     def _get_dl_download_result(self, url):
         tf.nest.map_structure(self._add_url, url)
         infos = self.DATASET_CLASS.url_infos
-        return tf.nest.map_structure(lambda u: self.dummy_data / infos[u].filename, url)
+        return tf.nest.map_structure(
+            lambda u: self.dummy_data / infos[downloads.as_resource(u).url].filename, url
+        )
+
+    def _test_key_not_local_path(self, builder):
+        # It looks at one example after the other, and knows no `Rows`.
+        builder._generate_examples = functools.partial(
+            pieces.one_by_one, read=builder._generate_examples
+        )
+        return super()._test_key_not_local_path(builder)
 
     def _download_and_prepare_as_dataset(self, builder):
         self.SPLITS = self.MINIATURE[builder.base_config_name or ""]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from tfds_extra import core
-from tfds_extra.formats import npy, torch_file
+from tfds_extra.formats import label_errors, npy, torch_file
 
 # By their names in the file of CIFAR-10N, which are also those of TFDS's builder.
 NOISY_LABELS = ("aggre_label", "worse_label", "random_label1", "random_label2", "random_label3")
@@ -23,19 +22,10 @@ SPLITS = ["train", "test"]
 WORKERS = (1, 2, 3)
 _CLASSES = 10
 _GROUP = 10  # Images that one worker of CIFAR-10N labelled at a time.
-_VOTERS = 5  # People who looked at each doubted label.
 _NO_IMAGE = -99999  # Index of the attention checks among the raw votes.
 _REMEDY = "Get the file again from its publisher."
-_NO_CANDIDATE = {
-    "candidate": False,
-    "guessed_label": -1,
-    "votes_given": -1,
-    "votes_guessed": -1,
-    "votes_neither": -1,
-    "votes_both": -1,
-    "is_error": False,
-    "corrected_label": -1,
-}
+_CHOICES = ("given", "guessed", "neither", "both")
+_NO_CANDIDATE = {**label_errors.NO_CANDIDATE, "votes_both": -1}
 
 
 def read(
@@ -65,7 +55,7 @@ def read(
     with core.located(files["workers"], "", _REMEDY):
         columns["train"] |= noisy | parse_workers(files["workers"].read(), counts["train"])
     with core.located(files["label_errors"], "", _REMEDY):
-        errors = parse_label_errors(files["label_errors"].read(), labels["test"])
+        errors = _label_errors(files["label_errors"].read(), labels["test"])
         columns["test"]["label_error"] = errors
     with core.located(files["human_counts"], "", _REMEDY):
         votes = _table(files["human_counts"], np.int64, (_CLASSES,), counts["test"])
@@ -309,45 +299,12 @@ def parse_duplicates(
     return pairs
 
 
-def parse_label_errors(content: bytes, given: np.ndarray) -> list[dict[str, Any]]:
-    """What people made of the labels that a model doubted, of `cifar10_mturk.json`.
-
-    Args:
-      content: The file.
-      given: Labels of the test images.
-
-    Returns:
-      The feature `label_error` of each test image.
-
-    Raises:
-      ValueError: It is something else, or does not fit the labels; the message names the entry.
-    """
+def _label_errors(content: bytes, given: np.ndarray) -> list[dict[str, Any]]:
+    """The feature `label_error` of each test image."""
     found = [_NO_CANDIDATE] * len(given)
-    try:
-        entries = json.loads(content)
-    except RecursionError as e:
-        raise ValueError("not the published list of candidates") from e
-    if not isinstance(entries, list):
-        raise ValueError("not a list of candidates")
-    for number, entry in enumerate(entries):
-        try:
-            row, label, guessed = (
-                int(entry[k]) for k in ("id", "given_original_label", "our_guessed_label")
-            )
-            votes = {k: int(entry["mturk"][k]) for k in ("given", "guessed", "neither", "both")}
-        except (KeyError, TypeError, ValueError) as e:
-            raise ValueError(f"entry {number}: not a candidate as published ({e!r})") from e
-        if not 0 <= row < len(given) or found[row]["candidate"] or label != given[row]:
-            raise ValueError(f"entry {number}: id {row} with label {label} is not in the test set")
-        if sum(votes.values()) != _VOTERS or not 0 <= guessed < _CLASSES or min(votes.values()) < 0:
-            raise ValueError(f"entry {number}: not the votes of {_VOTERS} people on two classes")
-        found[row] = {
-            "candidate": True,
-            "guessed_label": guessed,
-            **{f"votes_{name}": n for name, n in votes.items()},
-            "is_error": votes["given"] <= _VOTERS // 2,
-            "corrected_label": guessed if votes["guessed"] > _VOTERS // 2 else -1,
-        }
+    for row, candidate in label_errors.parse(content, given, _CHOICES).items():
+        _classes(np.array(candidate["guessed_label"]), f"our_guessed_label of id {row}")
+        found[row] = candidate
     return found
 
 

@@ -1,0 +1,47 @@
+"""NumPy's files of plain numbers."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from tfds_extra.formats import npy
+
+_TABLE = np.arange(6, dtype=np.float64).reshape(3, 2) / 7
+
+
+def _file(array: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    np.save(content, array)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("array", [_TABLE, np.arange(5, dtype=np.uint16), np.zeros((0, 3))])
+def test_reads_what_numpy_wrote(array):
+    read = npy.parse(_file(array), array.dtype, array.shape[1:])
+    assert read.dtype == array.dtype
+    np.testing.assert_array_equal(read, array)
+
+
+@pytest.mark.parametrize(
+    "content, problem",
+    [
+        (b"", "magic"),
+        (b"[\n  {\n", "magic"),
+        (_file(_TABLE)[:50], "array header"),
+        (_file(_TABLE)[:6] + b"\2\0" + _file(_TABLE)[8:], r"byte 6: npy version \(2, 0\)"),
+        (_file(_TABLE.astype(np.float32)), r"holds float32 of shape \(3, 2\), expected float64"),
+        (_file(_TABLE[:, :1]), r"of shape \(3, 1\), expected float64 of shape \(n, 2\)"),
+        (_file(np.array(1.0)), r"of shape \(\)"),
+        (_file(np.asfortranarray(_TABLE)), "by columns"),
+        (_file(np.array([[print, 1]], object)), "it holds object"),
+        (_file(_TABLE)[:-1], "byte 175: the file ends here, and should have 176 bytes"),
+        (_file(_TABLE) + b"x", "byte 177: the file ends here, and should have 176 bytes"),
+        (_file(_TABLE).replace(b"(3, 2), ", b"(9999999999, 2), ")[:100], "array header"),
+    ],
+)
+def test_all_else_is_refused(content, problem):
+    with pytest.raises(ValueError, match=problem):
+        npy.parse(content, np.float64, (2,))

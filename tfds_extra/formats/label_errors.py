@@ -1,0 +1,77 @@
+"""Labels of test sets that a model doubted and people looked at: the JSON files of cleanlab/label-errors.
+
+Each entry of `<corpus>_mturk.json` is a row of a test set, the given label, the one that the model
+guessed, and what five people chose: `given`, `guessed`, `neither` or, in some of the files, `both`.
+Source: Northcutt, Athalye and Mueller, "Pervasive Label Errors in Test Sets Destabilize Machine
+Learning Benchmarks", 2021; https://github.com/cleanlab/label-errors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+_VOTERS = 5
+_MAJORITY = 3
+_CHOICES = ("given", "guessed", "neither")
+
+# What stands for a row that nobody was asked about.
+NO_CANDIDATE = {
+    "candidate": False,
+    "guessed_label": -1,
+    "votes_given": -1,
+    "votes_guessed": -1,
+    "votes_neither": -1,
+    "is_error": False,
+    "corrected_label": -1,
+}
+
+
+def parse(
+    content: bytes, given_labels: Sequence[int], choices: Sequence[str] = _CHOICES
+) -> dict[int, dict[str, Any]]:
+    """What people made of the labels that the model doubted.
+
+    Args:
+      content: The file.
+      given_labels: All labels of the test set, in order; they show whether the file is about it.
+      choices: What people could choose.
+
+    Returns:
+      By row of the test set a dict of the keys of `NO_CANDIDATE`, with `votes_...` for each of the
+      choices: `is_error` says that fewer than three of five chose the given label,
+      `corrected_label` is another one that three or more chose.
+
+    Raises:
+      ValueError: It is something else, or does not fit the labels; the message names the entry.
+    """
+    try:
+        entries = json.loads(content)
+    except RecursionError as e:
+        raise ValueError("not a list of candidates") from e
+    if not isinstance(entries, list):
+        raise ValueError("not a list of candidates")
+    candidates = {}
+    for number, entry in enumerate(entries):
+        try:
+            row, given, guessed = (
+                int(entry[k]) for k in ("id", "given_original_label", "our_guessed_label")
+            )
+            votes = {k: int(entry["mturk"][k]) for k in choices}
+        except (KeyError, TypeError, ValueError) as e:
+            raise ValueError(f"entry {number}: not a candidate as published ({e!r})") from e
+        if not 0 <= row < len(given_labels) or row in candidates or given != given_labels[row]:
+            raise ValueError(f"entry {number}: row {row} with label {given} is not in the test set")
+        if guessed == given:
+            votes["guessed"] = 0  # The publisher counts the same votes under both.
+        if sum(votes.values()) != _VOTERS or min(votes.values()) < 0:
+            raise ValueError(f"entry {number}: {votes} are not the votes of {_VOTERS} people")
+        candidates[row] = {
+            "candidate": True,
+            "guessed_label": guessed,
+            **{f"votes_{choice}": count for choice, count in votes.items()},
+            "is_error": votes["given"] < _MAJORITY,
+            "corrected_label": guessed if votes["guessed"] >= _MAJORITY else -1,
+        }
+    return candidates

@@ -1,0 +1,41 @@
+"""NumPy's .npy files, as far as they hold plain numbers: nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+
+def parse(content: bytes, dtype: str | type, row_shape: tuple[int, ...] = ()) -> np.ndarray:
+    """The array of a file (version 1.0, C order).
+
+    Args:
+      content: The file.
+      dtype: What the values have to be.
+      row_shape: The sizes that all dimensions but the first have to have.
+
+    Returns:
+      An array of shape (rows, *row_shape), not to be written to.
+
+    Raises:
+      ValueError: It is another array, or its length is not what its header says.
+    """
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"byte 6: npy version {version}, not (1, 0)")
+    shape, by_columns, found = np.lib.format.read_array_header_1_0(file)
+    expected = np.dtype(dtype)
+    if found != expected or shape[1:] != tuple(row_shape) or not shape or by_columns:
+        raise ValueError(
+            f"byte 10: it holds {found} of shape {shape}{' by columns' if by_columns else ''},"
+            f" expected {expected} of shape {('n', *row_shape)}".replace("'n'", "n")
+        )
+    row_bytes = expected.itemsize * int(np.prod(row_shape, dtype=int))
+    if len(content) - file.tell() != shape[0] * row_bytes:
+        raise ValueError(
+            f"byte {len(content):,}: the file ends here, and should have"
+            f" {file.tell() + shape[0] * row_bytes:,} bytes"
+        )
+    return np.frombuffer(content, expected, offset=file.tell()).reshape(shape)
