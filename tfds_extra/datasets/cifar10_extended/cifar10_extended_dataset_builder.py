@@ -63,7 +63,7 @@ class Builder(core.Builder):
             " duplicates were replaced. They are what as_supervised gives.",
         ),
     ]
-    DRAWN_DISTRIBUTIONS = ("human_probs", "cv_pred_probs")
+    DRAWN_DISTRIBUTIONS = ("human_probs",)
 
     def _info(self) -> tfds.core.DatasetInfo:
         is_cifair = self.base_config_name == "cifair"
