@@ -88,10 +88,10 @@ def _evil(protocol: int, function, *args) -> bytes:
 def test_nothing_is_run(number, protocol, tmp_path):
     trace = tmp_path / "trace"
     function, args, name = [
-        (os.system, (f"touch {trace}",), "posix.system|nt.system"),
-        (eval, (f"open({str(trace)!r}, 'w')",), "builtins.eval"),
-        (exec, (f"open({str(trace)!r}, 'w')",), "builtins.exec"),
-        (open, (str(trace), "w"), "io.open"),
+        (os.system, (f"touch {trace}",), "system"),
+        (eval, (f"open({str(trace)!r}, 'w')",), "eval"),
+        (exec, (f"open({str(trace)!r}, 'w')",), "exec"),
+        (open, (str(trace), "w"), "open"),
         (subprocess.Popen, (["touch", str(trace)],), "subprocess.Popen"),
         (pathlib.Path, (str(trace),), "pathlib"),
         (np.fromfile, (str(trace),), "numpy"),

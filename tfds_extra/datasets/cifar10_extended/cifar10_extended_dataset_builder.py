@@ -144,9 +144,10 @@ class Builder(core.Builder):
                 batch = cifar_batch.parse(content, count=count)
                 _check_labels(batch.labels, labels[split][first : first + count])
                 self._check_anchors(batch.rows, split, first)
+                known = _batch_columns(batch, split, number, first)
             images = batch.images
-            known = {name: column[first : first + count] for name, column in columns[split].items()}
-            known |= _batch_columns(batch, split, number, first)
+            for name, column in columns[split].items():
+                known[name] = column[first : first + count]
             if "cifair" in piece.files:
                 known |= _cifair_columns(piece.files["cifair"], split, images, batch.labels)
             for start in range(0, count, _BLOCK):
