@@ -333,7 +333,7 @@ def _noisy_features() -> dict[str, Any]:
         "aggre_label": "the class that most of the three workers chose, one of the three if they"
         " all differ",
         "worse_label": "a wrong one of the three workers' classes if there is one",
-        **{f"random_label{i}": f"what worker {i} of three chose" for i in annotations.WORKERS},
+        **{f"random_label{i}": f"choice {i} of the three" for i in annotations.WORKERS},
     }
     by_worker = {}
     for i in annotations.WORKERS:
@@ -357,14 +357,17 @@ def _checked_features() -> dict[str, Any]:
     return {
         "duplicates": tfds.features.Sequence(
             {
-                "split": tfds.features.ClassLabel(names=annotations.SPLITS),
-                "index": np.int32,
-                "distance": np.float32,
-                "judgment": tfds.features.ClassLabel(names=annotations.JUDGMENTS),
+                "split": tfds.features.ClassLabel(
+                    names=annotations.SPLITS, doc="Split of the other image."
+                ),
+                "index": _number("Row of the other image in its split."),
+                "distance": _number("In the feature space of a network, no unit.", np.float32),
+                "judgment": tfds.features.ClassLabel(
+                    names=annotations.JUDGMENTS, doc="What a person thinks of the two."
+                ),
             },
-            doc="ciFAIR: other images that show nearly the same: their split and row, the distance"
-            " of the two in the feature space of a network, and what a person thinks of the two."
-            " Pairs of a test image and any other were looked for; each is listed with both.",
+            doc="ciFAIR: other images that show nearly the same. Pairs of a test image and any other"
+            " were looked for; each is listed with both of its images.",
         ),
         "label_error": {
             "candidate": _number(
