@@ -8,7 +8,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfds_extra.core import reading
-from tfds_extra.features import Audio
+from tfds_extra.features import Audio, PixelImage
 
 _INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64]
 _FEATURES = {
@@ -25,6 +25,9 @@ _FEATURES = {
     "audio/name": tfds.features.Text(),
     "stereo": Audio(sample_rate=8000, shape=(None, 2), dtype=np.float32),
     "nested": {"deep": {"number": np.int64}, "text": tfds.features.Text()},
+    "image": PixelImage(shape=(2, 3, 1)),
+    "exact": tfds.features.Tensor(shape=(2, 2), dtype=np.float64, encoding="bytes"),
+    "exact_one": tfds.features.Tensor(shape=(), dtype=np.float64, encoding="bytes"),
 }
 
 
@@ -46,6 +49,9 @@ def _example(i: int) -> dict:
         "audio/name": f"recording {i}",
         "stereo": np.full((i % 2, 2), i / 9, np.float32),
         "nested": {"deep": {"number": -i}, "text": str(i)},
+        "image": np.full((2, 3, 1), i, np.uint8),
+        "exact": np.full((2, 2), i / 7),
+        "exact_one": np.array(i / 7),
     }
 
 

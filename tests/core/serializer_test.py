@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import io
+import math
 import pickle
 import subprocess
 import sys
@@ -888,3 +889,27 @@ assert not {"tensorflow", "pandas"} & set(sys.modules)
 
 def test_neither_tensorflow_nor_pandas_is_imported():
     subprocess.run([sys.executable, "-c", _WITHOUT_TENSORFLOW], check=True)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i8", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(), (10,), (2, 3)])
+def test_columns_of_tensors_stored_as_bytes(dtype, shape):
+    feature = tfds.features.Tensor(shape=shape, dtype=np.dtype(dtype), encoding="bytes")
+    features = tfds.features.FeaturesDict({"t": feature, "n": np.int64})
+    values = (np.arange(7 * 6 * 10) - 5).astype(dtype)[: 7 * math.prod(shape)].reshape(7, *shape)
+    rows = [{"t": np.asarray(value), "n": i} for i, value in enumerate(values)]
+    expected = [reference(features, row) for row in rows]
+    encoder = ExampleEncoder(features)
+    for column in (values, list(values), [row["t"] for row in rows], values[::-1][::-1]):
+        assert encoder.encode_batch({"t": column, "n": range(7)}, 7) == expected
+    assert [encoder.encode(row) for row in rows] == expected
+
+
+@pytest.mark.parametrize(
+    "values", [np.zeros((2, 3), "f4"), np.zeros((2, 4)), [np.zeros(3), np.zeros(4)]], ids=repr
+)
+def test_columns_of_other_tensors_are_refused_as_by_tfds(values):
+    feature = tfds.features.Tensor(shape=(3,), dtype=np.float64, encoding="bytes")
+    features = tfds.features.FeaturesDict({"t": feature})
+    with pytest.raises(ValueError, match="do not match|does not match"):
+        ExampleEncoder(features).encode_batch({"t": values}, 2)

@@ -29,6 +29,7 @@ from tensorflow_datasets.core.features import tensor_feature
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
+from tfds_extra.core import shortcuts
 from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
@@ -119,6 +120,8 @@ def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tu
 def _is_batchable(feature: Any) -> bool:
     if isinstance(feature, _BATCH_DECODERS):
         return feature.can_decode_batch
+    if shortcuts.is_stored_raw(feature):
+        return True
     is_sequence = isinstance(feature, tfds.features.Sequence)
     if is_sequence:
         feature = feature.feature
@@ -148,6 +151,8 @@ def _parse(
         value = parsed[name]
         if isinstance(feature, _BATCH_DECODERS):
             value = feature.decode_padded_batch(value)
+        elif shortcuts.is_stored_raw(feature):
+            value = tf.reshape(tf.io.decode_raw(value, feature.tf_dtype), (-1, *feature.shape))
         elif value.dtype != feature.tf_dtype:
             value = tf.cast(value, feature.tf_dtype)
         decoded[name] = value

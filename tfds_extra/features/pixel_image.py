@@ -14,8 +14,8 @@ class PixelImage(tfds.features.Image):
 
     To users it is the `tfds.features.Image` of that shape. `_generate_examples` gives it as a uint8
     array of exactly the shape; a column of `core.Rows` is an array of many. It is stored as its bytes,
-    row by row, rather than as a PNG: small images hardly become smaller by PNG, and its coding takes
-    most of the time of preparing and reading them.
+    row by row, rather than as a PNG, whose coding takes most of the time of preparing small images.
+    The price is disk: a digit of 28 x 28 takes 784 bytes in place of some 250.
     """
 
     def __init__(self, *, shape: tuple[int, int, int], doc: tfds.features.feature.DocArg = None):
