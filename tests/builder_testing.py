@@ -140,7 +140,10 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             self.assertEqual(len(mine.shape), len(theirs.shape), name)
             self.assertEqual(np.dtype(mine.np_dtype).kind, np.dtype(theirs.np_dtype).kind, name)
             if isinstance(feature, tfds.features.ClassLabel):
-                self.assertEqual(ours.features[name].names, feature.names)
+                self.assertEqual(ours.features[name].num_classes, feature.num_classes)
+                # Some builders read the names from the published files, when they prepare them.
+                if feature._int2str is not None:
+                    self.assertEqual(ours.features[name].names, feature.names)
 
     def test_every_url_has_a_digest(self):
         for config in self.MINIATURE:

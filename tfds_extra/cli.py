@@ -297,7 +297,7 @@ def _feature_rows(name: str, feature: Any, spec: Any) -> Iterator[tuple[str, ...
             yield from _feature_rows(f"{name}/{inner}", features[inner], inner_spec)
     else:
         dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
-        yield name, str(spec.shape), dtype, feature.doc.desc
+        yield name, str(spec.shape), dtype, feature.doc.desc or ""
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -91,7 +91,12 @@ def _draw_images(
 
     images = _names(info, tfds.features.Image)
     boxes = {name: key for name, f in info.features.items() if (key := _box_key(f)) is not None}
-    distributions = [name for name in distributions if name in info.features]
+    # Where nothing is known of a whole split (of its examples at least), there is nothing to draw.
+    distributions = [
+        name
+        for name in distributions
+        if name in info.features and not all(np.isnan(e[name]).all() for e in examples)
+    ]
     drawn = [*images, *boxes, *distributions]
     texts = [_describe(info.features, example, drawn, width=32) for example in examples]
     places = len(images) + len(distributions) + 1  # Axes of an example.

@@ -1,7 +1,7 @@
 """Labels of test sets that a model doubted and people looked at: the JSON files of cleanlab/label-errors.
 
 Each entry of `<corpus>_mturk.json` is a row of a test set, the given label, the one that the model
-guessed, and what five people chose: `given`, `guessed` or `neither`.
+guessed, and what five people chose: `given`, `guessed`, `neither` or, in some of the files, `both`.
 Source: Northcutt, Athalye and Mueller, "Pervasive Label Errors in Test Sets Destabilize Machine
 Learning Benchmarks", 2021; https://github.com/cleanlab/label-errors.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 _VOTERS = 5
 _MAJORITY = 3
+_CHOICES = ("given", "guessed", "neither")
 
 # What stands for a row that nobody was asked about.
 NO_CANDIDATE = {
@@ -27,21 +28,28 @@ NO_CANDIDATE = {
 }
 
 
-def parse(content: bytes, given_labels: Sequence[int]) -> dict[int, dict[str, Any]]:
+def parse(
+    content: bytes, given_labels: Sequence[int], choices: Sequence[str] = _CHOICES
+) -> dict[int, dict[str, Any]]:
     """What people made of the labels that the model doubted.
 
     Args:
       content: The file.
       given_labels: All labels of the test set, in order; they show whether the file is about it.
+      choices: What people could choose.
 
     Returns:
-      By row of the test set a dict of the keys of `NO_CANDIDATE`: `is_error` says that fewer than
-      three of five chose the given label, `corrected_label` is another one that three or more chose.
+      By row of the test set a dict of the keys of `NO_CANDIDATE`, with `votes_...` for each of the
+      choices: `is_error` says that fewer than three of five chose the given label,
+      `corrected_label` is another one that three or more chose.
 
     Raises:
       ValueError: It is something else, or does not fit the labels; the message names the entry.
     """
-    entries = json.loads(content)
+    try:
+        entries = json.loads(content)
+    except RecursionError as e:
+        raise ValueError("not a list of candidates") from e
     if not isinstance(entries, list):
         raise ValueError("not a list of candidates")
     candidates = {}
@@ -50,7 +58,7 @@ def parse(content: bytes, given_labels: Sequence[int]) -> dict[int, dict[str, An
             row, given, guessed = (
                 int(entry[k]) for k in ("id", "given_original_label", "our_guessed_label")
             )
-            votes = {k: int(entry["mturk"][k]) for k in ("given", "guessed", "neither")}
+            votes = {k: int(entry["mturk"][k]) for k in choices}
         except (KeyError, TypeError, ValueError) as e:
             raise ValueError(f"entry {number}: not a candidate as published ({e!r})") from e
         if not 0 <= row < len(given_labels) or row in candidates or given != given_labels[row]:
@@ -62,9 +70,7 @@ def parse(content: bytes, given_labels: Sequence[int]) -> dict[int, dict[str, An
         candidates[row] = {
             "candidate": True,
             "guessed_label": guessed,
-            "votes_given": votes["given"],
-            "votes_guessed": votes["guessed"],
-            "votes_neither": votes["neither"],
+            **{f"votes_{choice}": count for choice, count in votes.items()},
             "is_error": votes["given"] < _MAJORITY,
             "corrected_label": guessed if votes["guessed"] >= _MAJORITY else -1,
         }

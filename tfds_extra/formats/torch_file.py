@@ -1,0 +1,45 @@
+"""Files of `torch.save` that hold a dict of NumPy arrays and plain values, read without torch.
+
+Such a file is a zip whose members are stored: `<folder>/data.pkl`, a pickle, and `<folder>/version`. The
+tensors of torch would be members of their own, and are not read. Nothing that the pickle names is run
+(`safe_pickle`).
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import Any
+
+from tfds_extra.formats import safe_pickle
+
+_PICKLE = "/data.pkl"
+
+
+def load_dict(content: bytes) -> dict[str, Any]:
+    """Reads a saved dict.
+
+    Args:
+      content: The file, in the zip format that torch writes from release 1.6 on.
+
+    Returns:
+      See `safe_pickle.load_dict`.
+
+    Raises:
+      ValueError: It is another file, is damaged, or holds anything else.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            pickles = [i for i in archive.infolist() if i.filename.endswith(_PICKLE)]
+            if len(pickles) != 1:
+                raise ValueError(f"{len(pickles)} members are called data.pkl, not one")
+            # torch compresses nothing; so no member can be larger than the file.
+            if pickles[0].compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{pickles[0].filename} is compressed, which torch does not do")
+            pickled = archive.read(pickles[0])
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as e:
+        raise ValueError(f"no file of torch.save, or a damaged one ({e})") from e
+    try:
+        return safe_pickle.load_dict(pickled)
+    except ValueError as e:
+        raise ValueError(f"{pickles[0].filename}: {e}") from e
