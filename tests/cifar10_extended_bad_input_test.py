@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import importlib.util
 import io
 import json
 import os
@@ -14,6 +13,7 @@ import shutil
 import tarfile
 import zipfile
 
+import miniature_scripts
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -25,15 +25,7 @@ _ARCHIVE = "cifar-10-python.tar.gz"
 _ROOT = "cifar-10-batches-py"
 
 
-def _script():
-    path = pathlib.Path(__file__).parent / "miniatures" / f"{_NAME}.py"
-    spec = importlib.util.spec_from_file_location(f"make_{_NAME}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_MADE = _script()
+_MADE = miniature_scripts.load(_NAME)
 
 
 class Miniature:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import importlib.util
 import json
 import pathlib
 import pickle
 import shutil
 import zipfile
 
+import miniature_scripts
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,12 +65,7 @@ def test_labels(real) -> np.ndarray:
     return np.load(folder / "cifar10_test_set_original_labels.npy")
 
 
-def _python2_pickle(value) -> bytes:
-    path = pathlib.Path(__file__).parent / "miniatures" / f"{_NAME}.py"
-    spec = importlib.util.spec_from_file_location(f"make_{_NAME}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.python2_pickle(value)
+_python2_pickle = miniature_scripts.load(_NAME).python2_pickle
 
 
 @pytest.fixture(scope="module")

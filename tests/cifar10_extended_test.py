@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import pathlib
 import pickle
@@ -13,6 +12,7 @@ import zipfile
 from unittest import mock
 
 import builder_testing
+import miniature_scripts
 import numpy as np
 import tensorflow_datasets as tfds
 from keras.src.datasets import cifar as keras_cifar
@@ -25,15 +25,7 @@ _CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 _COUNTS = {"train": 50, "test": 10}
 
 
-def _script():
-    path = pathlib.Path(__file__).parent / "miniatures" / "cifar10_extended.py"
-    spec = importlib.util.spec_from_file_location("make_cifar10_extended", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_MADE = _script()
+_MADE = miniature_scripts.load("cifar10_extended")
 
 
 class Cifar10ExtendedTest(builder_testing.BuilderTestCase):

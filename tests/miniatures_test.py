@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import io
 import lzma
-import pathlib
 import zipfile
 
+import miniature_scripts
 import pytest
 import scipy.io
 
@@ -17,11 +16,7 @@ from tfds_extra import registry
 
 @pytest.mark.parametrize("name", registry.names())
 def test_script_makes_the_committed_files(name, tmp_path):
-    path = pathlib.Path(__file__).parent / "miniatures" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"make_{name}", path)
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    script.make(tmp_path / name)
+    miniature_scripts.load(name).make(tmp_path / name)
     committed = registry.builder_cls(name).miniature_dir()
     made = {p.relative_to(tmp_path / name) for p in (tmp_path / name).rglob("*")}
     assert made == {p.relative_to(committed) for p in committed.rglob("*")}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import pathlib
 import shutil
 import tempfile
 from unittest import mock
 
 import builder_testing
+import miniature_scripts
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -17,16 +17,7 @@ from tfds_extra import show
 from tfds_extra.datasets.qmnist import qmnist_dataset_builder
 from tfds_extra.features import PixelImage
 
-
-def _script():
-    path = pathlib.Path(__file__).parent / "miniatures" / "qmnist.py"
-    spec = importlib.util.spec_from_file_location("make_qmnist", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_MADE = _script()
+_MADE = miniature_scripts.load("qmnist")
 
 
 class QmnistTest(builder_testing.BuilderTestCase):

@@ -7,24 +7,22 @@ import hashlib
 import io
 import pathlib
 import shutil
-import sys
 import tarfile
 import tempfile
 
+import miniature_scripts
 import numpy as np
 import pytest
 import scipy.io
 import tensorflow_datasets as tfds
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "miniatures"))
-
-import digit_struct_file
-import svhn_full as script
-
 from tfds_extra import core, registry
 from tfds_extra.core import archives
 
 _NAME = "svhn_full"
+script = miniature_scripts.load(_NAME)
+digit_struct_file = script.digit_struct_file
+
 _RECORDS = [(f"{i}.png", digits) for i, (_, _, digits) in enumerate(script._NUMBERS["train"], 1)]
 
 

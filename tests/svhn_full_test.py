@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import io
 import pathlib
-import sys
 import tarfile
 
+import builder_testing
+import miniature_scripts
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-
-sys.path.insert(0, str(pathlib.Path(__file__).parent / "miniatures"))
-
-import builder_testing
-import svhn_full as script
 from PIL import Image
 
 from tfds_extra.core import archives
 from tfds_extra.datasets.svhn_full import svhn_full_dataset_builder as module
+
+script = miniature_scripts.load("svhn_full")
 
 _SPLITS = ["train", "test", "extra"]
 
