@@ -121,7 +121,7 @@ def large(folder: pathlib.Path, repeat: int) -> None:
 
 
 def scaling(folder: pathlib.Path, repeat: int) -> None:
-    count = 48
+    count = 96
 
     def builder(workers: int):
         data_dir = str(folder / str(workers))
