@@ -16,6 +16,7 @@ import zipfile
 import miniature_scripts
 import numpy as np
 import pytest
+import tampering
 import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry
@@ -46,13 +47,7 @@ class Miniature:
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a published file, and has the miniature's checksums vouch for it."""
-        (self.folder / name).write_bytes(content)
-        table = self.folder / "checksums.tsv"
-        lines = [line.split("\t") for line in table.read_text().splitlines()]
-        for line in lines:
-            if line[3] == name:
-                line[1:3] = str(len(content)), hashlib.sha256(content).hexdigest()
-        table.write_text("".join("\t".join(line) + "\n" for line in lines))
+        tampering.write_vouched(self.folder, name, content)
 
     def write_members(self, *, vouch: bool = True) -> None:
         """Writes the archive; with `vouch`, the miniature's facts vouch for its members."""
@@ -78,9 +73,7 @@ class Miniature:
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
     mini = Miniature(tmp_path / "mini")
-    monkeypatch.setattr(
-        registry.builder_cls(_NAME), "miniature_dir", classmethod(lambda cls: mini.folder)
-    )
+    tampering.use_miniature(monkeypatch, _NAME, mini.folder)
     return mini
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import pathlib
 import shutil
@@ -14,6 +13,7 @@ import miniature_scripts
 import numpy as np
 import pytest
 import scipy.io
+import tampering
 import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry
@@ -36,12 +36,7 @@ class Miniature:
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a file, and has the miniature's checksums vouch for it."""
-        (self.folder / name).write_bytes(content)
-        table = self.folder / "checksums.tsv"
-        rows = [line.split("\t") for line in table.read_text().splitlines()]
-        digest = hashlib.sha256(content).hexdigest()
-        rows = [[r[0], str(len(content)), digest, name] if r[3] == name else r for r in rows]
-        table.write_text("".join("\t".join(row) + "\n" for row in rows))
+        tampering.write_vouched(self.folder, name, content)
 
     def write_train(self) -> None:
         """Writes the archive of train."""
@@ -65,9 +60,7 @@ class Miniature:
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
     mini = Miniature(tmp_path / "mini")
-    monkeypatch.setattr(
-        registry.builder_cls(_NAME), "miniature_dir", classmethod(lambda cls: mini.folder)
-    )
+    tampering.use_miniature(monkeypatch, _NAME, mini.folder)
     return mini
 
 

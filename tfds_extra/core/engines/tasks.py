@@ -101,14 +101,14 @@ def plan_shards(
     for segment in segments:
         if segment.split == split:
             by_group.setdefault(segment.group, []).append(segment)
-    everything = [s for some in by_group.values() for s in some]
-    total = sum(s.count for s in everything)
-    number = shard_config.get_number_shards(sum(s.record_bytes for s in everything), total)
+    counts = {group: sum(s.count for s in by_group[group]) for group in sorted(by_group)}
+    total = sum(counts.values())
+    num_bytes = sum(s.record_bytes for some in by_group.values() for s in some)
+    number = shard_config.get_number_shards(num_bytes, total)
     shards, start = [], 0
     for index, stop in enumerate(shard_utils.get_shard_boundaries(total, number)):
         needed, before, skip = [], 0, 0
-        for group in sorted(by_group):
-            count = sum(s.count for s in by_group[group])
+        for group, count in counts.items():
             if before + count <= start:
                 skip = before + count
             elif before < stop:
