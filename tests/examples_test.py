@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import math
 import re
 import subprocess
 import sys
@@ -45,3 +47,58 @@ def test_urban_sound(repository, tmp_path, which, request):
     picture = image.imread(tmp_path / "urban_sound.png")
     assert picture.shape == (600, 1200, 4)
     assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 100
+
+
+def miniature_rows(repository, split):
+    """The label rows of QMNIST's miniature, read by hand."""
+    path = repository / "dummy_data" / "qmnist" / f"qmnist-{split}-labels-idx2-int.gz"
+    return np.frombuffer(gzip.decompress(path.read_bytes()), ">i4", offset=12).reshape(-1, 8)
+
+
+def test_digit_writers(repository, tmp_path):
+    script = repository / "examples" / "digit_writers.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--miniature", f"--data_dir={tmp_path}", "--epochs=20"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "20 digits to train on, 20 to test; 6 writer(s) in both" in done.stdout
+
+    # A digit of the miniature is a block that says which; two digits of test are not in train.
+    train, test = (miniature_rows(repository, split) for split in ("train", "test"))
+    wrong = ~np.isin(test[:, 0], train[:, 0])
+    assert wrong.sum() == 6
+    expected = {}
+    for writer in np.unique(test[:, 2]):
+        of_it = test[:, 2] == writer
+        row = f"{writer} {test[of_it, 1][0]} {of_it.sum()} {wrong[of_it].sum()}"
+        expected[row] = 1 - wrong[of_it].mean()
+    table = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+) +([\d.]+)$", done.stdout, re.MULTILINE)
+    assert {" ".join(row[:4]): float(row[4]) for row in table} == expected
+    errors = [int(row[3]) for row in table]
+    assert errors == sorted(errors, reverse=True) and sum(int(row[2]) for row in table) == len(test)
+
+    accuracies = list(expected.values())
+    assert "test accuracy: 0.7000" in done.stdout
+    for part, name in ((wrong[:12], "12 of MNIST's"), (wrong[12:], "8 other")):
+        assert f"{name} test digits: {1 - part.mean():.4f}" in done.stdout
+    mean, median = np.mean(accuracies), np.median(accuracies)
+    assert f"accuracy per writer: mean {mean:.4f}, median {median:.4f}" in done.stdout
+    without = accuracies.count(1) / 6
+    assert f"6 writers, {without:.1%} of them without an error" in done.stdout
+    by_chance = float(re.search(r"\(([\d.]+)% if the same errors", done.stdout)[1])
+    assert abs(by_chance / 100 - error_free_by_chance(test[:, 2], wrong.sum())) < 0.05
+
+    picture = image.imread(tmp_path / "digit_writers.png")
+    assert picture.shape == (900, 1200, 4)
+    assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 100
+
+
+def error_free_by_chance(writers, errors):
+    """Expected share of writers none of whose digits is among so many that are drawn."""
+    total = len(writers)
+    shares = [
+        math.comb(total - count, errors) / math.comb(total, errors)
+        for count in np.unique(writers, return_counts=True)[1].tolist()
+    ]
+    return np.mean(shares)

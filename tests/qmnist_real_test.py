@@ -155,6 +155,19 @@ def test_subsets_and_writers(prepared):
     assert test["is_mnist_test"].tolist() == [True] * 10_000 + [False] * 50_000
 
 
+def test_nobody_wrote_for_both_splits(real):
+    """What examples/digit_writers.py relies on, from the publisher's text alone."""
+    writers, series = {}, {}
+    for which in ("train", "test", "nist"):
+        rows = published(real, which)
+        writers[which] = set(rows[:, 2].tolist())
+        series[which] = set(map(tuple, rows[:, 2:0:-1].tolist()))
+        assert len(writers[which]) == _WRITERS[which]
+        assert len(series[which]) == _WRITERS[which]  # Each writer is of one series.
+    assert not writers["train"] & writers["test"]
+    assert series["train"] | series["test"] <= series["nist"]
+
+
 def test_mnist_beside(prepared, real):
     train, test = prepared["train"], prepared["test"]
     np.testing.assert_array_equal(numbers(train["mnist_image"]), np.arange(60_000) + 200_000)
