@@ -4,7 +4,9 @@
 
 The images are generated: strokes of about as much ink as MNIST's digits. Both builders prepare one
 split from the same packed idx file (the standard one unpacks it to disk first, as it always does);
-ours has twenty features more to write. Both results are read in batches without caching.
+ours has more features to write. Both results are read in batches without caching: image and class,
+then all features (the standard one has only these two). Runs alternate; medians are printed, and how
+many times as fast as the standard one ours is.
 """
 
 from __future__ import annotations
@@ -106,7 +108,7 @@ def compare(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
         prepared[name].download_and_prepare()
 
     times = common.interleaved(
-        {name: lambda name=name: prepare(name) for name in makers}, arguments.repeat, warm_up=0
+        {name: lambda name=name: prepare(name) for name in makers}, arguments.repeat
     )
     common.report(f"Prepare {count:,} images from packed idx files", times, count, "images")
 
@@ -114,19 +116,38 @@ def compare(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
     for name, builder in prepared.items():
         print(f"  {name:24} {builder.info.dataset_size:12,}")
 
-    config = tfds.ReadConfig(try_autocache=False)
-
-    def read(name: str, **kwargs):
-        dataset = prepared[name].as_dataset(
+    def batches(name: str, **kwargs):
+        config = tfds.ReadConfig(try_autocache=False)
+        return prepared[name].as_dataset(
             split="train", batch_size=128, read_config=config, **kwargs
         )
-        assert sum(len(images) for images, _ in dataset) == count
 
-    times = common.interleaved(
-        {name: lambda name=name: read(name, as_supervised=True) for name in makers},
-        arguments.repeat,
-    )
-    common.report("Read (image, label) in batches of 128", times, count, "images")
+    def pairs(name: str):
+        assert sum(len(images) for images, _ in batches(name, as_supervised=True)) == count
+
+    def everything(name: str):
+        assert sum(len(batch["image"]) for batch in batches(name)) == count
+
+    check_same(*(batches(name, as_supervised=True) for name in makers))
+    for read, what in ((pairs, "(image, label)"), (everything, "all features")):
+        times = common.interleaved(
+            {name: lambda name=name: read(name) for name in makers}, arguments.repeat
+        )
+        common.report(f"Read {what} in batches of 128", times, count, "images")
+
+
+def check_same(*sides) -> None:
+    """Raises if what is compared are not the same images of the same classes, in whatever order."""
+    found = [
+        sorted(
+            (int(label), image.tobytes())
+            for images, labels in tfds.as_numpy(side)
+            for image, label in zip(images, labels)
+        )
+        for side in sides
+    ]
+    if found[0] != found[1]:
+        raise AssertionError("the two sides have different images or classes")
 
 
 def main() -> None:
