@@ -14,7 +14,7 @@ import tampering
 import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry
-from tfds_extra.core.contents import Content
+from tfds_extra.core.archives import Content
 from tfds_extra.formats import idx, label_errors
 
 _TRAIN = "qmnist-train-images-idx3-ubyte.gz"

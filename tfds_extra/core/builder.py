@@ -26,16 +26,7 @@ from tensorflow_datasets.core import constants, download, utils
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import registry
-from tfds_extra.core import (
-    archives,
-    contents,
-    digests,
-    downloads,
-    engines,
-    locks,
-    reading,
-    tables,
-)
+from tfds_extra.core import archives, digests, downloads, engines, locks, reading, tables
 from tfds_extra.core.errors import CorpusError
 
 MINIATURE = "miniature"
@@ -318,7 +309,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def fetch(
         self, dl_manager: download.DownloadManager
-    ) -> dict[str, archives.Tree | contents.Content]:
+    ) -> dict[str, archives.Tree | archives.Content]:
         """The published files, ready to be read in place.
 
         Where the user has a folder of an archive's name in `manual_dir`, or an unpacked file, it is
@@ -345,7 +336,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         trees = {}
         for name, file in files.items():
             if isinstance(file, File):
-                trees[name] = contents.Content(folders[name] or os.fspath(paths[name]))
+                trees[name] = archives.Content(folders[name] or os.fspath(paths[name]))
             elif folders[name] is not None:
                 trees[name] = archives.Tree(folders[name])
             else:
