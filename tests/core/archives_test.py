@@ -1773,14 +1773,15 @@ LAYOUTS = st.dictionaries(
     st.binary(max_size=1500) | st.integers(0, 20_000).map(bytes),
     max_size=8,
 )
-
-
-@settings(
+_SETTINGS = settings(
     derandomize=True,
     deadline=None,
     max_examples=100,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+@_SETTINGS
 @given(
     files=LAYOUTS,
     mode=st.sampled_from(list(TARS.values())),
@@ -1807,12 +1808,7 @@ def test_tars_like_tarfile(tmp_path_factory, files, mode, tar_format, folders):
         assert {name: tree.read_member(name) for name in files} == files
 
 
-@settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=100,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@_SETTINGS
 @given(
     files=LAYOUTS,
     methods=st.lists(st.sampled_from(list(ZIPS.values())), min_size=8, max_size=8),
