@@ -65,7 +65,7 @@ def prepare(request, miniature, tmp_path, monkeypatch):
             miniature.pack()
         else:
             monkeypatch.setattr(
-                registry.builder_cls(_NAME), "extracted_folder", lambda self, file: miniature.root
+                registry.builder_cls(_NAME), "extracted", lambda self: {"corpus": miniature.root}
             )
         builder = tfds.builder(f"{_NAME}/{config}", data_dir=tmp_path / "data", miniature=True)
         builder.download_and_prepare()

@@ -327,35 +327,43 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
             cannot be read.
         """
-        files = self.published_files()
-        folders = {name: self.extracted_folder(file) for name, file in files.items()}
+        extracted = self.extracted()
         # In one call: what is missing is then named at once, and held against the free disk.
-        paths = dl_manager.download(
-            {name: file.files for name, file in files.items() if folders[name] is None}
-        )
-        trees = {}
-        for name, file in files.items():
+        paths = dl_manager.download(self.to_download())
+        published: dict[str, archives.Tree | archives.Content] = {}
+        for name, file in self.published_files().items():
             if isinstance(file, File):
-                trees[name] = archives.Content(folders[name] or os.fspath(paths[name]))
-            elif folders[name] is not None:
-                trees[name] = archives.Tree(folders[name])
+                published[name] = archives.Content(extracted.get(name) or os.fspath(paths[name]))
+            elif name in extracted:
+                published[name] = archives.Tree(extracted[name])
             else:
                 parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
-                trees[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
-        return trees
+                published[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
+        return published
 
-    def extracted_folder(self, file: Archive | File) -> pathlib.Path | None:
-        """Where the user has extracted a published archive, or unpacked a file, if he has."""
+    def extracted(self) -> dict[str, pathlib.Path]:
+        """The published archives that the user has extracted in `manual_dir`, and unpacked files.
+
+        Returns:
+          The folder of an archive, or the unpacked file, by its name in `published_files`.
+        """
         if self._manual_dir is None:
-            return None
-        path = self._manual_dir / file.root
-        is_there = path.is_file() if isinstance(file, File) else path.is_dir()
-        return path if is_there else None
+            return {}
+        found = {}
+        for name, file in self.published_files().items():
+            path = self._manual_dir / file.root
+            if path.is_file() if isinstance(file, File) else path.is_dir():
+                found[name] = path
+        return found
 
-    def to_download(self) -> list[Any]:
-        """The `files` of what is not there extracted or unpacked in `manual_dir`."""
-        files = self.published_files().values()
-        return [file.files for file in files if self.extracted_folder(file) is None]
+    def to_download(self) -> dict[str, Any]:
+        """The `files` of what is not `extracted`, by its name in `published_files`."""
+        extracted = self.extracted()
+        return {
+            name: file.files
+            for name, file in self.published_files().items()
+            if name not in extracted
+        }
 
     # --------------------------------------------------------------------------------- preparing
 
