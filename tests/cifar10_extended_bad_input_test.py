@@ -174,8 +174,8 @@ def _add(name):
         (_changed_batch(lambda b: b.pop("labels")), ("data_batch_3: labels: not a list of 10",)),
         (_changed_batch(lambda b: b["labels"].pop()), ("data_batch_3: labels: not a list of 10",)),
         (_changed_batch(lambda b: b.update(data=b["data"][:9])), ("uint8 of shape (9, 3072)",)),
-        (_drop("data_batch_4"), ("data_batch_4: there is no such file",)),
-        (_drop("test_batch"), ("test_batch: there is no such file",)),
+        (_drop("data_batch_4"), ("1 published batches are missing, the first is data_batch_4",)),
+        (_drop("test_batch"), ("batches are missing, the first is test_batch", "--partial")),
         (_add(".DS_Store"), (".DS_Store: not one of CIFAR-10's files",)),
         (_add("sub/data_batch_1"), ("sub/data_batch_1: not one of CIFAR-10's files",)),
         (

@@ -110,8 +110,8 @@ def test_missing_image(miniature, data_dir):
     for name in ("3.png", "7.png"):
         del miniature.train[f"train/{name}"]
     miniature.write_train()
-    problem = "2 of its images are missing, the first is 3.png"
-    with refused(data_dir, "train.tar.gz", "digitStruct.mat", problem, "--partial"):
+    problem = "train.tar.gz: 2 published images are missing, the first is 3.png"
+    with refused(data_dir, problem, "--partial"):
         prepare(data_dir)
 
 

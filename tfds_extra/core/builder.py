@@ -34,7 +34,8 @@ PARTIAL = "partial"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 
-_IF_PARTIAL = (
+# What to do if published files are missing.
+IF_PARTIAL = (
     "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True}, or"
     " --partial."
 )
@@ -471,7 +472,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     f"split {split}",
                     f"{found.get(split, 0):,} examples were read, the publisher has"
                     f" {self.expected_counts[split]:,}",
-                    f"The files are not the complete corpus. {_IF_PARTIAL}"
+                    f"The files are not the complete corpus. {IF_PARTIAL}"
                     if short > 0
                     else "The files are not (only) the published ones.",
                 )
@@ -496,7 +497,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 tree,
                 place,
                 f"{len(missing):,} published {what} are missing, the first is {min(missing)}",
-                _IF_PARTIAL,
+                IF_PARTIAL,
             )
 
     # ----------------------------------------------------------------------------------- reading
