@@ -78,6 +78,14 @@ def test_folder_goes_before_archive_and_needs_no_download(builder, tmp_path):
     assert corpus.to_download() == {}
 
 
+def test_archive_without_a_folder_of_its_own(builder, archive, tmp_path):
+    """The manual_dir itself is not taken for what was extracted from it."""
+    corpus = builder(data=core.Archive("https://example.org/corpus.tar.gz", root=""))
+    downloading = manager(corpus, tmp_path)
+    (tmp_path / "manual" / "corpus.tar.gz").write_bytes(archive)
+    assert [m.name for m in corpus.fetch(downloading)["data"]] == ["top/a.txt"]
+
+
 def test_md5_alone(builder, archive, tmp_path, monkeypatch):
     table = tmp_path / "engine_corpus.tsv"
     with misbehaving_server.running() as server:

@@ -56,7 +56,7 @@ class Archive:
         hand; or a tuple of these, the consecutive parts of one archive. Sizes, digests and names are
         in the checksum file.
       root: Folder in it that holds the corpus, and the name of that folder when a user has extracted
-        it.
+        it. Empty for an archive without one, which has to be given as it is published.
     """
 
     files: str | download.Resource | tuple[str | download.Resource, ...]
@@ -353,7 +353,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         found = {}
         for name, file in self.published_files().items():
             path = self._manual_dir / file.root
-            if path.is_file() if isinstance(file, File) else path.is_dir():
+            is_there = path.is_file() if isinstance(file, File) else path.is_dir()
+            if file.root and is_there:  # Without a name of its own, nothing tells it from the rest.
                 found[name] = path
         return found
 
