@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pathlib
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Mapping
+
+import tensorflow_datasets as tfds
 
 
 def interleaved(
@@ -29,6 +33,21 @@ def interleaved(
             if round_ >= warm_up:
                 times[name].append(elapsed)
     return times
+
+
+def makers(
+    folder: pathlib.Path, *classes: type[tfds.core.DatasetBuilder]
+) -> dict[str, Callable[[], tfds.core.DatasetBuilder]]:
+    """For each class, by name, what makes a builder of it whose data folder is empty."""
+
+    def maker(cls: type[tfds.core.DatasetBuilder]) -> Callable[[], tfds.core.DatasetBuilder]:
+        def make() -> tfds.core.DatasetBuilder:
+            shutil.rmtree(folder / cls.name, ignore_errors=True)
+            return cls(data_dir=folder / cls.name)
+
+        return make
+
+    return {cls.name: maker(cls) for cls in classes}
 
 
 def report(title: str, times: Mapping[str, list[float]], units: int, unit: str) -> None:

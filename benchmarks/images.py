@@ -15,7 +15,6 @@ import argparse
 import gzip
 import os
 import pathlib
-import shutil
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -87,15 +86,7 @@ def builders(paths: dict[str, pathlib.Path], count: int, folder: pathlib.Path):
         "train_images": core.Content(paths["images"]),
         "train_labels": core.Content(paths["rows"]),
     }
-
-    def maker(cls):
-        def make():
-            shutil.rmtree(folder / cls.name, ignore_errors=True)
-            return cls(data_dir=folder / cls.name)
-
-        return make
-
-    return {cls.name: maker(cls) for cls in (standard, ours)}
+    return common.makers(folder, standard, ours)
 
 
 def compare(arguments: argparse.Namespace, folder: pathlib.Path) -> None:

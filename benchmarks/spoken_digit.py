@@ -48,15 +48,7 @@ def builders(archive: pathlib.Path, folder: pathlib.Path):
 
     standard._split_generators = split_generators
     ours.fetch = lambda self, dl_manager: {"release": core.Tree(archive, root=_ROOT)}
-
-    def maker(cls):
-        def make():
-            shutil.rmtree(folder / cls.name, ignore_errors=True)
-            return cls(data_dir=folder / cls.name)
-
-        return make
-
-    return {cls.name: maker(cls) for cls in (standard, ours)}
+    return common.makers(folder, standard, ours)
 
 
 def main() -> None:

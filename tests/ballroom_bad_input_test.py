@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 
 import numpy as np
+import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
@@ -38,12 +39,13 @@ _BPM = "Media-900008.bpm"
 _PROMISE = "Get the published archive again, or remove what does not belong to it."
 
 
-class Miniature:
+class Miniature(tampering.Miniature):
     """A copy of the miniature whose archives can be tampered with."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
-        shutil.copytree(registry.builder_cls(_NAME).miniature_dir(), folder)
+    NAME = _NAME
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        super().__init__(folder, monkeypatch)
         self.files = {}
         for archive in (_AUDIO, _TEMPO, _OLDER):
             with tarfile.open(folder / archive) as tar:
@@ -86,11 +88,7 @@ class Miniature:
                     target.addfile(member, io.BytesIO(content))
                 for member in extra:
                     target.addfile(member, io.BytesIO(bytes(member.size)))
-        self.write_bytes(archive, packed.getvalue())
-
-    def write_bytes(self, archive: str, content: bytes) -> None:
-        """Writes an archive's bytes, and has the miniature's checksums vouch for them."""
-        tampering.write_vouched(self.folder, archive, content)
+        self.write_vouched(archive, packed.getvalue())
 
     def extract(self, *archives: str) -> None:
         """Puts folders in the place of archives, as a user does who has extracted them."""
@@ -108,22 +106,12 @@ class Miniature:
 
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
-    mini = Miniature(tmp_path / "mini")
-    tampering.use_miniature(monkeypatch, _NAME, mini.folder)
-    return mini
-
-
-@pytest.fixture
-def data_dir(tmp_path) -> pathlib.Path:
-    return tmp_path / "data"
+    return Miniature(tmp_path / "mini", monkeypatch)
 
 
 def prepare(data_dir: pathlib.Path, config: str = "full", manual_dir=None, **kwargs):
-    builder = tfds.builder(f"{_NAME}/{config}", data_dir=data_dir, **{"miniature": True, **kwargs})
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-    )
-    return builder
+    kwargs = {"miniature": True, **kwargs}
+    return preparing.prepared(f"{_NAME}/{config}", data_dir, manual_dir, **kwargs)
 
 
 refused = functools.partial(tampering.refused, _NAME)
@@ -158,14 +146,14 @@ def test_wrong_digest(miniature, data_dir, archive):
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.95, 0.999])
 def test_truncated_archive(miniature, data_dir, archive, share):
     content = (miniature.folder / archive).read_bytes()
-    miniature.write_bytes(archive, content[: int(len(content) * share)])
+    miniature.write_vouched(archive, content[: int(len(content) * share)])
     with refused(data_dir, archive):
         prepare(data_dir)
 
 
 @pytest.mark.parametrize("archive", [_AUDIO, _TEMPO, _BEATS])
 def test_page_in_place_of_an_archive(miniature, data_dir, archive):
-    miniature.write_bytes(archive, b"<!DOCTYPE html><title>403 Forbidden</title>")
+    miniature.write_vouched(archive, b"<!DOCTYPE html><title>403 Forbidden</title>")
     with refused(data_dir, archive):
         prepare(data_dir)
 
@@ -174,14 +162,14 @@ def test_damage_behind_the_last_excerpt(miniature, data_dir):
     plain = gzip.decompress((miniature.folder / _AUDIO).read_bytes())
     content = bytearray(gzip.compress(plain))
     content[-8] ^= 1  # Of the check sum.
-    miniature.write_bytes(_AUDIO, bytes(content))
+    miniature.write_vouched(_AUDIO, bytes(content))
     with refused(data_dir, _AUDIO):
         prepare(data_dir)
 
 
 def test_archive_of_another_version(miniature, data_dir):
     """The older beats under the name of the newest."""
-    miniature.write_bytes(_BEATS, (miniature.folder / _OLDER).read_bytes())
+    miniature.write_vouched(_BEATS, (miniature.folder / _OLDER).read_bytes())
     with refused(data_dir, _BEATS, "another one or another edition"):
         prepare(data_dir)
 

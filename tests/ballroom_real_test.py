@@ -20,6 +20,7 @@ import wave
 import zipfile
 
 import numpy as np
+import preparing
 import pytest
 import soundfile
 import tensorflow_datasets as tfds
@@ -149,22 +150,10 @@ def data_dir(tmp_path_factory) -> pathlib.Path:
 
 
 def prepared(config: str, data_dir: pathlib.Path, manual_dir: pathlib.Path, **kwargs):
-    builder = tfds.builder(f"ballroom/{config}", data_dir=data_dir, **kwargs)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-    )
-    return builder
+    return preparing.prepared(f"ballroom/{config}", data_dir, manual_dir, **kwargs)
 
 
-def examples(builder) -> dict[str, dict]:
-    """All examples by track_id, with the split under "split"."""
-    found = {}
-    for split in builder.info.splits:
-        for example in tfds.as_numpy(builder.as_dataset(split=split)):
-            track_id = example["track_id"].decode()
-            assert track_id not in found
-            found[track_id] = {**example, "split": split}
-    return found
+examples = functools.partial(preparing.examples, name="track_id")
 
 
 def by_hand(content: bytes) -> list[tuple[float, int, int]]:

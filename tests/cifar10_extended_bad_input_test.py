@@ -15,11 +15,12 @@ import zipfile
 
 import miniature_scripts
 import numpy as np
+import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, registry
+from tfds_extra import registry
 
 _NAME = "cifar10_extended"
 _ARCHIVE = "cifar-10-python.tar.gz"
@@ -29,12 +30,13 @@ _ROOT = "cifar-10-batches-py"
 _MADE = miniature_scripts.load(_NAME)
 
 
-class Miniature:
+class Miniature(tampering.Miniature):
     """A copy of the miniature whose files can be tampered with."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
-        shutil.copytree(registry.builder_cls(_NAME).miniature_dir(), folder)
+    NAME = _NAME
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        super().__init__(folder, monkeypatch)
         with tarfile.open(folder / _ARCHIVE) as tar:
             self.members = {
                 m.name.removeprefix(f"{_ROOT}/"): tar.extractfile(m).read()
@@ -45,10 +47,6 @@ class Miniature:
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
 
-    def write(self, name: str, content: bytes) -> None:
-        """Writes a published file, and has the miniature's checksums vouch for it."""
-        tampering.write_vouched(self.folder, name, content)
-
     def write_members(self, *, vouch: bool = True) -> None:
         """Writes the archive; with `vouch`, the miniature's facts vouch for its members."""
         plain = io.BytesIO()
@@ -57,7 +55,7 @@ class Miniature:
                 member = tarfile.TarInfo(f"{_ROOT}/{name}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
-        self.write(_ARCHIVE, gzip.compress(plain.getvalue(), mtime=0))
+        self.write_vouched(_ARCHIVE, gzip.compress(plain.getvalue(), mtime=0))
         if vouch:
             rows = [line.split("\t") for line in self.read("members.tsv").decode().splitlines()]
             for row in rows:
@@ -72,30 +70,15 @@ class Miniature:
 
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
-    mini = Miniature(tmp_path / "mini")
-    tampering.use_miniature(monkeypatch, _NAME, mini.folder)
-    return mini
+    return Miniature(tmp_path / "mini", monkeypatch)
 
 
 @pytest.fixture
-def refused(tmp_path):
+def refused(data_dir):
     """Prepares a config, which has to be refused with an error that says all of the words."""
 
-    def check(*words: str, config: str = "default", error: type = core.CorpusError, **kwargs):
-        data_dir = tmp_path / "data"
-        manual_dir = kwargs.pop("manual_dir", None)
-        kwargs = kwargs or {"miniature": True}
-        builder = tfds.builder(f"{_NAME}/{config}", data_dir=data_dir, **kwargs)
-        with pytest.raises(error) as caught:
-            builder.download_and_prepare(
-                download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-            )
-        for word in words:
-            assert word in str(caught.value)
-        left = [p.name for p in data_dir.rglob("*") if p.is_file() and "downloads" not in p.parts]
-        assert left in ([], ["metadata.json"])
-        with pytest.raises(AssertionError, match="could not find data"):
-            tfds.builder(f"{_NAME}/{config}", data_dir=data_dir, **kwargs).as_dataset()
+    def check(*words: str, config: str = "default", **kwargs):
+        tampering.prepare_refused(f"{_NAME}/{config}", data_dir, *words, **kwargs)
 
     return check
 
@@ -129,14 +112,16 @@ def test_hostile_batch(miniature, refused, tmp_path):
 def test_hostile_torch_file(miniature, refused, tmp_path):
     trace = tmp_path / "trace"
     call = f"open({str(trace)!r}, 'w')"
-    miniature.write("CIFAR-10_human.pt", _MADE.torch_file({"clean_label": _Call(eval, call)}))
+    miniature.write_vouched(
+        "CIFAR-10_human.pt", _MADE.torch_file({"clean_label": _Call(eval, call)})
+    )
     refused("CIFAR-10_human.pt", "eval, which is refused")
     assert not trace.exists()
 
 
 def test_hostile_fair_images(miniature, refused, tmp_path):
     evil = pickle.dumps(_Call(os.mkdir, str(tmp_path / "trace")))
-    miniature.write("test_batch", evil)
+    miniature.write_vouched("test_batch", evil)
     refused("test_batch", "refused", config="cifair")
     assert not (tmp_path / "trace").exists()
 
@@ -150,7 +135,7 @@ def test_wrong_digest(miniature, refused):
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 def test_truncated_archive(miniature, refused, share):
     content = miniature.read(_ARCHIVE)
-    miniature.write(_ARCHIVE, content[: int(len(content) * share)])
+    miniature.write_vouched(_ARCHIVE, content[: int(len(content) * share)])
     refused(_ARCHIVE, error=ValueError)
 
 
@@ -189,8 +174,8 @@ def _add(name):
         (_changed_batch(lambda b: b.pop("labels")), ("data_batch_3: labels: not a list of 10",)),
         (_changed_batch(lambda b: b["labels"].pop()), ("data_batch_3: labels: not a list of 10",)),
         (_changed_batch(lambda b: b.update(data=b["data"][:9])), ("uint8 of shape (9, 3072)",)),
-        (_drop("data_batch_4"), ("data_batch_4: there is no such file",)),
-        (_drop("test_batch"), ("test_batch: there is no such file",)),
+        (_drop("data_batch_4"), ("1 published batches are missing, the first is data_batch_4",)),
+        (_drop("test_batch"), ("batches are missing, the first is test_batch", "--partial")),
         (_add(".DS_Store"), (".DS_Store: not one of CIFAR-10's files",)),
         (_add("sub/data_batch_1"), ("sub/data_batch_1: not one of CIFAR-10's files",)),
         (
@@ -283,7 +268,7 @@ def _entry(number: int, **changes):
     ],
 )  # fmt: skip
 def test_bad_annotations(miniature, refused, name, alter, problem):
-    miniature.write(name, alter(miniature.read(name)))
+    miniature.write_vouched(name, alter(miniature.read(name)))
     refused(name, problem, "Get the file again from its publisher")
 
 
@@ -315,14 +300,14 @@ _VOTES_BUT_OF_4 = b"\n".join(line for line in _VOTES.split(b"\n") if b"_000004.p
     ],
 )  # fmt: skip
 def test_bad_votes(miniature, refused, content, problem):
-    miniature.write("cifar10h-raw.zip", content)
+    miniature.write_vouched("cifar10h-raw.zip", content)
     refused("cifar10h-raw.zip", problem, config="raw_votes")
 
 
 def test_fair_images_in_another_order(miniature, refused):
     fair = pickle.loads(miniature.read("test_batch"))
     fair["data"] = fair["data"][::-1].copy()
-    miniature.write("test_batch", pickle.dumps(fair, protocol=3))
+    miniature.write_vouched("test_batch", pickle.dumps(fair, protocol=3))
     refused("test_batch", "10 of 10 images are not CIFAR-10's: the rows are", config="cifair")
 
 
@@ -339,10 +324,7 @@ def test_partial(miniature, monkeypatch, tmp_path):
     facts = lambda self, file_name: miniature.folder / file_name  # noqa: E731
     monkeypatch.setattr(cls, "facts_path", facts)
     monkeypatch.setattr(cls, "_checksums_path", miniature.folder / "checksums.tsv")
-    builder = tfds.builder(_NAME, data_dir=tmp_path / "data", partial=True)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-    )
+    builder = preparing.prepared(_NAME, tmp_path / "data", manual_dir, partial=True)
     assert builder.info.metadata["missing"] == {"train": 40, "test": 0}
     rows = tfds.as_numpy(builder.as_dataset(split="train"))
     assert [row["index"] for row in rows] == list(range(10, 20))

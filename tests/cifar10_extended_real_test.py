@@ -18,6 +18,7 @@ import zipfile
 import miniature_scripts
 import numpy as np
 import pandas as pd
+import preparing
 import pytest
 import tensorflow_datasets as tfds
 
@@ -109,11 +110,8 @@ def builder(manual_dir, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cls, "read_facts", with_these_batches)
-        prepared = tfds.builder(_NAME, data_dir=tmp_path_factory.mktemp("data"), num_workers=1)
-        prepared.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-        )
-    return prepared
+        data_dir = tmp_path_factory.mktemp("data")
+        return preparing.prepared(_NAME, data_dir, manual_dir, num_workers=1)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import socket
 import subprocess
 import sys
@@ -19,11 +18,6 @@ from tfds_extra.core.engines import pool
 
 _NAME = "free_spoken_digit"
 _ROOT = "free-spoken-digit-dataset-1.0.8"
-
-
-@pytest.fixture
-def data_dir(tmp_path) -> pathlib.Path:
-    return tmp_path / "data"
 
 
 @pytest.fixture

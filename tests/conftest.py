@@ -21,6 +21,12 @@ def repository() -> pathlib.Path:
     return REPOSITORY
 
 
+@pytest.fixture
+def data_dir(tmp_path) -> pathlib.Path:
+    """Folder for prepared data, not made yet."""
+    return tmp_path / "data"
+
+
 @pytest.fixture(scope="session")
 def shared() -> pathlib.Path:
     """Folder `../shared` with published files and facts; skips the test where it is absent."""

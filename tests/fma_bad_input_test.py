@@ -6,24 +6,22 @@ import functools
 import hashlib
 import io
 import pathlib
-import shutil
 import zipfile
 
+import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, registry
+from tfds_extra import core
 
 _TRACKS, _RAW, _FEATURES, _ECHONEST = "tracks.csv", "raw_tracks.csv", "features.csv", "echonest.csv"
 
 
-class Miniature:
+class Miniature(tampering.Miniature):
     """A copy of the miniature whose archives can be tampered with; its facts vouch for them."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
-        shutil.copytree(registry.builder_cls("fma").miniature_dir(), folder)
+    NAME = "fma"
 
     def members(self, archive: str) -> dict[str, bytes]:
         """Content by name, below the root."""
@@ -40,7 +38,7 @@ class Miniature:
         self.write_bytes(archive, content.getvalue())
 
     def write_bytes(self, archive: str, content: bytes) -> None:
-        tampering.write_vouched(self.folder, f"{archive}.zip", content)
+        self.write_vouched(f"{archive}.zip", content)
 
     def replace_table(self, table: str, old: str, new: str, rows: int = 0) -> None:
         """Edits a table, which then has more or fewer rows by a number."""
@@ -61,20 +59,11 @@ class Miniature:
 
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
-    mini = Miniature(tmp_path / "mini")
-    tampering.use_miniature(monkeypatch, "fma", mini.folder)
-    return mini
-
-
-@pytest.fixture
-def data_dir(tmp_path) -> pathlib.Path:
-    return tmp_path / "data"
+    return Miniature(tmp_path / "mini", monkeypatch)
 
 
 def prepare(data_dir: pathlib.Path, config: str = "small") -> core.Builder:
-    builder = tfds.builder(f"fma/{config}", data_dir=data_dir, miniature=True)
-    builder.download_and_prepare()
-    return builder
+    return preparing.prepared(f"fma/{config}", data_dir, miniature=True)
 
 
 refused = functools.partial(tampering.refused, "fma")

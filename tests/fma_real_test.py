@@ -14,6 +14,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import preparing
 import pytest
 import soundfile
 import tensorflow_datasets as tfds
@@ -67,11 +68,7 @@ def manual_dir(real, tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def example(manual_dir, tmp_path_factory) -> dict:
-    data_dir = tmp_path_factory.mktemp("data")
-    builder = tfds.builder("fma", data_dir=data_dir, partial=True)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-    )
+    builder = preparing.prepared("fma", tmp_path_factory.mktemp("data"), manual_dir, partial=True)
     missing = {"train": 6_399, "validation": 800, "test": 800}
     assert builder.info.metadata["missing"] == missing
     assert {s: info.num_examples for s, info in builder.info.splits.items()} == {"train": 1}
@@ -135,23 +132,19 @@ def test_altered_clip(manual_dir, tmp_path):
     folder = tmp_path / "manual"
     shutil.copytree(manual_dir, folder)
     (folder / "fma_small" / "checksums").write_text(f"{_CLIP_SHA1}  {_CLIP}\n")
-    config = tfds.download.DownloadConfig(manual_dir=folder)
-    builder = tfds.builder("fma", data_dir=tmp_path / "one", partial=True)
-    builder.download_and_prepare(download_config=config)
+    preparing.prepared("fma", tmp_path / "one", folder, partial=True)
     clip = folder / "fma_small" / _CLIP
     content = clip.read_bytes()
     clip.chmod(0o644)
     clip.write_bytes(content[:-1] + b"\0")
-    builder = tfds.builder("fma", data_dir=tmp_path / "two", partial=True)
     with pytest.raises(core.CorpusError, match=f"{_CLIP}: altered"):
-        builder.download_and_prepare(download_config=config)
+        preparing.prepared("fma", tmp_path / "two", folder, partial=True)
 
 
 def test_without_tables(real, tmp_path):
     """What is at hand here is not enough: the error names what is missing."""
-    builder = tfds.builder("fma", data_dir=tmp_path, partial=True)
     with pytest.raises(ValueError, match="tracks.csv"):
-        builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=real))
+        preparing.prepared("fma", tmp_path, real, partial=True)
     assert not list(tmp_path.rglob("dataset_info.json"))
 
 

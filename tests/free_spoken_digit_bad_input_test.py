@@ -15,6 +15,7 @@ import subprocess
 import tarfile
 
 import numpy as np
+import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
@@ -30,12 +31,13 @@ _ROOT = "free-spoken-digit-dataset-1.0.10"
 _VICTIM = f"{_ROOT}/recordings/3_theo_0.wav"
 
 
-class Miniature:
+class Miniature(tampering.Miniature):
     """A copy of the miniature whose archive of v1.0.10 can be tampered with."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
-        shutil.copytree(registry.builder_cls(_NAME).miniature_dir(), folder)
+    NAME = _NAME
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        super().__init__(folder, monkeypatch)
         with tarfile.open(folder / _ARCHIVE) as tar:
             self.members = [
                 (member, tar.extractfile(member).read() if member.isfile() else None)
@@ -76,26 +78,16 @@ class Miniature:
 
     def write_bytes(self, content: bytes) -> None:
         """Writes the archive's bytes, and has the miniature's checksums vouch for them."""
-        tampering.write_vouched(self.folder, _ARCHIVE, content)
+        self.write_vouched(_ARCHIVE, content)
 
 
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
-    mini = Miniature(tmp_path / "mini")
-    tampering.use_miniature(monkeypatch, _NAME, mini.folder)
-    return mini
-
-
-@pytest.fixture
-def data_dir(tmp_path) -> pathlib.Path:
-    return tmp_path / "data"
+    return Miniature(tmp_path / "mini", monkeypatch)
 
 
 def prepare(data_dir: pathlib.Path, *, manual_dir: pathlib.Path | None = None, **kwargs) -> None:
-    builder = tfds.builder(_NAME, data_dir=data_dir, **(kwargs or {"miniature": True}))
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-    )
+    preparing.prepared(_NAME, data_dir, manual_dir, **(kwargs or {"miniature": True}))
 
 
 refused = functools.partial(tampering.refused, _NAME)

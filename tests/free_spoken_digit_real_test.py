@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import pathlib
 import shutil
@@ -10,6 +11,7 @@ import tarfile
 import wave
 
 import numpy as np
+import preparing
 import pytest
 import tensorflow_datasets as tfds
 from apache_beam.options import pipeline_options
@@ -66,22 +68,10 @@ def data_dir(tmp_path_factory) -> pathlib.Path:
 
 
 def prepared(config: str, data_dir: pathlib.Path, manual_dir: pathlib.Path, **kwargs):
-    builder = tfds.builder(f"free_spoken_digit/{config}", data_dir=data_dir, **kwargs)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-    )
-    return builder
+    return preparing.prepared(f"free_spoken_digit/{config}", data_dir, manual_dir, **kwargs)
 
 
-def examples(builder) -> dict[str, dict]:
-    """All examples by file name, with the split under "split"."""
-    found = {}
-    for split in builder.info.splits:
-        for example in tfds.as_numpy(builder.as_dataset(split=split)):
-            name = example["audio/filename"].decode()
-            assert name not in found
-            found[name] = {**example, "split": split}
-    return found
+examples = functools.partial(preparing.examples, name="audio/filename")
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,12 @@ import gzip
 import json
 import lzma
 import pathlib
-import shutil
 
 import numpy as np
 import pytest
 import tampering
-import tensorflow_datasets as tfds
 
-from tfds_extra import core, registry
-from tfds_extra.core.contents import Content
+from tfds_extra.core.archives import Content
 from tfds_extra.formats import idx, label_errors
 
 _TRAIN = "qmnist-train-images-idx3-ubyte.gz"
@@ -26,12 +23,10 @@ _GIVEN = "mnist_test_set_original_labels.npy"
 _PROBABILITIES = "mnist_test_set_pyx.npy"
 
 
-class Miniature:
+class Miniature(tampering.Miniature):
     """A copy of the miniature that can be tampered with; its checksums vouch for what it holds."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
-        shutil.copytree(registry.builder_cls("qmnist").miniature_dir(), folder)
+    NAME = "qmnist"
 
     def read(self, name: str) -> bytes:
         """The content of a file, unpacked."""
@@ -42,7 +37,7 @@ class Miniature:
         if not packed:
             pack = {".gz": gzip.compress, ".xz": lzma.compress}
             content = pack.get(pathlib.Path(name).suffix, bytes)(content)
-        tampering.write_vouched(self.folder, name, content)
+        self.write_vouched(name, content)
 
     def change(self, name: str, row: tuple, value: int, dtype=np.int32, shape=(8,)) -> None:
         """Gives one value of an idx file."""
@@ -54,28 +49,15 @@ class Miniature:
 
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
-    mini = Miniature(tmp_path / "mini")
-    tampering.use_miniature(monkeypatch, "qmnist", mini.folder)
-    return mini
+    return Miniature(tmp_path / "mini", monkeypatch)
 
 
 @pytest.fixture
-def refused(tmp_path):
+def refused(data_dir):
     """Prepares, and sees that it is refused with an error of the given parts."""
 
-    def prepare(*parts: str, config: str = "qmnist", error=core.CorpusError) -> None:
-        builder = tfds.builder(f"qmnist/{config}", data_dir=tmp_path / "data", miniature=True)
-        with pytest.raises(error) as caught:
-            builder.download_and_prepare()
-        for part in parts:
-            assert part in str(caught.value)
-        assert "\n" not in str(caught.value)
-        data = tmp_path / "data"
-        left = [p for p in data.rglob("*") if p.is_file() and "downloads" not in p.parts]
-        assert {p.name for p in left} <= {"metadata.json"}, left  # The name of a config.
-        assert not tfds.builder(
-            f"qmnist/{config}", data_dir=tmp_path / "data", miniature=True
-        ).is_prepared()
+    def prepare(*parts: str, config: str = "qmnist", **kwargs) -> None:
+        tampering.prepare_refused(f"qmnist/{config}", data_dir, *parts, **kwargs)
 
     return prepare
 

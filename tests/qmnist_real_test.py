@@ -21,7 +21,7 @@ import tensorflow_datasets as tfds
 from qmnist_test import standard_mnist
 
 from tfds_extra import core, registry
-from tfds_extra.core.contents import Content
+from tfds_extra.core.archives import Content
 from tfds_extra.formats import idx
 
 _NAMES = [

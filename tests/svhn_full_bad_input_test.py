@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import io
 import pathlib
-import shutil
 import tarfile
 import tempfile
 
 import miniature_scripts
 import numpy as np
+import preparing
 import pytest
 import scipy.io
 import tampering
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, registry
+from tfds_extra import core
 from tfds_extra.core import archives
 
 _NAME = "svhn_full"
@@ -26,21 +26,18 @@ digit_struct_file = script.digit_struct_file
 _RECORDS = [(f"{i}.png", digits) for i, (_, _, digits) in enumerate(script._NUMBERS["train"], 1)]
 
 
-class Miniature:
+class Miniature(tampering.Miniature):
     """A copy of the miniature that can be tampered with."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = folder
-        shutil.copytree(registry.builder_cls(_NAME).miniature_dir(), folder)
-        self.train = script.members("train")
+    NAME = _NAME
 
-    def write(self, name: str, content: bytes) -> None:
-        """Writes a file, and has the miniature's checksums vouch for it."""
-        tampering.write_vouched(self.folder, name, content)
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        super().__init__(folder, monkeypatch)
+        self.train = script.members("train")
 
     def write_train(self) -> None:
         """Writes the archive of train."""
-        self.write("train.tar.gz", script.archive(self.train))
+        self.write_vouched("train.tar.gz", script.archive(self.train))
 
     def write_boxes(self, records) -> None:
         """Writes the archive of train with other boxes."""
@@ -54,37 +51,19 @@ class Miniature:
         file = io.BytesIO()
         kept = {k: v for k, v in (variables | changes).items() if v is not None}
         scipy.io.savemat(file, kept, do_compression=True)
-        self.write("train_32x32.mat", file.getvalue())
+        self.write_vouched("train_32x32.mat", file.getvalue())
 
 
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
-    mini = Miniature(tmp_path / "mini")
-    tampering.use_miniature(monkeypatch, _NAME, mini.folder)
-    return mini
-
-
-@pytest.fixture
-def data_dir(tmp_path) -> pathlib.Path:
-    return tmp_path / "data"
+    return Miniature(tmp_path / "mini", monkeypatch)
 
 
 def prepare(data_dir: pathlib.Path, config: str = "full_numbers"):
-    builder = tfds.builder(f"{_NAME}/{config}", data_dir=data_dir, miniature=True)
-    builder.download_and_prepare()
-    return builder
+    return preparing.prepared(f"{_NAME}/{config}", data_dir, miniature=True)
 
 
-@contextlib.contextmanager
-def refused(data_dir: pathlib.Path, *parts: str, error=core.CorpusError):
-    """Inside, something is prepared and refused; nothing is left that could be loaded."""
-    with pytest.raises(error) as caught:
-        yield
-    for part in parts:
-        assert part in str(caught.value)
-    assert "\n\n" not in str(caught.value)
-    assert not list(data_dir.rglob("dataset_info.json"))
-    assert not list(data_dir.rglob("*.tfrecord*"))
+refused = functools.partial(tampering.refused, _NAME, error=core.CorpusError)
 
 
 def test_untouched_copy_is_prepared(miniature, data_dir):
@@ -131,8 +110,8 @@ def test_missing_image(miniature, data_dir):
     for name in ("3.png", "7.png"):
         del miniature.train[f"train/{name}"]
     miniature.write_train()
-    problem = "2 of its images are missing, the first is 3.png"
-    with refused(data_dir, "train.tar.gz", "digitStruct.mat", problem, "--partial"):
+    problem = "train.tar.gz: 2 published images are missing, the first is 3.png"
+    with refused(data_dir, problem, "--partial"):
         prepare(data_dir)
 
 
@@ -212,7 +191,7 @@ def test_boxes_without_extent_are_kept(box, miniature, data_dir):
 
 def test_cut_archive(miniature, data_dir):
     content = (miniature.folder / "train.tar.gz").read_bytes()
-    miniature.write("train.tar.gz", content[: len(content) * 2 // 3])
+    miniature.write_vouched("train.tar.gz", content[: len(content) * 2 // 3])
     with refused(data_dir, "train.tar.gz"):
         prepare(data_dir)
 
@@ -259,13 +238,13 @@ def test_crops_in_another_order(miniature, data_dir):
 
 def test_cut_crops(miniature, data_dir):
     content = (miniature.folder / "train_32x32.mat").read_bytes()
-    miniature.write("train_32x32.mat", content[:-30])
+    miniature.write_vouched("train_32x32.mat", content[:-30])
     with refused(data_dir, "train_32x32.mat", "cut off"):
         prepare(data_dir, "cropped_digits")
 
 
 def test_crops_of_another_format(miniature, data_dir):
-    miniature.write("train_32x32.mat", miniature.train["train/digitStruct.mat"])
+    miniature.write_vouched("train_32x32.mat", miniature.train["train/digitStruct.mat"])
     with refused(data_dir, "train_32x32.mat", "no MATLAB v5 file"):
         prepare(data_dir, "cropped_digits")
 
@@ -277,7 +256,6 @@ def test_partial_takes_what_is_there(miniature, data_dir, tmp_path):
         with tarfile.open(miniature.folder / f"{split}.tar.gz") as tar:
             tar.extractall(manual, filter="data")
     (manual / "train" / "2.png").unlink()
-    builder = tfds.builder(_NAME, data_dir=data_dir, partial=True)
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual))
+    builder = preparing.prepared(_NAME, data_dir, manual, partial=True)
     assert builder.info.splits["train"].num_examples == 9
     assert builder.info.metadata["missing"]["train"] == 33_402 - 9

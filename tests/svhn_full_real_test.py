@@ -10,6 +10,7 @@ import shutil
 
 import h5py
 import numpy as np
+import preparing
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
@@ -35,9 +36,7 @@ def real(shared) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def builder(real, tmp_path_factory):
-    builder = tfds.builder("svhn_full", data_dir=tmp_path_factory.mktemp("data"), partial=True)
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=real))
-    return builder
+    return preparing.prepared("svhn_full", tmp_path_factory.mktemp("data"), real, partial=True)
 
 
 def naive(path: pathlib.Path) -> dict[str, list[tuple[float, ...]]]:
@@ -185,9 +184,6 @@ def test_what_is_missing_is_counted(builder):
 def test_a_part_is_refused_unless_asked_for(real, tmp_path):
     for split in ("train", "test"):
         shutil.copytree(real / split, tmp_path / "manual" / split)
-    builder = tfds.builder("svhn_full", data_dir=tmp_path / "data")
     with pytest.raises(core.CorpusError, match="digits, the publisher has"):
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=tmp_path / "manual")
-        )
+        preparing.prepared("svhn_full", tmp_path / "data", tmp_path / "manual")
     assert not list(tmp_path.rglob("dataset_info.json"))

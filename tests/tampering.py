@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import pathlib
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import preparing
 import pytest
 import tensorflow_datasets as tfds
 
-from tfds_extra import registry
+from tfds_extra import core, registry
 
 
 def use_miniature(monkeypatch: pytest.MonkeyPatch, name: str, folder: pathlib.Path) -> None:
@@ -31,6 +33,26 @@ def write_vouched(folder: pathlib.Path, file_name: str, content: bytes) -> None:
             digest = hashlib.sha256(content).hexdigest()
             lines[i] = f"{url}\t{len(content)}\t{digest}\t{name}"
     table.write_text("\n".join(lines) + "\n")
+
+
+class Miniature:
+    """A copy of a miniature that can be tampered with, and that its builder takes for its own.
+
+    Attributes:
+      NAME: Of the builder.
+      folder: Where the copy lies.
+    """
+
+    NAME: str
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        shutil.copytree(registry.builder_cls(self.NAME).miniature_dir(), folder)
+        use_miniature(monkeypatch, self.NAME, folder)
+        self.folder = folder
+
+    def write_vouched(self, file_name: str, content: bytes) -> None:
+        """Writes a published file, and has the checksums vouch for it."""
+        write_vouched(self.folder, file_name, content)
 
 
 @contextlib.contextmanager
@@ -60,3 +82,22 @@ def refused(
     assert not list(data_dir.rglob("*incomplete*"))
     with pytest.raises(AssertionError, match="could not find data"):
         tfds.builder(name, data_dir=data_dir, **(kwargs or {"miniature": True})).as_dataset()
+
+
+def prepare_refused(
+    name: str,
+    data_dir: pathlib.Path,
+    *parts: str,
+    error: type[Exception] = core.CorpusError,
+    manual_dir: pathlib.Path | None = None,
+    **kwargs: Any,
+) -> None:
+    """Prepares a corpus, which has to be `refused`.
+
+    Args:
+      name: As there, like `data_dir`, `parts`, `error` and `kwargs`.
+      manual_dir: Where files lie that were brought by hand.
+    """
+    kwargs = kwargs or {"miniature": True}
+    with refused(name, data_dir, *parts, error=error, **kwargs):
+        preparing.prepared(name, data_dir, manual_dir, **kwargs)

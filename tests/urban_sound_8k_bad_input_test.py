@@ -18,19 +18,20 @@ _ARCHIVE = "UrbanSound8K.tar.gz"
 _VICTIM = "audio/fold4/132016-9-2-3.wav"
 
 
-class Miniature:
+class Miniature(tampering.Miniature):
     """A copy of the miniature that can be tampered with, its archive extracted or not."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.facts = folder / "facts"
-        shutil.copytree(registry.builder_cls(_NAME).miniature_dir(), self.facts)
-        with tarfile.open(self.facts / _ARCHIVE) as tar:
+    NAME = _NAME
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        super().__init__(folder / "facts", monkeypatch)
+        with tarfile.open(self.folder / _ARCHIVE) as tar:
             tar.extractall(folder / "extracted", filter="data")
         self.root = folder / "extracted" / "UrbanSound8K"
 
     def pack(self) -> None:
         """Makes an archive of the folder, with the audio first, and has the checksums vouch for it."""
-        with tarfile.open(self.facts / _ARCHIVE, "w:gz") as tar:
+        with tarfile.open(self.folder / _ARCHIVE, "w:gz") as tar:
             for path in sorted(self.root.rglob("*"), key=lambda path: path.suffix != ".wav"):
                 if path.is_file():
                     tar.add(path, f"UrbanSound8K/{path.relative_to(self.root)}")
@@ -38,11 +39,11 @@ class Miniature:
 
     def vouch(self) -> None:
         """Has the checksums vouch for the archive as it is."""
-        tampering.write_vouched(self.facts, _ARCHIVE, (self.facts / _ARCHIVE).read_bytes())
+        self.write_vouched(_ARCHIVE, (self.folder / _ARCHIVE).read_bytes())
 
     def replace(self, name: str, content: bytes) -> None:
         """Gives a file other content, and has the miniature's facts vouch for it."""
-        facts = self.facts / "members.tsv"
+        facts = self.folder / "members.tsv"
         old = (self.root / name).read_bytes()
         rows = [f"{len(c)}\t{hashlib.sha256(c).hexdigest()}" for c in (old, content)]
         assert rows[0] in facts.read_text()
@@ -52,9 +53,7 @@ class Miniature:
 
 @pytest.fixture
 def miniature(tmp_path, monkeypatch) -> Miniature:
-    mini = Miniature(tmp_path)
-    tampering.use_miniature(monkeypatch, _NAME, mini.facts)
-    return mini
+    return Miniature(tmp_path, monkeypatch)
 
 
 @pytest.fixture(params=["archive", "folder"])
@@ -66,7 +65,7 @@ def prepare(request, miniature, tmp_path, monkeypatch):
             miniature.pack()
         else:
             monkeypatch.setattr(
-                registry.builder_cls(_NAME), "extracted_folder", lambda self, file: miniature.root
+                registry.builder_cls(_NAME), "extracted", lambda self: {"corpus": miniature.root}
             )
         builder = tfds.builder(f"{_NAME}/{config}", data_dir=tmp_path / "data", miniature=True)
         builder.download_and_prepare()
@@ -158,24 +157,24 @@ def test_codec_that_libsndfile_does_not_decode(miniature, prepare, tmp_path):
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.6, 0.999])
 def test_truncated_archive(miniature, tmp_path, share):
-    content = (miniature.facts / _ARCHIVE).read_bytes()
-    (miniature.facts / _ARCHIVE).write_bytes(content[: int(len(content) * share)])
+    content = (miniature.folder / _ARCHIVE).read_bytes()
+    (miniature.folder / _ARCHIVE).write_bytes(content[: int(len(content) * share)])
     miniature.vouch()
     with refused(tmp_path, _ARCHIVE, error=ValueError):
         tfds.builder(_NAME, data_dir=tmp_path / "data", miniature=True).download_and_prepare()
 
 
 def test_wrong_digest(miniature, tmp_path):
-    content = bytearray((miniature.facts / _ARCHIVE).read_bytes())
+    content = bytearray((miniature.folder / _ARCHIVE).read_bytes())
     content[100] ^= 1
-    (miniature.facts / _ARCHIVE).write_bytes(content)
+    (miniature.folder / _ARCHIVE).write_bytes(content)
     error = tfds.download.download_manager.NonMatchingChecksumError
     with refused(tmp_path, _ARCHIVE, "it is another file", error=error):
         tfds.builder(_NAME, data_dir=tmp_path / "data", miniature=True).download_and_prepare()
 
 
 def test_archive_with_another_root(miniature, tmp_path):
-    with tarfile.open(miniature.facts / _ARCHIVE, "w:gz") as tar:
+    with tarfile.open(miniature.folder / _ARCHIVE, "w:gz") as tar:
         tar.add(miniature.root, "UrbanSound")
     miniature.vouch()
     with refused(tmp_path, _ARCHIVE, "is not below UrbanSound8K/", error=ValueError):

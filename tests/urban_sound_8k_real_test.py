@@ -8,6 +8,7 @@ import json
 import pathlib
 
 import numpy as np
+import preparing
 import pytest
 import soundfile
 import soxr
@@ -69,12 +70,8 @@ def prepared(real, tmp_path_factory):
 
     def prepare(config: str):
         if config not in builders:
-            data_dir = tmp_path_factory.mktemp("data")
-            builder = tfds.builder(f"urban_sound_8k/{config}", data_dir=data_dir, partial=True)
-            builder.download_and_prepare(
-                download_config=tfds.download.DownloadConfig(manual_dir=real)
-            )
-            builders[config] = builder
+            name, data_dir = f"urban_sound_8k/{config}", tmp_path_factory.mktemp("data")
+            builders[config] = preparing.prepared(name, data_dir, real, partial=True)
         return builders[config]
 
     return prepare
@@ -82,12 +79,8 @@ def prepared(real, tmp_path_factory):
 
 def examples(builder, **kwargs) -> dict[str, dict]:
     """All examples by name of the slice, with the split under "split"."""
-    return {
-        example["slice_file_name"].decode().removesuffix(".wav"): {**example, "split": split}
-        for split in builder.info.splits
-        if builder.info.splits[split].num_examples
-        for example in tfds.as_numpy(builder.as_dataset(split=split, **kwargs))
-    }
+    found = preparing.examples(builder, "slice_file_name", **kwargs)
+    return {name.removesuffix(".wav"): example for name, example in found.items()}
 
 
 def paths(real: pathlib.Path) -> dict[str, pathlib.Path]:
@@ -197,10 +190,8 @@ def test_common_rate_against_soxr_and_librosa(real, prepared, suffix, rate):
 
 
 def test_a_part_is_refused_unless_asked_for(real, tmp_path):
-    builder = tfds.builder("urban_sound_8k", data_dir=tmp_path)
-    config = tfds.download.DownloadConfig(manual_dir=real)
     with pytest.raises(core.CorpusError, match="published files are missing.*partial"):
-        builder.download_and_prepare(download_config=config)
+        preparing.prepared("urban_sound_8k", tmp_path, real)
     assert not list(tmp_path.rglob("dataset_info.json"))
 
 

@@ -192,7 +192,7 @@ class UrbanSound8KTest(builder_testing.BuilderTestCase):
             again = self.DATASET_CLASS(
                 data_dir=folder / "data", config=config, miniature=True, num_workers=2
             )
-            again.extracted_folder = lambda file: folder / file.root
+            again.extracted = lambda: {"corpus": folder / "UrbanSound8K"}
             again.download_and_prepare()
             for split in self.MINIATURE[config]:
                 self.assert_same_examples(

@@ -171,10 +171,9 @@ def _fetch(arguments: argparse.Namespace) -> int:
     builder = _builder(arguments)
     config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
     manager = builder._make_download_manager(arguments.download_dir, config)
-    for file in builder.published_files().values():
-        if folder := builder.extracted_folder(file):
-            print(f"{folder}: used as it is")
-    files = builder.to_download()
+    for path in builder.extracted().values():
+        print(f"{path}: used as it is")
+    files = list(builder.to_download().values())
     planned = manager.plan(files)
     rows = [("FILE", "SIZE", "STATE", "")]
     for file in planned:

@@ -29,8 +29,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tfds_extra.core import archive_io, archives, tar_stream, zip_stream
-from tfds_extra.core.archives import ArchiveError, Limits, Member, Tree
+from tfds_extra.core.archives import (
+    ArchiveError,
+    Limits,
+    Member,
+    Tree,
+    archive_io,
+    tar_stream,
+    zip_stream,
+)
+from tfds_extra.core.archives import tree as tree_lib
 
 FILES = {
     "top/b.txt": b"bee " * 300,
@@ -406,7 +414,7 @@ def test_errors_survive_a_process_boundary(tmp_path):
 
 def test_standard_library_only():
     allowed = set(sys.stdlib_module_names)
-    for module in (archives, archive_io, tar_stream, zip_stream):
+    for module in (tree_lib, archive_io, tar_stream, zip_stream):
         for node in ast.walk(ast.parse(pathlib.Path(module.__file__).read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
@@ -898,7 +906,7 @@ def test_many_members_make_a_bomb(tmp_path):
 
 def test_the_default_limits(tmp_path):
     limits = Limits()
-    assert not limits.exceeded_by(archives.RATIO_FROM, 1)
+    assert not limits.exceeded_by(archive_io.RATIO_FROM, 1)
     assert not limits.exceeded_by(1000 * 2**21, 2**21)
     assert limits.exceeded_by(1000 * 2**21 + 1, 2**21)
     data = zlib.compress(bytes(1000))[2:-4]
@@ -1711,7 +1719,7 @@ def test_not_slower_than_tarfile(tmp_path):
 def test_the_index_is_kept_for_other_trees_of_the_same_file(tmp_path, monkeypatch):
     for kind, reader, method in (
         ("deflated.zip", zip_stream.ZipReader, "_read_index"),
-        ("tar", archives._PlainTar, "_entries"),
+        ("tar", tree_lib._PlainTar, "_entries"),
     ):
         calls = []
         original = getattr(reader, method)
@@ -1765,14 +1773,15 @@ LAYOUTS = st.dictionaries(
     st.binary(max_size=1500) | st.integers(0, 20_000).map(bytes),
     max_size=8,
 )
-
-
-@settings(
+_SETTINGS = settings(
     derandomize=True,
     deadline=None,
     max_examples=100,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+@_SETTINGS
 @given(
     files=LAYOUTS,
     mode=st.sampled_from(list(TARS.values())),
@@ -1799,12 +1808,7 @@ def test_tars_like_tarfile(tmp_path_factory, files, mode, tar_format, folders):
         assert {name: tree.read_member(name) for name in files} == files
 
 
-@settings(
-    derandomize=True,
-    deadline=None,
-    max_examples=100,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@_SETTINGS
 @given(
     files=LAYOUTS,
     methods=st.lists(st.sampled_from(list(ZIPS.values())), min_size=8, max_size=8),

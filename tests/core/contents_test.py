@@ -10,8 +10,7 @@ import pickle
 import numpy as np
 import pytest
 
-from tfds_extra.core.archive_io import ArchiveError, Limits
-from tfds_extra.core.contents import Content
+from tfds_extra.core.archives import ArchiveError, Content, Limits
 from tfds_extra.core.engines import journal
 
 _DATA = np.random.default_rng(0).integers(0, 50, 700_000, np.uint8).tobytes()

@@ -33,8 +33,8 @@ from tensorflow_datasets.core import units
 from tensorflow_datasets.core.download import checksums, download_manager
 from tensorflow_datasets.core.download import resource as resource_lib
 
-from tfds_extra.core import digests, downloads, locks, transfer
-from tfds_extra.core.downloads import ManualFile, Mirrors
+from tfds_extra.core import digests, downloads, locks
+from tfds_extra.core.downloads import ManualFile, Mirrors, transfer
 from tfds_extra.core.errors import CorpusError
 
 QUICK = transfer.Policy(
@@ -284,9 +284,7 @@ def test_ends_in_the_right_error_without_a_digest(server, manager, tmp_path, cas
 @pytest.mark.parametrize("if_range", [True, False])
 @pytest.mark.parametrize("known", [True, False])
 def test_a_file_that_changes_between_two_parts_is_begun_again(server, manager, if_range, known):
-    url = server.add(
-        "/corpus.bin", OTHER, cuts=[1_000_000], successor=CONTENT, if_range=if_range
-    )
+    url = server.add("/corpus.bin", OTHER, cuts=[1_000_000], successor=CONTENT, if_range=if_range)
     infos = {url: published(CONTENT) if known else unpublished()}
     assert manager(infos).download(url).read_bytes() == CONTENT
     assert server.requests("/corpus.bin")[1]["If-Range"]

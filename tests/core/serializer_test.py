@@ -1,4 +1,4 @@
-"""Tests of `tfds_extra.core.serializer`: TFDS's own two steps say what is right.
+"""Tests of `tfds_extra.core.serializing`: TFDS's own two steps say what is right.
 
 `reference` is TFDS; the property tests draw a feature spec together with examples for
 it, and demand the same bytes. Bad values must raise the same class of exception.
@@ -25,8 +25,8 @@ from hypothesis.extra import numpy as hnp
 from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tensorflow_datasets.proto import tf_example_pb2
 
-from tfds_extra.core.columns import ColumnsEncoder
-from tfds_extra.core.serializer import ExampleEncoder, Serializer
+from tfds_extra.core.serializing import ExampleEncoder, Serializer
+from tfds_extra.core.serializing.columns import ColumnsEncoder
 
 F = tfds.features
 BBox = F.BBox
@@ -853,7 +853,7 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 from pyarrow import csv
-from tfds_extra.core.serializer import ExampleEncoder, Serializer
+from tfds_extra.core.serializing import ExampleEncoder, Serializer
 
 F = tfds.features
 features = F.FeaturesDict({

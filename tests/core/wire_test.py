@@ -1,4 +1,4 @@
-"""Tests of `tfds_extra.core.wire` against protobuf itself."""
+"""Tests of `tfds_extra.core.serializing.wire` against protobuf itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from tensorflow_datasets.proto import tf_example_pb2, tf_feature_pb2
 
-from tfds_extra.core import wire
+from tfds_extra.core.serializing import wire
 
 _SETTINGS = settings(deadline=None, max_examples=100, derandomize=True)
 _INTS = st.integers(-(2**63), 2**63 - 1) | st.integers(-3, 300)

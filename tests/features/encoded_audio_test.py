@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 from matplotlib import figure
 
 from tfds_extra import core, show
-from tfds_extra.core.serializer import ExampleEncoder
+from tfds_extra.core.serializing import ExampleEncoder
 from tfds_extra.features import Audio, EncodedAudio, sound
 
 _RATE = 22_050
@@ -420,7 +420,7 @@ def test_needs_no_tensorflow_to_encode_and_to_read_as_numpy(repository: pathlib.
     path.write_bytes(recording("FLAC", frames=77))
     script = (
         "import sys, tensorflow_datasets as tfds\n"
-        "from tfds_extra.core.serializer import ExampleEncoder\n"
+        "from tfds_extra.core.serializing import ExampleEncoder\n"
         "from tfds_extra.features import EncodedAudio\n"
         "features = tfds.features.FeaturesDict({'audio': EncodedAudio()})\n"
         "content = open(sys.argv[1], 'rb').read()\n"

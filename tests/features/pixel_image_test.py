@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from tfds_extra.core import reading
-from tfds_extra.core.serializer import ExampleEncoder
+from tfds_extra.core.serializing import ExampleEncoder
 from tfds_extra.features import PixelImage
 
 _SHAPES = [(28, 28, 1), (32, 32, 3), (2, 3, 4)]
@@ -180,7 +180,7 @@ def test_encoding_and_reading_need_no_tensorflow():
 import sys
 import numpy as np
 import tensorflow_datasets as tfds
-from tfds_extra.core.serializer import ExampleEncoder
+from tfds_extra.core.serializing import ExampleEncoder
 from tfds_extra.features import PixelImage
 features = tfds.features.FeaturesDict({"image": PixelImage(shape=(28, 28, 1))})
 image = np.arange(784, dtype=np.uint8).reshape(28, 28, 1)

@@ -167,6 +167,7 @@ class Track(NamedTuple):
         )
 
 
+_FEW_BYTES = (11025, 1, 8000)  # For long recordings.
 TRACKS = [
     Track(2, "small", "training", (21,), seconds=31, told=31, clip_seconds=29.9885),
     Track(5, "small", "training", (21,)),
@@ -179,44 +180,21 @@ TRACKS = [
     Track(202, "medium", "test", (5, 441)),
     Track(203, "large", "training", ()),
     Track(204, "large", "validation", (15, 12, 25), form=(44100, 1, 32000)),
-    Track(
-        1486, "medium", "training", (12,), seconds=14.4, told=90, clip="tags", form=(11025, 1, 8000)
-    ),
+    Track(1486, "medium", "training", (12,), seconds=14.4, told=90, clip="tags", form=_FEW_BYTES),
     Track(2624, "large", "training", (38,), seconds=1, told=18350, clip="info"),
     Track(3284, "large", "test", (15,), clip="page"),
     Track(20000, "large", "training", (13,), told=0),
     Track(20001, "small", "training", (12,)),
     Track(20002, "small", "training", (2,)),
     Track(
-        98565,
-        "small",
-        "training",
-        (1,),
-        seconds=17,
-        told=158,
-        clip_seconds=1.6,
-        form=(11025, 1, 8000),
+        98565, "small", "training", (1,), seconds=17, told=158, clip_seconds=1.6, form=_FEW_BYTES
     ),
     Track(
-        98566,
-        "medium",
-        "training",
-        (32,),
-        seconds=18,
-        told=148,
-        clip_seconds=6.2,
-        form=(11025, 1, 8000),
+        98566, "medium", "training", (32,), seconds=18, told=148, clip_seconds=6.2, form=_FEW_BYTES
     ),
     Track(99134, "small", "training", (456,), seconds=3, told=308, clip="tags"),
     Track(
-        108924,
-        "medium",
-        "test",
-        (20,),
-        seconds=28,
-        told=187,
-        clip_seconds=27.4,
-        form=(11025, 1, 8000),
+        108924, "medium", "test", (20,), seconds=28, told=187, clip_seconds=27.4, form=_FEW_BYTES
     ),
     Track(130169, "medium", "training", (9,)),
     Track(133297, "small", "validation", (15,), seconds=4, told=600, clip="info"),

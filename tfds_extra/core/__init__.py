@@ -1,13 +1,13 @@
 """What every builder stands on."""
 
-from tfds_extra.core.archives import Member, Tree
-from tfds_extra.core.builder import MINIATURE, PARTIAL, Archive, Builder, File
-from tfds_extra.core.contents import Content
+from tfds_extra.core.archives import Content, Member, Tree
+from tfds_extra.core.builder import IF_PARTIAL, MINIATURE, PARTIAL, Archive, Builder, File
 from tfds_extra.core.downloads import ManualFile, Mirrors
 from tfds_extra.core.errors import CorpusError, located
 from tfds_extra.core.pieces import Rows, SplitExample, by_split
 
 __all__ = [
+    "IF_PARTIAL",
     "MINIATURE",
     "PARTIAL",
     "Archive",

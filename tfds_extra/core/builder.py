@@ -26,16 +26,7 @@ from tensorflow_datasets.core import constants, download, utils
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import registry
-from tfds_extra.core import (
-    archives,
-    contents,
-    digests,
-    downloads,
-    engines,
-    locks,
-    reading,
-    tables,
-)
+from tfds_extra.core import archives, digests, downloads, engines, locks, reading, tables
 from tfds_extra.core.errors import CorpusError
 
 MINIATURE = "miniature"
@@ -43,7 +34,8 @@ PARTIAL = "partial"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 
-_IF_PARTIAL = (
+# What to do if published files are missing.
+IF_PARTIAL = (
     "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True}, or"
     " --partial."
 )
@@ -64,7 +56,7 @@ class Archive:
         hand; or a tuple of these, the consecutive parts of one archive. Sizes, digests and names are
         in the checksum file.
       root: Folder in it that holds the corpus, and the name of that folder when a user has extracted
-        it.
+        it. Empty for an archive without one, which has to be given as it is published.
     """
 
     files: str | download.Resource | tuple[str | download.Resource, ...]
@@ -318,7 +310,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def fetch(
         self, dl_manager: download.DownloadManager
-    ) -> dict[str, archives.Tree | contents.Content]:
+    ) -> dict[str, archives.Tree | archives.Content]:
         """The published files, ready to be read in place.
 
         Where the user has a folder of an archive's name in `manual_dir`, or an unpacked file, it is
@@ -336,35 +328,44 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
             cannot be read.
         """
-        files = self.published_files()
-        folders = {name: self.extracted_folder(file) for name, file in files.items()}
+        extracted = self.extracted()
         # In one call: what is missing is then named at once, and held against the free disk.
-        paths = dl_manager.download(
-            {name: file.files for name, file in files.items() if folders[name] is None}
-        )
-        trees = {}
-        for name, file in files.items():
+        paths = dl_manager.download(self.to_download())
+        published: dict[str, archives.Tree | archives.Content] = {}
+        for name, file in self.published_files().items():
             if isinstance(file, File):
-                trees[name] = contents.Content(folders[name] or os.fspath(paths[name]))
-            elif folders[name] is not None:
-                trees[name] = archives.Tree(folders[name])
+                published[name] = archives.Content(extracted.get(name) or os.fspath(paths[name]))
+            elif name in extracted:
+                published[name] = archives.Tree(extracted[name])
             else:
                 parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
-                trees[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
-        return trees
+                published[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
+        return published
 
-    def extracted_folder(self, file: Archive | File) -> pathlib.Path | None:
-        """Where the user has extracted a published archive, or unpacked a file, if he has."""
+    def extracted(self) -> dict[str, pathlib.Path]:
+        """The published archives that the user has extracted in `manual_dir`, and unpacked files.
+
+        Returns:
+          The folder of an archive, or the unpacked file, by its name in `published_files`.
+        """
         if self._manual_dir is None:
-            return None
-        path = self._manual_dir / file.root
-        is_there = path.is_file() if isinstance(file, File) else path.is_dir()
-        return path if is_there else None
+            return {}
+        found = {}
+        for name, file in self.published_files().items():
+            path = self._manual_dir / file.root
+            is_there = path.is_file() if isinstance(file, File) else path.is_dir()
+            if file.root and is_there:  # Without a name of its own, nothing tells it from the rest.
+                found[name] = path
+        return found
 
-    def to_download(self) -> list[Any]:
-        """The `files` of what is not there extracted or unpacked in `manual_dir`."""
-        files = self.published_files().values()
-        return [file.files for file in files if self.extracted_folder(file) is None]
+    def to_download(self) -> dict[str, Any]:
+        """The `files` of what is not `extracted`, by its name in `published_files`."""
+        extracted = self.extracted()
+        return {
+            name: file.files
+            for name, file in self.published_files().items()
+            if name not in extracted
+        }
 
     # --------------------------------------------------------------------------------- preparing
 
@@ -472,7 +473,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     f"split {split}",
                     f"{found.get(split, 0):,} examples were read, the publisher has"
                     f" {self.expected_counts[split]:,}",
-                    f"The files are not the complete corpus. {_IF_PARTIAL}"
+                    f"The files are not the complete corpus. {IF_PARTIAL}"
                     if short > 0
                     else "The files are not (only) the published ones.",
                 )
@@ -497,7 +498,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 tree,
                 place,
                 f"{len(missing):,} published {what} are missing, the first is {min(missing)}",
-                _IF_PARTIAL,
+                IF_PARTIAL,
             )
 
     # ----------------------------------------------------------------------------------- reading

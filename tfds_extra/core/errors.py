@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Iterator
 
-from tfds_extra.core import archive_io
+from tfds_extra.core.archives import ArchiveError
 
 
 class CorpusError(ValueError):
@@ -46,7 +46,7 @@ def located(file: object, place: object, remedy: str = "") -> Iterator[None]:
         yield
     except CorpusError:
         raise
-    except archive_io.ArchiveError as e:  # Which says where by itself.
+    except ArchiveError as e:  # Which says where by itself.
         raise CorpusError("", "", str(e).rstrip(".")) from e
     except (ValueError, OSError) as e:
         raise CorpusError(file, place, str(e).rstrip("."), remedy) from e

@@ -29,7 +29,7 @@ from tensorflow_datasets.core.features import tensor_feature
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
-from tfds_extra.core import shortcuts
+from tfds_extra.core.serializing import shortcuts
 from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage

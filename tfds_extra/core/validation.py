@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters, utils
 
 from tfds_extra.core import archives, digests, downloads
-from tfds_extra.core.builder import Builder
+from tfds_extra.core.builder import Builder, File
 from tfds_extra.core.engines.records import OrderDigest
 
 _BLOCK = 1 << 20
@@ -48,14 +48,14 @@ def validate(
     """
     config = tfds.download.DownloadConfig(manual_dir=manual_dir)
     dl_manager = builder._make_download_manager(download_dir, config)
+    extracted = builder.extracted()
     for name, file in builder.published_files().items():
-        folder = builder.extracted_folder(file)
-        if folder is not None and folder.is_file():
-            yield Finding(f"{folder} (unpacked: no digest is known)")
-        elif folder is not None:
-            yield from _check_folder(folder, builder.member_digests(name))
-        else:
+        if name not in extracted:
             yield from map(_check_file, dl_manager.plan(file.files))
+        elif isinstance(file, File):
+            yield Finding(f"{extracted[name]} (unpacked: no digest is known)")
+        else:
+            yield from _check_folder(extracted[name], builder.member_digests(name))
     if builder.is_prepared():
         yield from _check_prepared(builder)
     else:

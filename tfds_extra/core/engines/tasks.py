@@ -17,7 +17,7 @@ from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import pieces
 from tfds_extra.core.engines import records, runs
-from tfds_extra.core.serializer import ExampleEncoder
+from tfds_extra.core.serializing import ExampleEncoder
 
 Progress = Callable[[int], None]  # Called now and then with the number of examples since.
 _REPORT_RECORDS = 256

@@ -156,8 +156,7 @@ class Builder(core.Builder):
                 rows["image"] = images[block]
                 yield core.Rows(split, range(first + block.start, first + block.stop), rows)
         absent = [name for name in _BATCHES if name in missing]
-        if absent and self.variant != core.PARTIAL:
-            raise core.CorpusError(piece.batches, absent[0], "there is no such file", _REMEDY)
+        self.check_complete(piece.batches, "", absent, "batches")
 
     def _batch_size(self, split: str) -> int:
         batches = [name for name, (in_split, _) in _BATCHES.items() if in_split == split]

@@ -21,10 +21,6 @@ _IMAGE = re.compile(r"(?P<number>[1-9][0-9]{0,6})\.png")
 _CROP = (32, 32, 3)
 _CROPS_AT_ONCE = 4096
 _REMEDY = "Get the archive again, or remove what does not belong to it."
-_PART = (
-    "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True}, or"
-    " --partial."
-)
 
 
 @dataclasses.dataclass
@@ -127,13 +123,7 @@ class Builder(core.Builder):
         if passed_over:
             for member in itertools.takewhile(lambda m: m.name != _BOXES, tree.members()):
                 yield from _number(split, tree, member, boxes, missing)
-        if missing and self.variant != core.PARTIAL:
-            raise core.CorpusError(
-                tree,
-                _BOXES,
-                f"{len(missing):,} of its images are missing, the first is {next(iter(missing))}",
-                _PART,
-            )
+        self.check_complete(tree, "", missing, "images")
 
     def _read_boxes(
         self, split: str, tree: core.Tree, member: core.Member
@@ -155,7 +145,7 @@ class Builder(core.Builder):
             }[split]
             if len(boxes.values) != digits and self.variant != core.PARTIAL:
                 problem = f"{len(boxes.values):,} digits, the publisher has {digits:,}"
-                raise core.CorpusError(tree, member.name, problem, _PART)
+                raise core.CorpusError(tree, member.name, problem, core.IF_PARTIAL)
             return boxes
 
 

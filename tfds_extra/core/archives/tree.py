@@ -32,28 +32,8 @@ import stat
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Protocol
 
-from tfds_extra.core import archive_io, tar_stream, zip_stream
-from tfds_extra.core.archive_io import (
-    MAX_HEADER_BYTES,
-    MAX_LZMA_MEMORY,
-    MAX_RATIO,
-    NESTED_IN_MEMORY,
-    RATIO_FROM,
-    ArchiveError,
-    Limits,
-)
-
-__all__ = [
-    "MAX_HEADER_BYTES",
-    "MAX_LZMA_MEMORY",
-    "MAX_RATIO",
-    "NESTED_IN_MEMORY",
-    "RATIO_FROM",
-    "ArchiveError",
-    "Limits",
-    "Member",
-    "Tree",
-]
+from tfds_extra.core.archives import archive_io, tar_stream, zip_stream
+from tfds_extra.core.archives.archive_io import ArchiveError, Limits
 
 _HEAD = 1024
 _GIVE_THE_FILE = "Give the archive as its publisher serves it, or the extracted folder"
@@ -146,9 +126,9 @@ class Tree:
 
         Stored members, and members of plain tars, are read where they are. A compressed tar in a
         zip is streamed. A compressed zip in a zip has to be unpacked: in memory up to
-        `NESTED_IN_MEMORY` bytes, else to an unnamed temporary file that goes with the tree. Of a
-        member that is read where it is, only the check sums within the nested archive are verified.
-        Compressed tars have no nested trees, since nothing in them can be reached directly.
+        `Limits.nested_in_memory` bytes, else to an unnamed temporary file that goes with the tree.
+        Of a member that is read where it is, only the check sums within the nested archive are
+        verified. Compressed tars have no nested trees, since nothing in them can be reached directly.
         """
         tree = Tree(f"{self._paths[0]}/{name}", root=root, limits=self._limits)
         tree._parent = (self, name)

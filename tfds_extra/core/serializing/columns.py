@@ -22,9 +22,9 @@ import pyarrow.compute as pc
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import utils
 
-from tfds_extra.core import binaries, shortcuts, wire
-from tfds_extra.core.fields import Field
-from tfds_extra.core.plain import NotPlain, Store
+from tfds_extra.core.serializing import binaries, shortcuts, wire
+from tfds_extra.core.serializing.fields import Field
+from tfds_extra.core.serializing.plain import NotPlain, Store
 
 # Rows that are handled at once, and the number of values of the largest tensor in them:
 # few enough that the scratch space stays small, enough to make the calls cheap.

@@ -27,10 +27,11 @@ from typing import Any
 from absl import logging
 from etils import epath, epy
 
-from tfds_extra.core import answers, digests
-from tfds_extra.core.answers import Broken, Refused
+from tfds_extra.core import digests
+from tfds_extra.core.downloads import answers
+from tfds_extra.core.downloads.answers import Broken, Refused
+from tfds_extra.core.downloads.partial import Partial, discard
 from tfds_extra.core.errors import CorpusError
-from tfds_extra.core.partial import Partial, discard
 
 with epy.lazy_imports():  # A fifth of a second, which every worker process would wait for.
     import requests

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from tfds_extra.core import archive_io
+from tfds_extra.core.archives import archive_io
 
 BLOCK = 512
 # Tar was made for tapes: an archive is padded to whole records of 20 blocks. POSIX leaves undefined

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from tfds_extra.core import transfer
-from tfds_extra.core.progress import Progress
+from tfds_extra.core.downloads import transfer
+from tfds_extra.core.downloads.progress import Progress
 
 MAX_SIMULTANEOUS = 16  # Files, over all hosts; `transfer` bounds the connections to one.
 _LOOK = 0.5  # Seconds between two looks for Ctrl-C, which Windows does not let interrupt a wait.

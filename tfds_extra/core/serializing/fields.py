@@ -24,8 +24,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import utils
 
-from tfds_extra.core import plain, wire
-from tfds_extra.core.plain import NotPlain, Store
+from tfds_extra.core.serializing import plain, wire
+from tfds_extra.core.serializing.plain import NotPlain, Store
 
 
 class Entry:

@@ -33,9 +33,9 @@ from etils import epath
 from tensorflow_datasets.core import download, units
 from tensorflow_datasets.core.download import checksums
 
-from tfds_extra.core import batches, cache, digests, errors, locks, partial, progress, transfer
-from tfds_extra.core.errors import CorpusError
-from tfds_extra.core.sources import (
+from tfds_extra.core import digests, errors, locks
+from tfds_extra.core.downloads import batches, cache, partial, progress, transfer
+from tfds_extra.core.downloads.sources import (
     CACHED,
     MANUAL,
     MISSING,
@@ -44,29 +44,13 @@ from tfds_extra.core.sources import (
     DigestError,
     DownloadError,
     ManualFile,
-    Mirrors,
     MissingFilesError,
     PlannedFile,
     as_resource,
     key_of,
     name_in,
 )
-
-__all__ = [
-    "CACHED",
-    "MANUAL",
-    "MISSING",
-    "PARTIAL",
-    "TO_FETCH",
-    "DigestError",
-    "DownloadError",
-    "DownloadManager",
-    "ManualFile",
-    "Mirrors",
-    "MissingFilesError",
-    "PlannedFile",
-    "as_resource",
-]
+from tfds_extra.core.errors import CorpusError
 
 _UNKNOWN = "unknown_name"  # As TFDS calls what a URL without a file name leads to.
 

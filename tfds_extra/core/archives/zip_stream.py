@@ -24,7 +24,7 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tfds_extra.core import archive_io
+from tfds_extra.core.archives import archive_io
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")

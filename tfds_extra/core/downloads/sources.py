@@ -12,7 +12,8 @@ from typing import Any
 from tensorflow_datasets.core import download
 from tensorflow_datasets.core.download import download_manager
 
-from tfds_extra.core import answers, digests
+from tfds_extra.core import digests
+from tfds_extra.core.downloads import answers
 from tfds_extra.core.errors import CorpusError
 
 # States of a file in a plan.

@@ -21,8 +21,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer, utils
 
-from tfds_extra.core import fields as fields_lib
-from tfds_extra.core import shortcuts, wire
+from tfds_extra.core.serializing import fields as fields_lib
+from tfds_extra.core.serializing import shortcuts, wire
 
 
 class Serializer(example_serializer.Serializer):
@@ -140,7 +140,7 @@ class ExampleEncoder:
             return [self.encode({k: c[i] for k, c in columns.items()}) for i in range(n)]
         if self._columns is None:
             # Costs the import of pyarrow, and by way of it of pandas: a second.
-            from tfds_extra.core import columns as columns_lib
+            from tfds_extra.core.serializing import columns as columns_lib
 
             self._columns = columns_lib.ColumnsEncoder(
                 self.features, self._fields, self._items, self._blank

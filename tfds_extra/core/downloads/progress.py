@@ -9,7 +9,7 @@ from typing import Any
 
 from tensorflow_datasets.core import utils
 
-from tfds_extra.core import transfer
+from tfds_extra.core.downloads import transfer
 
 _MEBIBYTE = 1 << 20
 

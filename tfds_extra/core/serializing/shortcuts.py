@@ -21,10 +21,10 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import utils
 from tensorflow_datasets.core.features import bounding_boxes_utils
 
-from tfds_extra.core import fields as fields_lib
-from tfds_extra.core import plain, wire
-from tfds_extra.core.fields import Field
-from tfds_extra.core.plain import NotPlain, Store
+from tfds_extra.core.serializing import fields as fields_lib
+from tfds_extra.core.serializing import plain, wire
+from tfds_extra.core.serializing.fields import Field
+from tfds_extra.core.serializing.plain import NotPlain, Store
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
 

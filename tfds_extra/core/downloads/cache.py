@@ -20,7 +20,8 @@ from tensorflow_datasets.core import download
 from tensorflow_datasets.core.download import checksums
 from tensorflow_datasets.core.download import resource as resource_lib
 
-from tfds_extra.core import digests, partial
+from tfds_extra.core import digests
+from tfds_extra.core.downloads import partial
 
 _VERIFIED = "verified_digests"  # What we add to TFDS's INFO files.
 

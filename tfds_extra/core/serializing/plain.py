@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tfds_extra.core import wire
+from tfds_extra.core.serializing import wire
 
 # Writes one value into the list of parts; see `fields`.
 Store = Callable[[Any, list], None]

@@ -6,7 +6,7 @@ import io
 import os
 from typing import BinaryIO
 
-from tfds_extra.core import archive_io
+from tfds_extra.core.archives import archive_io
 
 _HEAD = 16
 

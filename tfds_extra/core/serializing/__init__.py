@@ -1,0 +1,5 @@
+"""From examples to the bytes of prepared records."""
+
+from tfds_extra.core.serializing.serializer import ExampleEncoder, Serializer
+
+__all__ = ["ExampleEncoder", "Serializer"]
