@@ -213,7 +213,7 @@ def test_altered_batch_in_an_extracted_folder(refused, tmp_path):
 
 
 def _npy(array: np.ndarray) -> bytes:
-    return _MADE._npy(array)
+    return _MADE.common.npy(array)
 
 
 _COUNTS = _MADE._human_counts()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pathlib
+import tempfile
 from typing import Any
+from unittest import mock
 
+import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.image_classification import mnist
 
 from tfds_extra import core
 
@@ -46,4 +50,41 @@ def examples(builder: core.Builder, name: str, **kwargs: Any) -> dict[str, dict[
                 text = example[name].decode()
                 assert text not in found
                 found[text] = {**example, "split": split}
+    return found
+
+
+def standard_mnist(
+    folder: pathlib.Path, train: int, test: int, builder_cls: type = mnist.MNIST
+) -> dict[str, dict[str, np.ndarray]]:
+    """What the standard `mnist` makes of unpacked idx files.
+
+    Args:
+      folder: Where they are.
+      train: Number of images for training.
+      test: Number of images for testing.
+      builder_cls: `mnist.MNIST`, or a subclass of it.
+
+    Returns:
+      `image` and `label` by split, in the files' order.
+    """
+    found = {}
+    with tempfile.TemporaryDirectory() as data_dir:
+        builder = builder_cls(data_dir=data_dir)
+        manager = mock.Mock()
+        manager.download_and_extract = lambda urls: {
+            k: folder / url.split("/")[-1].removesuffix(".gz") for k, url in urls.items()
+        }
+        counts = mock.patch.multiple(mnist, _TRAIN_EXAMPLES=train, _TEST_EXAMPLES=test)
+        with counts:
+            generators = builder._split_generators(manager)
+        for generator in generators:
+            examples = list(builder._generate_examples(**generator.gen_kwargs))
+            features = builder.info.features
+            read = [
+                tfds.as_numpy(features.deserialize_example(features.serialize_example(example)))
+                for _, example in examples
+            ]
+            found[generator.name] = {
+                name: np.stack([one[name] for one in read]) for name in ("image", "label")
+            }
     return found

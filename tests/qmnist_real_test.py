@@ -16,9 +16,9 @@ import sys
 
 import idx2numpy
 import numpy as np
+import preparing
 import pytest
 import tensorflow_datasets as tfds
-from qmnist_test import standard_mnist
 
 from tfds_extra import core, registry
 from tfds_extra.core.archives import Content
@@ -317,7 +317,7 @@ def test_standard_mnist_of_the_real_test_set(real, prepared, tmp_path):
         (tmp_path / name).write_bytes(gzip.decompress((real / "mnist" / f"{name}.gz").read_bytes()))
         train = name.replace("t10k", "train")
         (tmp_path / train).write_bytes((tmp_path / name).read_bytes()[: 16 + 784])
-    standard = standard_mnist(tmp_path, train=1, test=2_000)["test"]
+    standard = preparing.standard_mnist(tmp_path, train=1, test=2_000)["test"]
     mine = prepared["test"]
     np.testing.assert_array_equal(mine["mnist_image"][:2_000], standard["image"])
     np.testing.assert_array_equal(mine["label"][:2_000], standard["label"])

@@ -6,11 +6,11 @@ import gzip
 import pathlib
 import shutil
 import tempfile
-from unittest import mock
 
 import builder_testing
 import miniature_scripts
 import numpy as np
+import preparing
 import tensorflow_datasets as tfds
 
 from tfds_extra import show
@@ -165,7 +165,7 @@ class QmnistTest(builder_testing.BuilderTestCase):
         for standard, published in ours.items():
             with gzip.open(miniature / published) as packed, (folder / standard).open("wb") as out:
                 shutil.copyfileobj(packed, out)
-        found = standard_mnist(folder, train=20, test=20)
+        found = preparing.standard_mnist(folder, train=20, test=20)
         for split in ("train", "test"):
             mine = self.rows("qmnist", split)
             for name in ("image", "label"):
@@ -183,30 +183,3 @@ class QmnistTest(builder_testing.BuilderTestCase):
             self.assertLen([a for a in axes if a.images], 2 * pictures)
             texts = [a.texts[0].get_text() for a in axes if a.texts]
             self.assertIn(f"writer_id: {examples[0]['writer_id']}\n", texts[0])
-
-
-def standard_mnist(folder: pathlib.Path, train: int, test: int) -> dict[str, dict]:
-    """What the standard `mnist` makes of unpacked idx files, by split, in the files' order."""
-    from tensorflow_datasets.image_classification import mnist
-
-    found = {}
-    with tempfile.TemporaryDirectory() as data_dir:
-        builder = mnist.MNIST(data_dir=data_dir)
-        manager = mock.Mock()
-        manager.download_and_extract = lambda urls: {
-            k: folder / url.split("/")[-1].removesuffix(".gz") for k, url in urls.items()
-        }
-        counts = mock.patch.multiple(mnist, _TRAIN_EXAMPLES=train, _TEST_EXAMPLES=test)
-        with counts:
-            generators = builder._split_generators(manager)
-        for generator in generators:
-            examples = list(builder._generate_examples(**generator.gen_kwargs))
-            features = builder.info.features
-            read = [
-                tfds.as_numpy(features.deserialize_example(features.serialize_example(example)))
-                for _, example in examples
-            ]
-            found[generator.name] = {
-                name: np.stack([one[name] for one in read]) for name in ("image", "label")
-            }
-    return found

@@ -91,8 +91,10 @@ def test_several_stand_in_a_row(count):
     picture = show.draw(
         _info(features), [{"image": image, "label": i} for i, image in enumerate(images)]
     )
-    drawn = [axis.images[0].get_array() for axis in picture.axes if axis.images]
-    np.testing.assert_array_equal(drawn, images[..., 0])
+    drawn = [axis.images[0] for axis in picture.axes if axis.images]
+    np.testing.assert_array_equal([one.get_array() for one in drawn], images[..., 0])
+    # A pale image has to look pale.
+    assert all(one.get_clim() == (0, 255) for one in drawn)
     texts = [axis.texts[0].get_text() for axis in picture.axes if axis.texts]
     assert texts == [f"label: {i}" for i in range(count)]
     assert picture.axes[0].get_subplotspec().get_gridspec().nrows == -(-count // 3)

@@ -122,7 +122,9 @@ def _draw_images(
 
 
 def _draw_image(axis: Any, name: str, image: np.ndarray) -> None:
-    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray")
+    # Not stretched to the image's own darkest and lightest.
+    limits = {"vmin": 0, "vmax": 255} if image.dtype == np.uint8 else {}
+    axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", **limits)
     axis.set_title(name, fontsize=9)
     axis.axis("off")
     axis.set_anchor("N")

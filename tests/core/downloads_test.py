@@ -85,10 +85,17 @@ def published(
     content: bytes, *kinds: str, name: str = "corpus.bin", size: bool = True
 ) -> digests.Published:
     """What a publisher says who takes digests of these kinds; sha256 unless told."""
-    sums = {kind: hashlib.new(kind, content).hexdigest() for kind in kinds or ("sha256",)}
+    sums = {kind: digest(kind, content) for kind in kinds or ("sha256",)}
     return digests.Published(
         units.Size(len(content) if size else 0), sums.get("sha256", ""), name, sums
     )
+
+
+def digest(kind: str, content: bytes) -> str:
+    """A digest as a publisher takes it."""
+    if kind == "gitblob":
+        return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+    return hashlib.new(kind, content).hexdigest()
 
 
 def unpublished(name: str = "corpus.bin") -> digests.Published:
@@ -539,9 +546,11 @@ def test_checksum_files_are_those_of_tfds_and_coreutils(tmp_path):
             ("http://h/b?x=1", 0, "md5", "b.bin"),
             ("http://h/page#c c.bin", 3_000_000, "sha1", "c c.bin"),
             ("http://h/d", 0, "unpublished", "d.bin"),
+            ("http://h/e", 3_000_000, "gitblob", "e.bin"),
         ],
         md5=f"# of the README\n{md5}  a.bin\n{md5} *b.bin\n",
         sha1=f"{sha1}  c c.bin\n",
+        gitblob=f"{sha1}  e.bin\n",
     )
     found = digests.load_published(tsv)
     assert {url: info.digests for url, info in found.items()} == {
@@ -549,12 +558,14 @@ def test_checksum_files_are_those_of_tfds_and_coreutils(tmp_path):
         "http://h/b?x=1": {"md5": md5},
         "http://h/page#c c.bin": {"sha1": sha1},
         "http://h/d": {},
+        "http://h/e": {"gitblob": sha1},
     }
     assert [str(info) for info in found.values()] == [
         f"3,000,000 bytes, sha256 {sha256}, md5 {md5}",
         f"size not published, md5 {md5}",
         f"3,000,000 bytes, sha1 {sha1}",
         "size not published, no digest published",
+        f"3,000,000 bytes, gitblob {sha1}",
     ]
     assert list(checksums.load_url_infos(tsv)) == list(found)
     if shutil.which("md5sum"):
@@ -573,6 +584,7 @@ def test_checksum_files_are_those_of_tfds_and_coreutils(tmp_path):
         ([("u", 1, "unpublished", "a")], {"md5": "0" * 32 + "  a\n"}, "is marked unpublished"),
         ([("u", 1, "sha512", "a")], {}, "'sha512' is no sha256 and no known word"),
         ([("u", 1, "md5", "a")], {"md5": "0" * 31 + "  a\n"}, "corpus.md5: line 1: not `<md5>"),
+        ([("u", 0, "gitblob", "a")], {"gitblob": "0" * 40 + "  a\n"}, "needs the number of bytes"),
         (
             [("u", 1, "md5", "a")],
             {"md5": f"{'0' * 32}  a\n{'1' * 32}  a\n"},
@@ -583,6 +595,23 @@ def test_checksum_files_are_those_of_tfds_and_coreutils(tmp_path):
 def test_checksum_files_that_do_not_fit_together(tmp_path, rows, sums, message):
     with pytest.raises(ValueError, match=message):
         digests.load_published(write_checksums(tmp_path, rows, **sums))
+
+
+def test_git_blobs_are_what_git_says(server, manager, tmp_path):
+    expected = published(CONTENT, "gitblob")
+    (tmp_path / "corpus.bin").write_bytes(CONTENT)
+    if shutil.which("git"):
+        command = ["git", "hash-object", "--no-filters", tmp_path / "corpus.bin"]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        assert expected.digests == {"gitblob": said}
+    url = server.add("/corpus.bin", CONTENT)
+    assert manager({url: expected}).download(url).read_bytes() == CONTENT
+    requests = len(server.requests("/corpus.bin"))
+    assert manager({url: expected}).download(url).read_bytes() == CONTENT  # From the cache.
+    assert len(server.requests("/corpus.bin")) == requests
+    altered = published(OTHER[:1] + CONTENT[1:], "gitblob")
+    with pytest.raises(downloads.DigestError, match="its gitblob is .* and not "):
+        manager({url: altered}).download(url)
 
 
 def test_all_digests_of_a_file_must_match(server, manager):
@@ -942,7 +971,7 @@ def no_network() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("kind", ["sha256", "md5", "sha1", "unpublished"])
+@pytest.mark.parametrize("kind", ["sha256", "md5", "sha1", "gitblob", "unpublished"])
 def test_files_brought_by_hand_are_verified(manager, tmp_path, kind):
     url = "http://127.0.0.1:9/corpus.bin"
     infos = {url: unpublished() if kind == "unpublished" else published(CONTENT, kind)}

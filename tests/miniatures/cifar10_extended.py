@@ -223,12 +223,6 @@ def _label_errors() -> bytes:
     return json.dumps(entries, indent=2).encode()
 
 
-def _npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
-
-
 def _predicted() -> np.ndarray:
     scores = np.full((_TEST, 10), 1 / 3 / 16)
     scores[np.arange(_TEST), labels("test")] = 1 - 9 / 3 / 16
@@ -246,8 +240,8 @@ def make(folder: pathlib.Path) -> None:
         "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz": common.tar_gz(
             {f"cifar-10-batches-py/{name}": content for name, content in members.items()}
         ),
-        _CIFAR10H + "cifar10h-counts.npy": _npy(counts),
-        _CIFAR10H + "cifar10h-probs.npy": _npy(counts / counts.sum(axis=1, keepdims=True)),
+        _CIFAR10H + "cifar10h-counts.npy": common.npy(counts),
+        _CIFAR10H + "cifar10h-probs.npy": common.npy(counts / counts.sum(axis=1, keepdims=True)),
         _CIFAR10H + "cifar10h-raw.zip": _votes_zip(),
         _CIFAR10N + "data/CIFAR-10_human.pt": torch_file(_noisy_labels()),
         _CIFAR10N + "side_info_cifar10N.csv": _workers_csv(),
@@ -255,8 +249,8 @@ def make(folder: pathlib.Path) -> None:
         _CIFAIR + "meta/duplicates_cifar10_test.csv": _duplicates_csv("test"),
         _CIFAIR + "cifair-10/test_batch": _fair_test_batch(),
         _LABEL_ERRORS + "mturk/cifar10_mturk.json": _label_errors(),
-        _LABEL_ERRORS + errors: _npy(labels("test").astype(np.uint16)),
-        _LABEL_ERRORS + probabilities: _npy(_predicted()),
+        _LABEL_ERRORS + errors: common.npy(labels("test").astype(np.uint16)),
+        _LABEL_ERRORS + probabilities: common.npy(_predicted()),
     }
     common.write_files(
         folder, {url: (url.split("/")[-1], content) for url, content in contents.items()}

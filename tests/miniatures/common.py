@@ -10,6 +10,8 @@ import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 DUMMY_DATA = REPOSITORY / "dummy_data"
 
@@ -60,6 +62,13 @@ def git_zip(files: Mapping[str, bytes], *, comment: str) -> bytes:
             member.create_system, member.compress_type = 0, zipfile.ZIP_DEFLATED
             packed.writestr(member, files.get(name, b""))
     return archive.getvalue()
+
+
+def npy(array: np.ndarray) -> bytes:
+    """An npy file of version 1.0."""
+    content = io.BytesIO()
+    np.lib.format.write_array(content, array, version=(1, 0))
+    return content.getvalue()
 
 
 def write_files(folder: pathlib.Path, urls: Mapping[str, tuple[str, bytes]]) -> None:

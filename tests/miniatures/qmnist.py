@@ -6,7 +6,6 @@ Run it as a script after a change: `python tests/miniatures/qmnist.py`.
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import lzma
 import pathlib
@@ -81,12 +80,6 @@ def probabilities(given: np.ndarray) -> np.ndarray:
     return table
 
 
-def _npy(array: np.ndarray) -> bytes:
-    content = io.BytesIO()
-    np.lib.format.write_array(content, array, version=(1, 0))
-    return content.getvalue()
-
-
 def _gz(array: np.ndarray) -> bytes:
     return gzip.compress(idx.encode(array), mtime=0)
 
@@ -118,10 +111,10 @@ def make(folder: pathlib.Path) -> None:
         },
         _LABEL_ERRORS: {
             "mturk/mnist_mturk.json": json.dumps(label_errors(given), indent=2).encode(),
-            "original_test_labels/mnist_test_set_original_labels.npy": _npy(
+            "original_test_labels/mnist_test_set_original_labels.npy": common.npy(
                 given.astype(np.uint16)
             ),
-            "cross_validated_predicted_probabilities/mnist_test_set_pyx.npy": _npy(
+            "cross_validated_predicted_probabilities/mnist_test_set_pyx.npy": common.npy(
                 probabilities(given)
             ),
         },

@@ -3,7 +3,7 @@
 from tfds_extra.core.archives import Content, Member, Tree
 from tfds_extra.core.builder import IF_PARTIAL, MINIATURE, PARTIAL, Archive, Builder, File
 from tfds_extra.core.downloads import ManualFile, Mirrors
-from tfds_extra.core.errors import CorpusError, located
+from tfds_extra.core.errors import CorpusError, check_same_rows, located
 from tfds_extra.core.pieces import Rows, SplitExample, by_split
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "SplitExample",
     "Tree",
     "by_split",
+    "check_same_rows",
     "located",
 ]

@@ -110,7 +110,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     A subclass gives `VERSION`, `RELEASE_NOTES`, `BUILDER_CONFIGS`, `_info` (through `dataset_info`),
     `published_files`, `_split_generators` (through `fetch` and `by_split`) and `_generate_examples`.
     In its folder lie README.md, CITATIONS.bib, TAGS.txt and `counts.tsv`, the publisher's number of
-    examples by config and split.
+    examples by config (`*` for all of them) and split.
 
     Attributes:
       DRAWN_TIMES: Where a recording has times in it worth seeing (beats, say): names of the feature
@@ -214,7 +214,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return {
             row["split"]: int(row["examples"])
             for row in self.read_facts("counts.tsv")
-            if row["config"] == (self.base_config_name or "")
+            if row["config"] in (self.base_config_name or "", "*")
         }
 
     def dataset_info(

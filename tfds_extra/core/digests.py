@@ -10,12 +10,16 @@ states the number of bytes:
 
     <url> <bytes> md5         <file name>     the digest is in checksums/<name>.md5
     <url> <bytes> sha1        <file name>     the digest is in checksums/<name>.sha1
+    <url> <bytes> gitblob     <file name>     the digest is in checksums/<name>.gitblob
     <url> <bytes> unpublished <file name>     no digest was ever published
 
 `checksums/<name>.md5` and `.sha1` are what `md5sum` and `sha1sum` write, `<hex>  <file name>`, so
-that `md5sum -c` checks a folder of files by them; the file name links the two. A file that has a
-sha256 as well may be listed there too: then all its digests must match. A file that only comes by
-hand has a row under its page, `<page>#<file name>` (see `downloads.ManualFile`).
+that `md5sum -c` checks a folder of files by them; the file name links the two. `.gitblob` looks the
+same, with git's name for the content, which `git hash-object` writes: of a file that somebody keeps
+in a repository it is often all there is. It is made of the number of bytes, too, so that this has to
+be known. A file that has a sha256 as well may be listed there too: then all its digests must match.
+A file that only comes by hand has a row under its page, `<page>#<file name>` (see
+`downloads.ManualFile`).
 
 What TFDS does with the words: `load_url_infos` reads them and `--register_checksums` keeps them.
 `load_published`, below, turns them into entries whose sha256 is empty and which agree with any
@@ -31,13 +35,15 @@ import os
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from tensorflow_datasets.core import units
 from tensorflow_datasets.core.download import checksums
 
 UNPUBLISHED = "unpublished"
-_COREUTILS = {"md5": 32, "sha1": 40}  # Algorithms with a file of their own, and hex digits.
-_HEX_DIGITS = {**_COREUTILS, "sha256": 64}
+_GIT_BLOB = "gitblob"
+_BESIDE = {"md5": 32, "sha1": 40, _GIT_BLOB: 40}  # Kinds with a file of their own, and hex digits.
+_HEX_DIGITS = {**_BESIDE, "sha256": 64}
 _BLOCK = 1 << 20
 
 
@@ -84,6 +90,10 @@ class Published(checksums.UrlInfo):
                 found.append(f"its {kind} is {digests[kind]} and not {digest}")
         return " and ".join(found)
 
+    def digester(self) -> Digester:
+        """One for a file that ought to be this one."""
+        return Digester(self.digests, int(self.size))
+
     def __str__(self) -> str:
         """Size and digests, for messages."""
         size = f"{int(self.size):,} bytes" if self.size else "size not published"
@@ -95,7 +105,7 @@ def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
     """What was published about each URL.
 
     Args:
-      path: `<name>.tsv`; `<name>.md5` and `<name>.sha1` are read from beside it if they exist.
+      path: `<name>.tsv`; `<name>.md5` and so on are read from beside it if they exist.
 
     Returns:
       The entries by URL, in the order of the table.
@@ -105,22 +115,24 @@ def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
     """
     path = pathlib.Path(path)
     listed: dict[str, dict[str, str]] = {}
-    for kind in _COREUTILS:
+    for kind in _BESIDE:
         beside = path.with_suffix(f".{kind}")
         if beside.exists():
             listed[kind] = parse_coreutils(beside.read_text(encoding="utf-8"), kind, beside)
     entries = {}
     for url, row in checksums.load_url_infos(path).items():
         digests = {k: sums[row.filename] for k, sums in listed.items() if row.filename in sums}
-        if row.checksum in _COREUTILS and row.checksum not in digests:
+        if row.checksum in _BESIDE and row.checksum not in digests:
             suffix = path.with_suffix(f".{row.checksum}").name
             raise ValueError(f"{path}: {url}: {row.filename} is not listed in {suffix}")
         if row.checksum == UNPUBLISHED and digests:
             raise ValueError(f"{path}: {url}: {row.filename} is marked {UNPUBLISHED}, and is not")
-        if row.checksum not in (*_COREUTILS, UNPUBLISHED):
+        if row.checksum not in (*_BESIDE, UNPUBLISHED):
             if not _is_digest(row.checksum, "sha256"):
                 raise ValueError(f"{path}: {url}: {row.checksum!r} is no sha256 and no known word")
             digests = {"sha256": row.checksum.lower(), **digests}
+        if _GIT_BLOB in digests and not row.size:
+            raise ValueError(f"{path}: {url}: a {_GIT_BLOB} needs the number of bytes")
         sha256 = digests.get("sha256", "")
         entries[url] = Published(row.size, sha256, row.filename or None, digests)
     names = {entry.filename for entry in entries.values()}
@@ -136,7 +148,7 @@ def parse_coreutils(text: str, kind: str, source: object = "digests") -> dict[st
 
     Args:
       text: The lines `<hex>  <file name>`; empty ones and `#` comments are skipped.
-      kind: `md5`, `sha1` or `sha256`.
+      kind: `md5`, `sha1`, `sha256` or `gitblob`.
       source: Where the text is from, for the message of the error.
 
     Raises:
@@ -191,10 +203,15 @@ def replace_text(path: pathlib.Path, text: str) -> None:
 class Digester:
     """Size and digests of bytes that go by. The sha256, TFDS's name for a file, is always taken."""
 
-    def __init__(self, kinds: Iterable[str] = ()):
+    def __init__(self, kinds: Iterable[str] = (), expected_size: int = 0):
+        """Begins.
+
+        Args:
+          kinds: Of the digests.
+          expected_size: Number of bytes that there ought to be; for `gitblob`, which begins with it.
+        """
         self.size = 0
-        # Not for security: md5 and sha1 are what there is, also where policy forbids them as such.
-        self._sums = {k: hashlib.new(k, usedforsecurity=False) for k in {"sha256", *kinds}}
+        self._sums = {kind: _running(kind, expected_size) for kind in {"sha256", *kinds}}
 
     def update(self, block: bytes | memoryview) -> None:
         self.size += len(block)
@@ -210,6 +227,14 @@ class Digester:
             check()
             self.update(block)
         return self
+
+
+def _running(kind: str, expected_size: int) -> Any:
+    """A digest of no bytes yet."""
+    # Not for security: md5 and sha1 are what there is, also where policy forbids them as such.
+    if kind == _GIT_BLOB:
+        return hashlib.sha1(b"blob %d\0" % expected_size, usedforsecurity=False)
+    return hashlib.new(kind, usedforsecurity=False)
 
 
 class Pins:

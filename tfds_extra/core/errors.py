@@ -7,6 +7,8 @@ import errno
 import os
 from collections.abc import Iterator
 
+import numpy as np
+
 from tfds_extra.core.archives import ArchiveError
 
 
@@ -50,6 +52,28 @@ def located(file: object, place: object, remedy: str = "") -> Iterator[None]:
         raise CorpusError("", "", str(e).rstrip(".")) from e
     except (ValueError, OSError) as e:
         raise CorpusError(file, place, str(e).rstrip("."), remedy) from e
+
+
+def check_same_rows(file: object, found: np.ndarray, expected: np.ndarray) -> None:
+    """Raises if two of the published files do not tell the same about the same rows.
+
+    Args:
+      file: The file that `found` is from.
+      found: What it tells, a row an entry.
+      expected: What the other file tells.
+
+    Raises:
+      CorpusError: There are more or fewer, or a row differs.
+    """
+    remedy = "Get the file again from its publisher."
+    if len(found) != len(expected):
+        problem = f"{len(found):,} rows, expected {len(expected):,}"
+        raise CorpusError(file, "", problem, remedy)
+    differs = np.flatnonzero((found != expected).reshape(len(found), -1).any(axis=1))
+    if len(differs):
+        row = int(differs[0])
+        problem = f"{found[row]} in this file, and {expected[row]} in another"
+        raise CorpusError(file, f"row {row:,}", problem, remedy)
 
 
 @contextlib.contextmanager

@@ -75,7 +75,7 @@ def _check_file(planned: downloads.PlannedFile) -> Finding:
         problem = f"{kind}: {size:,} bytes of {int(published.size):,}"
     else:
         with utils.tqdm(total=size, desc=planned.file_name, unit="B", unit_scale=True) as bar:
-            digester = digests.Digester(published.digests)
+            digester = published.digester()
             with planned.path.open("rb") as content:
                 while block := content.read(_BLOCK):
                     digester.update(block)

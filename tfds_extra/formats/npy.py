@@ -25,7 +25,10 @@ def parse(content: bytes, dtype: str | type, row_shape: tuple[int, ...] = ()) ->
     version = np.lib.format.read_magic(file)
     if version != (1, 0):
         raise ValueError(f"byte 6: npy version {version}, not (1, 0)")
-    shape, by_columns, found = np.lib.format.read_array_header_1_0(file)
+    try:
+        shape, by_columns, found = np.lib.format.read_array_header_1_0(file)
+    except ValueError as e:
+        raise ValueError(f"byte 8: its npy header cannot be read: {e}") from e
     expected = np.dtype(dtype)
     if found != expected or shape[1:] != tuple(row_shape) or not shape or by_columns:
         raise ValueError(

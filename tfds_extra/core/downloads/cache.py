@@ -41,7 +41,7 @@ def find(
       resource: What is asked for.
       published: What is known about it.
       path_of: TFDS's name for the file.
-      check: Makes sure that an md5 or sha1 has been verified, and may raise to stop that. A sha256
+      check: Makes sure that digests of other kinds have been verified, and may raise to stop that. A sha256
         is not verified again: TFDS gives a file its name when that is done.
 
     Returns:
@@ -57,7 +57,7 @@ def find(
             continue  # An earlier edition.
         if check and not others.items() <= verified.items():
             with path.open("rb") as file:
-                digester = digests.Digester(others).read(file, check)
+                digester = published.digester().read(file, check)
             if published.difference(digester.size, digester.digests()):
                 continue
             with contextlib.suppress(OSError):  # Where we may only read, it is read each time.

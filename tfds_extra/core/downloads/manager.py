@@ -308,7 +308,7 @@ class DownloadManager(download.DownloadManager):
         if not difference:
             with errors.located(planned.path, "", "Check its rights."):
                 with planned.path.open("rb") as file:
-                    digester = digests.Digester(expected.digests).read(file, check)
+                    digester = expected.digester().read(file, check)
             difference = expected.difference(digester.size, digester.digests())
         if difference:
             remedy = f"Get it again from {planned.source}, or take it out of the folder."

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfds_extra.core import digests
@@ -26,15 +26,18 @@ class Partial:
     """
 
     def __init__(
-        self, path: pathlib.Path, kinds: Iterable[str], check: Callable[[], None] = lambda: None
+        self,
+        path: pathlib.Path,
+        published: digests.Published,
+        check: Callable[[], None] = lambda: None,
     ):
         """Opens the file, and takes the digests of what is there; `check` may raise to stop."""
         self.path = path
         self._journal = journal_path(path)
-        self._kinds = tuple(kinds)
+        self._published = published
         self._file = path.open("ab+", buffering=0)
         self.source: dict[str, Any] = {}
-        self.digester = digests.Digester(self._kinds)
+        self.digester = self._published.digester()
         with contextlib.suppress(OSError, ValueError, TypeError):
             self.source = dict(json.loads(self._journal.read_text(encoding="utf-8")))
         if self.source:
@@ -55,7 +58,7 @@ class Partial:
         self._file.truncate(0)
         self.source = dict(source)
         self.mixed = False
-        self.digester = digests.Digester(self._kinds)
+        self.digester = self._published.digester()
         digests.replace_text(self._journal, json.dumps(self.source))
 
     def write(self, block: bytes) -> None:

@@ -170,8 +170,7 @@ class Transfer:
           Cancelled: `cancelled` was set.
         """
         failures = []
-        kinds = self._published.digests
-        with contextlib.closing(Partial(path, kinds, self._check)) as self._partial:
+        with contextlib.closing(Partial(path, self._published, self._check)) as self._partial:
             self._meter.advance(self._partial.size)
             for url in urls:
                 try:
@@ -437,7 +436,7 @@ class Transfer:
 
     def _decode(self, path: pathlib.Path) -> digests.Digester | None:
         """Decompresses what was received; None if it is not compressed, or is too much."""
-        digester = digests.Digester(self._published.digests)
+        digester = self._published.digester()
         try:
             with gzip.open(self._partial.path) as packed, path.open("wb") as file:
                 while block := packed.read(_BLOCK):

@@ -143,7 +143,7 @@ class Builder(core.Builder):
         if self.base_config_name == "qmnist_mnist":
             count = int((columns["mnist_index"] >= 0).sum())
             classes = _read_classes(files[f"mnist_{split}_labels"])
-            _check_same(files[f"mnist_{split}_labels"], classes, labels[:count, 0])
+            core.check_same_rows(files[f"mnist_{split}_labels"], classes, labels[:count, 0])
             mnist_images = _with_blanks(
                 _read_images(files[f"mnist_{split}_images"], count), count, len(labels)
             )
@@ -177,11 +177,13 @@ class Builder(core.Builder):
         errors = [label_errors.NO_CANDIDATE] * len(labels)
         probabilities = np.full((len(labels), 10), np.nan)
         if split == "test":
-            _check_same(files["test_classes"], _read_classes(files["test_classes"]), labels[:, 0])
+            core.check_same_rows(
+                files["test_classes"], _read_classes(files["test_classes"]), labels[:, 0]
+            )
             count = self._mnist_tests
             with core.located(files["given_labels"], "", _REMEDY):
                 given = npy.parse(files["given_labels"].read(), np.uint16)
-            _check_same(files["given_labels"], given, labels[:count, 0])
+            core.check_same_rows(files["given_labels"], given, labels[:count, 0])
             with core.located(files["label_errors"], "", _REMEDY):
                 content = files["label_errors"].read()
                 for row, candidate in label_errors.parse(content, given).items():
@@ -201,7 +203,7 @@ class Builder(core.Builder):
         self, labels: np.ndarray, files: dict[str, core.Content]
     ) -> dict[str, np.ndarray]:
         """Which QMNIST digit each NIST digit became."""
-        _check_same(files["nist_labels"], labels[:, _NIST_INDEX], np.arange(len(labels)))
+        core.check_same_rows(files["nist_labels"], labels[:, _NIST_INDEX], np.arange(len(labels)))
         splits = np.zeros(len(labels), np.int64)
         indices = np.full(len(labels), -1, np.int32)
         for split in ("train", "test"):
@@ -210,7 +212,7 @@ class Builder(core.Builder):
             with core.located(files[f"{split}_labels"], "", _REMEDY):
                 if rows.size and not (0 <= origins.min() and origins.max() < len(labels)):
                     raise ValueError(f"a NIST index is not one of {len(labels):,} digits")
-            _check_same(files[f"{split}_labels"], rows, labels[origins])
+            core.check_same_rows(files[f"{split}_labels"], rows, labels[origins])
             splits[origins] = _SPLITS.index(split)
             indices[origins] = np.arange(len(rows))
         return {"qmnist_split": splits, "qmnist_index": indices}
@@ -290,18 +292,6 @@ def _with_blanks(blocks: Iterator[np.ndarray], count: int, total: int) -> Iterat
             batch[: len(image)] = image
             image = next(blocks, None)  # After the last one, this checks the end of the file.
         yield batch
-
-
-def _check_same(file: core.Content, found: np.ndarray, expected: np.ndarray) -> None:
-    """Raises if two of the published files do not tell the same about the same digits."""
-    if len(found) != len(expected):
-        problem = f"{len(found):,} rows, expected {len(expected):,}"
-        raise core.CorpusError(file, "", problem, _REMEDY)
-    differs = np.flatnonzero((found != expected).reshape(len(found), -1).any(axis=1))
-    if len(differs):
-        row = int(differs[0])
-        problem = f"{found[row]} in this file, and {expected[row]} in another"
-        raise core.CorpusError(file, f"row {row:,}", problem, _REMEDY)
 
 
 # ------------------------------------------------------------------------------------------ features
