@@ -427,7 +427,11 @@ def _warp(images: np.ndarray, xx: float, xy: float, yx: float, yy: float) -> np.
     right, bottom = np.ceil(x), np.ceil(y)
     above = (1 - from_left) * at(top, left) + from_left * at(top, right)
     below = (1 - from_left) * at(bottom, left) + from_left * at(bottom, right)
-    return _pixels((1 - from_top) * above + from_top * below)
+    values = (1 - from_top) * above + from_top * below
+    # Of an image without black, borders are at least as bright as its darkest pixel: scikit-image
+    # clipped to the values of the image, but for what lies outside, when the recipes were published.
+    darkest = images.min(axis=(1, 2), keepdims=True) / 255
+    return _pixels(np.where((0 < values) & (values < darkest), darkest, values))
 
 
 def _gaussian(
