@@ -36,7 +36,8 @@ _MATCHES = [
     _GENERATED, recovery.EXACT, recovery.AMBIGUOUS, recovery.RULE, recovery.CLOSEST, recovery.NONE,
 ]  # fmt: skip
 _SPLITS = ["none", *_FILES]
-_BLOCK = 500  # Images that are corrupted at once; for fog, random numbers of 130 MB.
+# Images that are corrupted at once (for fog, random numbers of 130 MB), and whose corruption is found.
+_BLOCK, _MIXED_BLOCK = 500, 4000
 _REMEDY = "Get the file again from its publisher."
 
 
@@ -130,8 +131,9 @@ class Builder(core.Builder):
             raise core.CorpusError(files[f"{split}_images"], "", problem, _REMEDY)
         duplicates = _duplicates(all_originals, split)
         published = self._read_corrupted(files, split, labels)
-        for start in range(0, len(originals), _BLOCK):
-            block = slice(start, start + _BLOCK)
+        size = _BLOCK if published is None else _MIXED_BLOCK
+        for start in range(0, len(originals), size):
+            block = slice(start, start + size)
             if published is None:
                 columns = self._generated_columns(originals[block], split, start)
             else:

@@ -29,6 +29,7 @@ _MAX_DIFFERENCE = 0.5
 _MISLED = 8.0
 # Standard deviations by which shot noise may have more or fewer photons than expected.
 _DEVIATIONS = 8
+_BLOCK = 500  # Images that are compared at once, so that they stay in the processor's cache.
 _COARSE = 8  # Of the directions of motion blur, every so many are tried first.
 
 
@@ -65,8 +66,11 @@ def recover(originals: np.ndarray, corrupted: np.ndarray) -> Recovered:
         np.full(count, NONE, object),
         np.full(count, np.nan, np.float32),
     )
-    _try(found, _exact(originals, corrupted), EXACT)
-    _try(found, _random(originals, corrupted), RULE)
+    for start in range(0, count, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        part = Recovered(found.corruption[block], found.match[block], found.angle[block])
+        _try(part, _exact(originals[block], corrupted[block]), EXACT)
+        _try(part, _random(originals[block], corrupted[block]), RULE)
     rest = np.flatnonzero(found.corruption == UNKNOWN)
     if len(rest):
         _find_closest(found, rest, originals[rest], corrupted[rest])
@@ -199,8 +203,8 @@ def _nearest_motion(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
 
 
 def _around(numbers: np.ndarray, reach: int) -> np.ndarray:
-    """The directions near some, by number, of shape (images, 2 * reach + 1)."""
-    near = numbers[:, None] + np.arange(-reach, reach + 1)
+    """The directions near some, by number, of shape (images, 2 * reach + 1), the nearest first."""
+    near = numbers[:, None] + sorted(range(-reach, reach + 1), key=abs)
     return np.clip(near, 0, len(_directions()) - 1)
 
 
@@ -212,12 +216,13 @@ def _nearest(
     best = tried[:, 0].copy()
     least = np.full(len(originals), np.inf)
     for numbers in tried.T:
+        rows = np.flatnonzero(least > 0)
         made = corruptions.motion_blur(
-            originals, directions[numbers], *recipes.parameters("motion_blur"), every
+            originals[rows], directions[numbers[rows]], *recipes.parameters("motion_blur"), every
         )
-        difference = _difference(made, corrupted[:, ::every, ::every])
-        closer = difference < least
-        best[closer], least[closer] = numbers[closer], difference[closer]
+        difference = _difference(made, corrupted[rows, ::every, ::every])
+        closer = difference < least[rows]
+        best[rows[closer]], least[rows[closer]] = numbers[rows[closer]], difference[closer]
     return best
 
 
