@@ -111,6 +111,29 @@ def test_batches_are_the_same(builder, batch_size, split, as_supervised):
     assert _assert_same(_batched(builder, **options), builder.as_dataset(**options)) > 0
 
 
+@pytest.mark.parametrize(
+    "asked_for",
+    [
+        ["label", "image"],
+        {"nested": {"deep": True}, "audio": True, "text": False},
+        {"nested": {"text"}, "words": tfds.features.Sequence(tfds.features.Text())},
+    ],
+    ids=str,
+)
+def test_some_features_only(builder, asked_for):
+    decoders = tfds.decode.PartialDecoding(asked_for)
+    options = {"split": "train", "batch_size": 5, "decoders": decoders}
+    mine = _batched(builder, **options)
+    assert set(mine.element_spec) == {k for k in asked_for if k != "text"}
+    assert _assert_same(mine, builder.as_dataset(**options)) == 5
+
+
+def test_some_supervised_features(builder):
+    decoders = tfds.decode.PartialDecoding(["audio", "label"])
+    options = {"split": "train", "batch_size": 5, "decoders": decoders, "as_supervised": True}
+    assert _assert_same(_batched(builder, **options), builder.as_dataset(**options)) == 5
+
+
 def test_shapes_and_types_are_known(builder):
     mine, theirs = (
         ds.element_spec for ds in (_batched(builder), builder.as_dataset("train", batch_size=5))
@@ -169,6 +192,9 @@ def test_others_are_left_to_tfds(feature):
     features = tfds.features.FeaturesDict({"x": np.int64, "nested": {"feature": feature}})
     options = {"decoders": None, "read_config": tfds.ReadConfig()}
     assert not reading.can_read_batches(features, **options)
+    # Unless they are not asked for.
+    options["decoders"] = tfds.decode.PartialDecoding(["x"])
+    assert reading.can_read_batches(features, **options)
 
 
 def test_decoders_and_ids_are_left_to_tfds(builder):
@@ -176,6 +202,8 @@ def test_decoders_and_ids_are_left_to_tfds(builder):
     assert not reading.can_read_batches(
         features, decoders={"audio": tfds.decode.SkipDecoding()}, read_config=tfds.ReadConfig()
     )
+    some = tfds.decode.PartialDecoding(["audio"], {"audio": tfds.decode.SkipDecoding()})
+    assert not reading.can_read_batches(features, decoders=some, read_config=tfds.ReadConfig())
     assert not reading.can_read_batches(
         features, decoders=None, read_config=tfds.ReadConfig(add_tfds_id=True)
     )

@@ -45,8 +45,9 @@ def can_read_batches(
     read_config: tfds.ReadConfig,
     **kwargs: Any,
 ) -> bool:
-    """Whether all features can be decoded a batch at a time, and nothing else is asked for."""
+    """Whether all features asked for can be decoded a batch at a time, and nothing else is."""
     del kwargs
+    features, decoders = _asked_for(features, decoders)
     if decoders is not None or read_config.add_tfds_id:
         return False
     return all(_is_batchable(feature) for _, feature in _leaves(features))
@@ -71,20 +72,20 @@ def read_batches(
       batch_size: Examples in a batch; the last batch may be shorter.
       whole: Return the one batch that holds all examples rather than a dataset.
       shuffle_files: As in `as_dataset`.
-      decoders: None.
+      decoders: None, or a `PartialDecoding` without any.
       read_config: As in `as_dataset`.
       as_supervised: As in `as_dataset`.
 
     Returns:
       A `tf.data.Dataset` of padded batches, or the content of the only one.
     """
-    del decoders
     info = builder.info
+    features, _ = _asked_for(info.features, decoders)
     if as_supervised and not info.supervised_keys:
         raise ValueError(
             f"as_supervised=True but {builder.name} does not support a supervised structure."
         )
-    wanted = set(tree.flatten(info.supervised_keys)) if as_supervised else set(info.features)
+    wanted = set(tree.flatten(info.supervised_keys)) if as_supervised else set(features)
     file_format = read_config.file_format or info.file_format
     records = reader._read_files(
         file_instructions=info.splits[split].file_instructions,
@@ -94,7 +95,7 @@ def read_batches(
         file_format=file_adapters.FileFormat.from_value(file_format),
     )
     batches = records.batch(batch_size).map(
-        functools.partial(_parse, features=info.features, wanted=wanted),
+        functools.partial(_parse, features=features, wanted=wanted),
         num_parallel_calls=read_config.num_parallel_calls_for_decode,
     )
     if builder._should_cache_ds(split=split, shuffle_files=shuffle_files, read_config=read_config):
@@ -106,6 +107,15 @@ def read_batches(
     if not read_config.skip_prefetch:
         batches = batches.prefetch(tf.data.experimental.AUTOTUNE)
     return tf_compat.get_single_element(batches) if whole else batches
+
+
+def _asked_for(
+    features: tfds.features.FeaturesDict, decoders: Any
+) -> tuple[tfds.features.FeaturesDict, Any]:
+    """The features that are to be read, and what is left of the decoders."""
+    if isinstance(decoders, tfds.decode.PartialDecoding):
+        return decoders.extract_features(features), decoders.decoders
+    return features, decoders
 
 
 def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tuple[str, Any]]:
