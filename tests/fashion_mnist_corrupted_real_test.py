@@ -147,6 +147,28 @@ def test_corruptions_are_found(real, five, data_dir):
         assert (rows["duplicate_of"] == -1).all()
 
 
+def test_part_of_the_real_images(real, tmp_path, data_dir):
+    """The first five of each split, unpacked, as a partial corpus."""
+    manual_dir = tmp_path / "manual"
+    manual_dir.mkdir()
+    for split, prefix in _PREFIXES.items():
+        images, labels = original_images(real, split), np.array(_LABELS[split][:5], np.uint8)
+        (manual_dir / f"{prefix}-images-idx3-ubyte").write_bytes(idx.encode(images))
+        (manual_dir / f"{prefix}-labels-idx1-ubyte").write_bytes(idx.encode(labels))
+    name = "fashion_mnist_corrupted/turn_left"
+    tampering.prepare_refused(
+        name, data_dir, "its classes have [3, 0", manual_dir=manual_dir, partial=False
+    )
+    builder = preparing.prepared(name, data_dir, manual_dir, partial=True)
+    assert builder.info.metadata["missing"] == {"train": 59_995, "test": 9_995}
+    for split in _PREFIXES:
+        rows = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+        turned = np.rot90(original_images(real, split), axes=(1, 2))
+        np.testing.assert_array_equal(rows["image"][..., 0], turned)
+    # The first test image is one that its publishers turned.
+    np.testing.assert_array_equal(rows["image"][0, ..., 0], published_images(real, "test")[0])
+
+
 def test_all_labels_through_the_builder(real, tmp_path, data_dir):
     """The real labels with images in which their row is written, 70,000 of them."""
     manual_dir = tmp_path / "manual"
