@@ -1,7 +1,7 @@
 """Trains a small Keras model on clean Fashion-MNIST and tests it on corrupted images.
 
     python examples/corrupted_fashion.py --miniature          # seconds, offline
-    python examples/corrupted_fashion.py                      # the corpus: 85 MB, some minutes
+    python examples/corrupted_fashion.py                      # the corpus: 86 MB, some minutes
     python examples/corrupted_fashion.py --manual_dir FOLDER  # from files already there
     python examples/corrupted_fashion.py --configs mixed rotate_1 rotate_2 rotate_3  # on these only
 
@@ -68,10 +68,11 @@ class Result:
 def main() -> None:
     arguments = parse_arguments()
     keras.utils.set_random_seed(0)
+    builders = {config: prepare(arguments, config) for config in arguments.configs}
     # Any config will do for training: each has the clean images beside the corrupted ones.
-    builder = prepare(arguments, arguments.configs[0])
-    info = builder.info
-    train, test = read(builder, "train"), read(builder, "test")
+    first = builders[arguments.configs[0]]
+    info = first.info
+    train, test = read(first, "train"), read(first, "test")
     print(
         f"{info.full_name}: {len(train['label']):,} clean images to train on,"
         f" {len(test['label']):,} to test"
@@ -82,11 +83,14 @@ def main() -> None:
 
     results = []
     names = info.features["corruption"].names
-    for config in arguments.configs:
-        test = read(prepare(arguments, config), "test")
-        results += evaluate(model, config, names, test, clean)
+    for config, builder in builders.items():
+        results += evaluate(model, config, names, read(builder, "test"), clean)
     results.sort(key=lambda result: (result.accuracy, result.name))  # The hardest first.
-    groups = {origin: [one for one in results if one.origin == origin] for origin in ORIGINS}
+    groups = {
+        origin: group
+        for origin in ORIGINS
+        if (group := [result for result in results if result.origin == origin])
+    }
     print_table(groups)
     draw(info, groups, np.mean(clean), len(clean)).savefig(arguments.output)
     print(f"wrote {arguments.output}")
@@ -221,7 +225,6 @@ def mean_accuracy(results: list[Result]) -> str:
 
 def draw(info, groups, clean, images) -> figure.Figure:
     """A panel for the published images and one for the generated ones, a bar for each corruption."""
-    groups = {origin: results for origin, results in groups.items() if results}
     rows = max(len(results) for results in groups.values())
     picture = figure.Figure(figsize=(12, 1.4 + 0.5 * rows), layout="constrained")
     picture.suptitle(
