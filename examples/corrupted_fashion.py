@@ -67,7 +67,6 @@ class Result:
 
 def main() -> None:
     arguments = parse_arguments()
-    keras.utils.set_random_seed(0)
     builders = {config: prepare(arguments, config) for config in arguments.configs}
     # Any config will do for training: each has the clean images beside the corrupted ones.
     first = builders[arguments.configs[0]]
@@ -117,6 +116,7 @@ def read(builder: tfds.core.DatasetBuilder, split: str) -> dict[str, np.ndarray]
 
 def trained_model(train: dict[str, np.ndarray], epochs: int) -> keras.Model:
     """A model that was trained on the clean images."""
+    keras.utils.set_random_seed(0)  # Here, since preparing takes random numbers as well.
     size = len(train["label"])
     batch = min(128, max(4, size // 40))  # The miniature has 30 images to train on.
     model = build_model(epochs * -(-size // batch))
