@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 import gzip
 import math
 import re
 import subprocess
 import sys
 
+import miniature_scripts
 import numpy as np
 import pytest
 from matplotlib import image
@@ -102,3 +104,58 @@ def error_free_by_chance(writers, errors):
         for count in np.unique(writers, return_counts=True)[1].tolist()
     ]
     return np.mean(shares)
+
+
+def test_corrupted_fashion(repository, tmp_path):
+    script = repository / "examples" / "corrupted_fashion.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--miniature", f"--data_dir={tmp_path}", "--epochs=10",
+         "--configs", "mixed", "identity", "fog", "rotate_1"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "mixed-miniature/1.0.0: 30 clean images to train on, 20 to test" in done.stdout
+    clean = float(re.search(r"test accuracy on clean images: ([\d.]+)", done.stdout)[1])
+    assert clean >= 0.8  # The miniature's articles are blocks that say which; chance is 0.1.
+
+    table = re.findall(
+        r"^ +(published|generated) +(\w+) +(\d+) +([\d.]+) +(-?[\d.]+)$", done.stdout, re.MULTILINE
+    )
+    rows = {
+        (origin, name): (int(images), float(accuracy), float(drop))
+        for origin, name, images, accuracy, drop in table
+    }
+    # One image of test is translated, which nobody published; one is the same when mirrored or turned.
+    made = miniature_scripts.load("fashion_mnist_corrupted")
+    corruptions = made.corruptions("test")
+    corruptions[made.FOREIGN], corruptions[made.SYMMETRIC] = "unknown", "flip_sides"
+    counts = collections.Counter(("published", name) for name in corruptions)
+    counts |= {("generated", name): 20 for name in ("identity", "fog", "rotate_1")}
+    assert len(table) == len(counts) == 19
+    assert {row: images for row, (images, _, _) in rows.items()} == counts
+    for origin in ("published", "generated"):
+        accuracies = [float(row[3]) for row in table if row[0] == origin]
+        assert accuracies == sorted(accuracies)
+
+    # Nothing is done to the images of identity, and what is turned by a little is like it.
+    assert rows["generated", "identity"] == (20, clean, 0)
+    assert rows["generated", "rotate_1"][1] > rows["generated", "fog"][1]
+    # A drop is from the clean images of the same rows, and all rows of mixed are the test split.
+    known = sum(
+        images * (accuracy + drop)
+        for (origin, _), (images, accuracy, drop) in rows.items()
+        if origin == "published"
+    )
+    np.testing.assert_allclose(known / 20, clean, atol=1e-3)
+    # An image alone is known or not.
+    alone = [row for row in rows.values() if row[0] == 1]
+    assert all(accuracy + drop in (0, 1) for _, accuracy, drop in alone)
+    for origin, others in (("published", "unknown"), ("generated", "identity")):
+        accuracies = [row[1] for name, row in rows.items() if name[0] == origin]
+        accuracies.remove(rows[origin, others][1])
+        expected = f"{origin}: mean accuracy {np.mean(accuracies):.4f} over {len(accuracies)} corr"
+        assert expected in done.stdout
+
+    picture = image.imread(tmp_path / "corrupted_fashion.png")
+    assert picture.shape == (940, 1200, 4)
+    assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 100
