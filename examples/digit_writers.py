@@ -31,7 +31,6 @@ PEOPLE = {**dict.fromkeys(range(4), "NIST's employees"), 4: "high-school student
 
 def main() -> None:
     arguments = parse_arguments()
-    keras.utils.set_random_seed(0)
     splits, info = tfds.load(
         "qmnist",
         split=["train", "test"],
@@ -43,6 +42,7 @@ def main() -> None:
             "download_config": tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
         },
     )
+    keras.utils.set_random_seed(0)  # Here, since preparing takes random numbers as well.
     train, test = tfds.as_numpy(splits)
     both = np.intersect1d(train["writer_id"], test["writer_id"])
     print(

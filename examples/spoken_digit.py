@@ -27,7 +27,6 @@ SAMPLES = 8000  # One second; nearly all recordings are shorter, and the rest is
 
 def main() -> None:
     arguments = parse_arguments()
-    keras.utils.set_random_seed(0)
     (train, test), info = tfds.load(
         "free_spoken_digit",
         split=["train", "test"],
@@ -39,6 +38,7 @@ def main() -> None:
             "download_config": tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
         },
     )
+    keras.utils.set_random_seed(0)  # Here, since preparing takes random numbers as well.
     print(f"{info.full_name}: {len(train):,} recordings to train on, {len(test):,} to test")
 
     batch = min(64, max(8, len(train) // 40))  # The miniature has 60 recordings in all.

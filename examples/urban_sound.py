@@ -30,7 +30,6 @@ SAMPLES = 4 * SAMPLE_RATE  # Slices last four seconds at most.
 
 def main() -> None:
     arguments = parse_arguments()
-    keras.utils.set_random_seed(0)
     folds, info = tfds.load(
         "urban_sound_8k/folds_mono_22k",
         as_supervised=True,
@@ -41,6 +40,7 @@ def main() -> None:
             "download_config": tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
         },
     )
+    keras.utils.set_random_seed(0)  # Here, since preparing takes random numbers as well.
     sizes = ", ".join(f"{name} {len(fold):,}" for name, fold in folds.items())
     print(f"{info.full_name}: {sizes} slices")
 
