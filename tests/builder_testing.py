@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from apache_beam.options import pipeline_options
 
 from tfds_extra import core, registry
 from tfds_extra.core import downloads, pieces
@@ -203,6 +204,21 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 first, second = self.prepare(config), self.prepare(config, folder="again")
                 self.assertNotEqual(first.data_dir, second.data_dir)
                 self.assertEqual(_digests(first.data_dir), _digests(second.data_dir))
+
+    def test_beam_and_workers_make_the_same(self):
+        config = next(iter(self.MINIATURE))
+        expected = self.prepare(config).info.metadata["order_digest"]
+        workers = self.prepare(config, folder="workers", num_workers=2)
+        self.assertEqual(workers.info.metadata["order_digest"], expected)
+        beam = self.DATASET_CLASS(
+            data_dir=tempfile.mkdtemp(dir=self._folder.name), config=config or None, miniature=True
+        )
+        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
+        beam.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(beam_options=options)
+        )
+        self.assertEqual(beam.info.metadata["order_digest"], expected)
+        self.assertEqual(_digests(beam.data_dir), _digests(self.prepare(config).data_dir))
 
     def test_batches_are_padded_examples(self):
         for config in self.MINIATURE:

@@ -204,21 +204,6 @@ class FashionMnistCorruptedTest(builder_testing.BuilderTestCase):
             parts = [example["image"] for _, example in self.raw_examples(builder)["train"]]
         np.testing.assert_array_equal(np.stack(parts), whole)
 
-    def test_beam_and_workers_make_the_same(self):
-        from apache_beam.options import pipeline_options
-
-        serial = self.prepare("mixed").info.metadata["order_digest"]
-        pool = self.prepare("mixed", folder="pool", num_workers=2)
-        self.assertEqual(pool.info.metadata["order_digest"], serial)
-        beam = self.DATASET_CLASS(
-            data_dir=tempfile.mkdtemp(dir=self._folder.name), config="mixed", miniature=True
-        )
-        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
-        beam.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(beam_options=options)
-        )
-        self.assertEqual(beam.info.metadata["order_digest"], serial)
-
     def test_standard_fashion_mnist_of_the_same_files(self):
         """The same published rows through the standard builder and through ours."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self._folder.name))

@@ -137,21 +137,6 @@ class QmnistTest(builder_testing.BuilderTestCase):
         self.assertTrue(np.isnan(test["cv_pred_probs"][12:]).all())
         self.assertTrue(np.isnan(train["cv_pred_probs"]).all())
 
-    def test_beam_and_workers_make_the_same(self):
-        from apache_beam.options import pipeline_options
-
-        serial = self.prepare("qmnist_mnist").info.metadata["order_digest"]
-        pool = self.prepare("qmnist_mnist", folder="pool", num_workers=2)
-        self.assertEqual(pool.info.metadata["order_digest"], serial)
-        beam = self.DATASET_CLASS(
-            data_dir=tempfile.mkdtemp(dir=self._folder.name), config="qmnist_mnist", miniature=True
-        )
-        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
-        beam.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(beam_options=options)
-        )
-        self.assertEqual(beam.info.metadata["order_digest"], serial)
-
     def test_standard_mnist_of_the_same_files(self):
         """The same published rows through the standard builder and through ours."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=self._folder.name))

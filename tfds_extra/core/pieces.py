@@ -19,6 +19,19 @@ ReadPiece = Callable[[PieceT], "Iterable[SplitExample | Rows]"]
 
 
 @dataclasses.dataclass(frozen=True)
+class SplitFiles:
+    """A piece of a corpus that has files of its own for each split: one split.
+
+    Attributes:
+      split: Name of the split.
+      files: All published files of the config, as `core.Builder.fetch` gives them.
+    """
+
+    split: str
+    files: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class Rows:
     """Many examples at once, a column for each feature: much faster to write than one by one.
 

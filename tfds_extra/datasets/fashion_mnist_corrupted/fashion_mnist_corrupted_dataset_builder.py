@@ -73,19 +73,6 @@ def _configs() -> Iterator[CorruptionConfig]:
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Piece:
-    """The images of one split.
-
-    Attributes:
-      split: Name of the split.
-      files: All published files of the config.
-    """
-
-    split: str
-    files: dict[str, core.Content]
-
-
 class Builder(core.Builder):
     """Fashion-MNIST corrupted."""
 
@@ -115,10 +102,10 @@ class Builder(core.Builder):
 
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
-        pieces = [_Piece(split, files) for split in _FILES]
+        pieces = [core.SplitFiles(split, files) for split in _FILES]
         return core.by_split(list(_FILES), pieces, self._generate_examples)
 
-    def _generate_examples(self, piece: _Piece) -> Iterator[core.Rows]:
+    def _generate_examples(self, piece: core.SplitFiles) -> Iterator[core.Rows]:
         """Yields the images of one split, many at a time."""
         split, files = piece.split, piece.files
         labels = self._read_labels(files, split)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,19 +38,6 @@ _NIST_INDEX = _COLUMNS.index("nist_index")
 _SPLITS = ["none", "train", "test"]
 _BLOCK = 7840  # Images that are read at once, 6 MB.
 _REMEDY = "Get the file again from its publisher."
-
-
-@dataclasses.dataclass(frozen=True)
-class _Piece:
-    """A pair of images and labels, and the files that are joined to it.
-
-    Attributes:
-      split: Name of the split.
-      files: All published files of the config.
-    """
-
-    split: str
-    files: dict[str, core.Content]
 
 
 class Builder(core.Builder):
@@ -122,10 +108,10 @@ class Builder(core.Builder):
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
         splits = list(self.expected_counts)
-        pieces = [_Piece(split, files) for split in splits]
+        pieces = [core.SplitFiles(split, files) for split in splits]
         return core.by_split(splits, pieces, self._generate_examples)
 
-    def _generate_examples(self, piece: _Piece) -> Iterator[core.Rows]:
+    def _generate_examples(self, piece: core.SplitFiles) -> Iterator[core.Rows]:
         """Yields the digits of one split, many at a time."""
         split, files = piece.split, piece.files
         labels = _read_labels(files[f"{split}_labels"])
