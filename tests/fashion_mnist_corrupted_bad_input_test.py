@@ -165,6 +165,18 @@ def test_unpacked_files_of_mnist(miniature, refused, tmp_path):
     refused("train-labels-idx1-ubyte", "its classes have", config="fog")
 
 
+def test_part_of_another_corpus(refused, tmp_path):
+    """A part may have fewer images of a class, and not more."""
+    for split in ("train", "t10k"):
+        for name, array in (
+            ("images-idx3", np.zeros((0, 28, 28), np.uint8)),
+            ("labels-idx1", np.full(6001, 3, np.uint8)),
+        ):
+            (tmp_path / f"{split}-{name}-ubyte").write_bytes(idx.encode(array))
+    problem = "its classes have [0, 0, 0, 6001, 0, 0, 0, 0, 0, 0] images"
+    refused("labels-idx1-ubyte", problem, config="fog", partial=True, manual_dir=tmp_path)
+
+
 def test_missing(miniature, refused):
     (miniature.folder / _CORRUPTED).unlink()
     refused(_CORRUPTED, error=Exception)

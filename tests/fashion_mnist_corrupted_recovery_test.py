@@ -61,6 +61,24 @@ def test_nearly_the_same_is_closest(name):
     assert np.isnan(found.angle).all() == (name == "contrast")
 
 
+def test_motion_of_plain_boxes_is_found():
+    """Where many directions make nearly the same, the first guess is often wrong."""
+    rng = np.random.default_rng(1)
+    boxes = np.zeros((120, 28, 28), np.uint8)
+    for box in boxes:
+        top, left, height, width = *rng.integers(2, 12, 2), *rng.integers(4, 14, 2)
+        box[top : top + height, left : left + width] = rng.integers(60, 255)
+    made, _ = recipes.corrupt("motion_blur", boxes, "train", 0)
+    found = recovery.recover(boxes, made)
+    assert set(found.corruption) == {"motion_blur"} and set(found.match) == {"exact"}
+
+
+def test_a_changed_pixel_is_no_noise():
+    changed = _ORIGINALS.copy()
+    changed[:, 2, 2] = 255
+    assert set(recovery.recover(_ORIGINALS, changed).corruption) == {"unknown"}
+
+
 def test_symmetric_images_are_ambiguous():
     original = _MADE.originals("test")[[_MADE.SYMMETRIC]]
     for name in ("turn_left", "turn_right", "flip_sides", "flip_up_down"):

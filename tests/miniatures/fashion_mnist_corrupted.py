@@ -29,7 +29,13 @@ PUBLISHED = (
     "turn_left",
 )  # fmt: skip
 # Articles that stand there twice: split and row of one, and of the other.
-TWINS = ((("train", 11), ("train", 21)), (("train", 7), ("test", 13)), (("train", 28), ("test", 8)))
+TWINS = (
+    (("train", 11), ("train", 21)),
+    (("train", 11), ("test", 15)),
+    (("train", 5), ("train", 20)),
+    (("train", 7), ("test", 13)),
+    (("train", 28), ("test", 8)),
+)
 # Rows of test that are peculiar in config mixed.
 SYMMETRIC, ALTERED, FOREIGN = 18, 16, 17
 
