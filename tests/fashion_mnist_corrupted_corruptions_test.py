@@ -25,13 +25,14 @@ _MADE = miniature_scripts.load("fashion_mnist_corrupted")
 
 
 def _images() -> np.ndarray:
-    """Articles, noise, soft spots, steps of all grey levels, black and white."""
+    """Articles, noise, soft spots, an edge that fades, steps of all grey levels, black and white."""
     random = np.random.default_rng(3).integers(0, 256, (6, 28, 28)).astype(np.uint8)
     rows, columns = np.mgrid[:28, :28] - 13.5
     spots = [
         height * np.exp(-(rows**2 / 30 + (columns - i) ** 2 / 50)) + np.abs(columns) * i / 2
         for i, height in enumerate((20, 40, 60, 80, 120))
     ]
+    spots.append((columns > 0) * (rows + 13.5))
     steps = (np.arange(784) % 256).astype(np.uint8).reshape(1, 28, 28)
     flat = np.stack([np.full((28, 28), grey, np.uint8) for grey in (0, 255)])
     return np.concatenate(
