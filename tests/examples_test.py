@@ -15,15 +15,23 @@ import pytest
 from matplotlib import image
 
 
-def test_spoken_digit(repository, tmp_path):
-    script = repository / "examples" / "spoken_digit.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--miniature", f"--data_dir={tmp_path}", "--epochs=20"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "free_spoken_digit/v1.0.10-miniature" in done.stdout
-    accuracy = float(re.search(r"test accuracy: ([\d.]+)", done.stdout)[1])
+@pytest.fixture
+def run(repository, tmp_path):
+    """Runs an example, and gives what it prints."""
+
+    def run(name: str, *options: str) -> str:
+        command = [sys.executable, str(repository / "examples" / name), f"--data_dir={tmp_path}"]
+        done = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_spoken_digit(run, tmp_path):
+    printed = run("spoken_digit.py", "--miniature", "--epochs=20")
+    assert "free_spoken_digit/v1.0.10-miniature" in printed
+    accuracy = float(re.search(r"test accuracy: ([\d.]+)", printed)[1])
     assert accuracy > 0.8  # The miniature's digits are tones; chance is 0.1.
     picture = image.imread(tmp_path / "spoken_digit.png")
     assert picture.shape == (800, 1200, 4)
@@ -31,20 +39,15 @@ def test_spoken_digit(repository, tmp_path):
 
 
 @pytest.mark.parametrize("which", ["miniature", "real slices"])
-def test_urban_sound(repository, tmp_path, which, request):
+def test_urban_sound(run, tmp_path, which, request):
     options, folds, slices = ["--miniature", "--folds=2"], 2, 6
     if which == "real slices":
         folder = request.getfixturevalue("shared") / "real" / "urban_sound_8k"
         options, folds, slices = ["--partial", f"--manual_dir={folder}"], 6, 18
-    script = repository / "examples" / "urban_sound.py"
-    done = subprocess.run(
-        [sys.executable, str(script), *options, f"--data_dir={tmp_path}", "--epochs=1"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    tested = re.findall(r"fold\d+: accuracy ([\d.]+) on (\d+) slice", done.stdout)
+    printed = run("urban_sound.py", *options, "--epochs=1")
+    tested = re.findall(r"fold\d+: accuracy ([\d.]+) on (\d+) slice", printed)
     assert len(tested) == folds and sum(int(count) for _, count in tested) == slices
-    mean = float(re.search(r"mean accuracy over \d+ folds: ([\d.]+)", done.stdout)[1])
+    mean = float(re.search(r"mean accuracy over \d+ folds: ([\d.]+)", printed)[1])
     np.testing.assert_allclose(mean, np.mean([float(one) for one, _ in tested]), atol=1e-4)
     picture = image.imread(tmp_path / "urban_sound.png")
     assert picture.shape == (600, 1200, 4)
@@ -57,14 +60,9 @@ def miniature_rows(repository, split):
     return np.frombuffer(gzip.decompress(path.read_bytes()), ">i4", offset=12).reshape(-1, 8)
 
 
-def test_digit_writers(repository, tmp_path):
-    script = repository / "examples" / "digit_writers.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--miniature", f"--data_dir={tmp_path}", "--epochs=20"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "20 digits to train on, 20 to test; 6 writer(s) in both" in done.stdout
+def test_digit_writers(run, repository, tmp_path):
+    printed = run("digit_writers.py", "--miniature", "--epochs=20")
+    assert "20 digits to train on, 20 to test; 6 writer(s) in both" in printed
 
     # A digit of the miniature is a block that says which; two digits of test are not in train.
     train, test = (miniature_rows(repository, split) for split in ("train", "test"))
@@ -75,20 +73,20 @@ def test_digit_writers(repository, tmp_path):
         of_it = test[:, 2] == writer
         row = f"{writer} {test[of_it, 1][0]} {of_it.sum()} {wrong[of_it].sum()}"
         expected[row] = 1 - wrong[of_it].mean()
-    table = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+) +([\d.]+)$", done.stdout, re.MULTILINE)
+    table = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+) +([\d.]+)$", printed, re.MULTILINE)
     assert {" ".join(row[:4]): float(row[4]) for row in table} == expected
     errors = [int(row[3]) for row in table]
     assert errors == sorted(errors, reverse=True) and sum(int(row[2]) for row in table) == len(test)
 
     accuracies = list(expected.values())
-    assert "test accuracy: 0.7000" in done.stdout
+    assert "test accuracy: 0.7000" in printed
     for part, name in ((wrong[:12], "12 of MNIST's"), (wrong[12:], "8 other")):
-        assert f"{name} test digits: {1 - part.mean():.4f}" in done.stdout
+        assert f"{name} test digits: {1 - part.mean():.4f}" in printed
     mean, median = np.mean(accuracies), np.median(accuracies)
-    assert f"accuracy per writer: mean {mean:.4f}, median {median:.4f}" in done.stdout
+    assert f"accuracy per writer: mean {mean:.4f}, median {median:.4f}" in printed
     without = accuracies.count(1) / 6
-    assert f"6 writers, {without:.1%} of them without an error" in done.stdout
-    by_chance = float(re.search(r"\(([\d.]+)% if the same errors", done.stdout)[1])
+    assert f"6 writers, {without:.1%} of them without an error" in printed
+    by_chance = float(re.search(r"\(([\d.]+)% if the same errors", printed)[1])
     assert abs(by_chance / 100 - error_free_by_chance(test[:, 2], wrong.sum())) < 0.05
 
     picture = image.imread(tmp_path / "digit_writers.png")
@@ -106,20 +104,15 @@ def error_free_by_chance(writers, errors):
     return np.mean(shares)
 
 
-def test_corrupted_fashion(repository, tmp_path):
-    script = repository / "examples" / "corrupted_fashion.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--miniature", f"--data_dir={tmp_path}", "--epochs=10",
-         "--configs", "mixed", "identity", "fog", "rotate_1"],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "mixed-miniature/1.0.0: 30 clean images to train on, 20 to test" in done.stdout
-    clean = float(re.search(r"test accuracy on clean images: ([\d.]+)", done.stdout)[1])
+def test_corrupted_fashion(run, tmp_path):
+    configs = ["mixed", "identity", "fog", "rotate_1"]
+    printed = run("corrupted_fashion.py", "--miniature", "--epochs=10", "--configs", *configs)
+    assert "mixed-miniature/1.0.0: 30 clean images to train on, 20 to test" in printed
+    clean = float(re.search(r"test accuracy on clean images: ([\d.]+)", printed)[1])
     assert clean >= 0.7  # The miniature's articles are blocks that say which; chance is 0.1.
 
     table = re.findall(
-        r"^ +(published|generated) +(\w+) +(\d+) +([\d.]+) +(-?[\d.]+)$", done.stdout, re.MULTILINE
+        r"^ +(published|generated) +(\w+) +(\d+) +([\d.]+) +(-?[\d.]+)$", printed, re.MULTILINE
     )
     rows = {
         (origin, name): (int(images), float(accuracy), float(drop))
@@ -154,7 +147,7 @@ def test_corrupted_fashion(repository, tmp_path):
         accuracies = [row[1] for name, row in rows.items() if name[0] == origin]
         accuracies.remove(rows[origin, others][1])
         expected = f"{origin}: mean accuracy {np.mean(accuracies):.4f} over {len(accuracies)} corr"
-        assert expected in done.stdout
+        assert expected in printed
 
     picture = image.imread(tmp_path / "corrupted_fashion.png")
     assert picture.shape == (940, 1200, 4)
