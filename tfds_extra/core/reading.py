@@ -34,7 +34,7 @@ from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
 
-# Features that have `can_decode_batch` and `decode_padded_batch`.
+# Features that have `decode_padded_batch`.
 _BATCH_DECODERS = (Audio, PixelImage)
 
 
@@ -128,9 +128,7 @@ def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tu
 
 
 def _is_batchable(feature: Any) -> bool:
-    if isinstance(feature, _BATCH_DECODERS):
-        return feature.can_decode_batch
-    if shortcuts.is_stored_raw(feature):
+    if isinstance(feature, _BATCH_DECODERS) or shortcuts.is_stored_raw(feature):
         return True
     is_sequence = isinstance(feature, tfds.features.Sequence)
     if is_sequence:

@@ -97,11 +97,6 @@ class Audio(tensor_feature.Tensor):
 
     # --------------------------------------------------------------------------------- reading
 
-    @property
-    def can_decode_batch(self) -> bool:
-        """Whether `decode_padded_batch` can be used."""
-        return True
-
     def decode_padded_batch(self, stored: tf.Tensor) -> tf.Tensor:
         """Samples of a batch of recordings, padded with zeros to the longest.
 

@@ -62,11 +62,6 @@ class PixelImage(tfds.features.Image):
         """The images of a `Sequence`, of shape (images, height, width, channels)."""
         return self.decode_padded_batch(example_data)
 
-    @property
-    def can_decode_batch(self) -> bool:
-        """Whether `decode_padded_batch` can be used."""
-        return True
-
     def decode_padded_batch(self, stored: tf.Tensor) -> tf.Tensor:
         """A batch of images; they are of one shape, so there is nothing to pad.
 
