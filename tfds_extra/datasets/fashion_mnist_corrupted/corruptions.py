@@ -50,7 +50,9 @@ def impulse_noise(images: np.ndarray, uniform: np.ndarray, amount: float) -> np.
 # -------------------------------------------------------------------------------------------- blur
 
 
-def glass_blur(images: np.ndarray, words: np.ndarray, sigma: float, reach: int, passes: int):
+def glass_blur(
+    images: np.ndarray, words: np.ndarray, sigma: float, reach: int, passes: int
+) -> np.ndarray:
     """Blurred, pixels exchanged with near ones, and blurred again.
 
     Columns are blurred and rows are not: the recipe hands a grey image to a function that takes the
@@ -84,7 +86,7 @@ def glass_blur(images: np.ndarray, words: np.ndarray, sigma: float, reach: int, 
         pixels[here] = pixels[there, each]
         pixels[there, each] = moved
     shuffled = np.ascontiguousarray(pixels.T).reshape(images.shape)
-    return blur_columns(shuffled, sigma).astype(np.float32).astype(np.uint8)
+    return _pixels(_gaussian(shuffled / 255, sigma, axis=1))
 
 
 def blur_columns(images: np.ndarray, sigma: float) -> np.ndarray:
@@ -107,7 +109,6 @@ def motion_blur(
       degrees: Where the pixels are that go into one, for each image: 0 is to the right, 90 down.
       radius: Half the number of pixels that go into one.
       sigma: Standard deviation of their weights, of which ImageMagick takes one side.
-
       every: Only every so many rows and columns are made.
 
     Returns:
@@ -410,8 +411,8 @@ def _by_value(images: np.ndarray, values: np.ndarray, function: Callable) -> np.
 
 def _warp(images: np.ndarray, xx: float, xy: float, yx: float, yy: float) -> np.ndarray:
     """The pixel at (x, y) from the centre shows what was at (xx x + xy y, yx x + yy y)."""
-    rows, columns = (np.arange(float(SIZE)) for _ in range(2))
-    rows = rows[:, None]
+    columns = np.arange(float(SIZE))
+    rows = columns[:, None]
     x = (xx * columns + xy * rows) + _CENTRE * (1 - xx - xy)
     y = (yx * columns + yy * rows) + _CENTRE * (1 - yx - yy)
     left, top = np.floor(x), np.floor(y)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -116,14 +116,15 @@ class Builder(core.Builder):
             problem = f"{len(originals):,} images for {len(labels):,} labels"
             raise core.CorpusError(files[f"{split}_images"], "", problem, _REMEDY)
         duplicates = _duplicates(all_originals, split)
-        published = self._read_corrupted(files, split, labels)
-        size = _BLOCK if published is None else _MIXED_BLOCK
+        is_mixed = not self.builder_config.corruption
+        published = _read_corrupted(files, split, labels) if is_mixed else None
+        size = _MIXED_BLOCK if is_mixed else _BLOCK
         for start in range(0, len(originals), size):
             block = slice(start, start + size)
-            if published is None:
-                columns = self._generated_columns(originals[block], split, start)
-            else:
+            if is_mixed:
                 columns = _recovered_columns(originals[block], published[block])
+            else:
+                columns = self._generated_columns(originals[block], split, start)
             yield core.Rows(
                 split,
                 range(start, start + len(labels[block])),
@@ -140,16 +141,15 @@ class Builder(core.Builder):
         """Images that are corrupted here."""
         name, severity = self.builder_config.corruption, self.builder_config.severity
         images, angles = recipes.corrupt(name, originals, split, start, severity)
-        severity = severity or recipes.RECIPES[name].default or -1
         return {
             "image": images[..., np.newaxis],
             "corruption": np.full(len(images), _CORRUPTIONS.index(name)),
             "corruption_match": np.full(len(images), _MATCHES.index(_GENERATED)),
-            "severity": np.full(len(images), severity, np.int32),
+            "severity": np.full(len(images), severity or _default_severity(name), np.int32),
             "corruption_parameter": angles,
         }
 
-    def _read_labels(self, files: dict[str, core.Content], split: str) -> np.ndarray:
+    def _read_labels(self, files: Mapping[str, core.Content], split: str) -> np.ndarray:
         """The original's labels of a split."""
         file = files[f"{split}_labels"]
         with core.located(file, "", _REMEDY), file.open() as content:
@@ -169,23 +169,6 @@ class Builder(core.Builder):
             raise core.CorpusError(file, "", problem, _REMEDY)
         return labels
 
-    def _read_corrupted(
-        self, files: dict[str, core.Content], split: str, labels: np.ndarray
-    ) -> np.ndarray | None:
-        """The published corrupted images of a split; none if the config is not theirs."""
-        if self.builder_config.corruption:
-            return None
-        file = files[f"corrupted_{split}_labels"]
-        with core.located(file, "", _REMEDY):
-            found = npy.parse(file.read(), np.int64)
-        core.check_same_rows(file, found, labels)
-        file = files[f"corrupted_{split}_images"]
-        with core.located(file, "", _REMEDY):
-            images = npy.parse(file.read(), np.uint8, _SHAPE[:2])
-            if len(images) != len(labels):
-                raise ValueError(f"{len(images):,} images for {len(labels):,} labels")
-        return images
-
 
 # ---------------------------------------------------------------------------- records to examples
 
@@ -193,14 +176,19 @@ class Builder(core.Builder):
 def _recovered_columns(originals: np.ndarray, corrupted: np.ndarray) -> dict[str, Any]:
     """Published images, and what was done to them."""
     found = recovery.recover(originals, corrupted)
-    severities = {name: recipe.default or -1 for name, recipe in recipes.RECIPES.items()}
     return {
         "image": corrupted[..., np.newaxis],
         "corruption": np.array([_CORRUPTIONS.index(name) for name in found.corruption]),
         "corruption_match": np.array([_MATCHES.index(match) for match in found.match]),
-        "severity": np.array([severities.get(name, -1) for name in found.corruption], np.int32),
+        "severity": np.array([_default_severity(name) for name in found.corruption], np.int32),
         "corruption_parameter": found.angle,
     }
+
+
+def _default_severity(corruption: str) -> int:
+    """The severity that the publishers use, -1 for corruptions without, or unknown."""
+    recipe = recipes.RECIPES.get(corruption)
+    return (recipe and recipe.default) or -1
 
 
 def _duplicates(originals: dict[str, np.ndarray], split: str) -> dict[str, np.ndarray]:
@@ -230,6 +218,22 @@ def _original(name: str) -> core.File:
 def _read_images(file: core.Content) -> np.ndarray:
     with core.located(file, "", _REMEDY), file.open() as content:
         return idx.read(content, np.uint8, _SHAPE[:2])
+
+
+def _read_corrupted(
+    files: Mapping[str, core.Content], split: str, labels: np.ndarray
+) -> np.ndarray:
+    """The published corrupted images of a split, which has these labels."""
+    file = files[f"corrupted_{split}_labels"]
+    with core.located(file, "", _REMEDY):
+        found = npy.parse(file.read(), np.int64)
+    core.check_same_rows(file, found, labels)
+    file = files[f"corrupted_{split}_images"]
+    with core.located(file, "", _REMEDY):
+        images = npy.parse(file.read(), np.uint8, _SHAPE[:2])
+        if len(images) != len(labels):
+            raise ValueError(f"{len(images):,} images for {len(labels):,} labels")
+    return images
 
 
 # ------------------------------------------------------------------------------------------ features

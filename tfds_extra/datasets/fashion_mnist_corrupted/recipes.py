@@ -54,18 +54,17 @@ class Draws:
 
     def __init__(self, corruption: str, split: str, first_row: int, count: int):
         self.count = count
-        self._rows = (zlib.crc32(corruption.encode()), zlib.crc32(split.encode())), first_row
-        self._taken = 0
+        self._seed = zlib.crc32(corruption.encode()), zlib.crc32(split.encode())
+        self._next = first_row * _STRIDE  # Word of the stream that the first image draws next.
 
     def words(self, number: int) -> np.ndarray:
         """Random bits, uint64 of shape (images, number); called again, the next ones."""
-        seed, first_row = self._rows
-        stream = np.random.PCG64(seed).advance(first_row * _STRIDE + self._taken)
+        stream = np.random.PCG64(self._seed).advance(self._next)
         words = np.empty((self.count, number), np.uint64)
         for image in words:
             image[:] = stream.random_raw(number)
             stream.advance(_STRIDE - number)
-        self._taken += number
+        self._next += number
         return words
 
     def uniform(self, *shape: int) -> np.ndarray:
