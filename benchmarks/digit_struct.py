@@ -23,7 +23,7 @@ from typing import BinaryIO
 import h5py
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests" / "miniatures"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "tests"))
 
 import digit_struct_file
 

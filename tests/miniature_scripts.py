@@ -1,4 +1,4 @@
-"""Loads the scripts that make miniatures, whose names are those of the builders."""
+"""Loads the scripts that make miniatures."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import pathlib
 import sys
 import types
 
-_FOLDER = pathlib.Path(__file__).parent / "miniatures"
+_FOLDER = pathlib.Path(__file__).parent / "datasets"
 
 
 def load(name: str) -> types.ModuleType:
-    """The script of one miniature, as a module of another name than the builder's folder has."""
+    """The script that makes the miniature of one builder, as a module."""
     full_name = f"make_{name}"
     if full_name not in sys.modules:
-        if str(_FOLDER) not in sys.path:
-            sys.path.append(str(_FOLDER))  # For what the scripts share.
-        spec = importlib.util.spec_from_file_location(full_name, _FOLDER / f"{name}.py")
+        script = _FOLDER / name / "make_miniature.py"
+        spec = importlib.util.spec_from_file_location(full_name, script)
         module = importlib.util.module_from_spec(spec)
         sys.modules[full_name] = module
         spec.loader.exec_module(module)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import io
-import pathlib
 import random
 import struct
-import sys
 
 import h5py
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "miniatures"))
 
 import digit_struct_file
 

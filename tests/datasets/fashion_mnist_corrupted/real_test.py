@@ -11,7 +11,7 @@ import pathlib
 import shutil
 
 import idx2numpy
-import miniature_scripts
+import miniature_files
 import numpy as np
 import preparing
 import pytest
@@ -23,7 +23,6 @@ from tfds_extra import registry
 from tfds_extra.core import tables
 from tfds_extra.formats import idx, npy
 
-_common = miniature_scripts.load("fashion_mnist_corrupted").common
 _PREFIXES = {"train": "train", "test": "t10k"}
 _COUNTS = {"train": 60_000, "test": 10_000}
 # The corpus's sheet: the first labels, and the corruptions of the first images, which were found by
@@ -118,11 +117,11 @@ def five(real, tmp_path, monkeypatch) -> pathlib.Path:
             f"fmnist-c-{split}.npy": published_images(real, split)[:5],
             f"fmnist-c-{split}-labels.npy": labels.astype(np.int64),
         }.items():
-            tampering.write_vouched(folder, name, _common.npy(array))
+            tampering.write_vouched(folder, name, miniature_files.npy(array))
         counts.append(("*", split, 5))
         classes += [(split, i, n) for i, n in enumerate(np.bincount(labels, minlength=10))]
-    _common.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
-    _common.write_table(folder / "classes.tsv", ["split", "label", "images"], classes)
+    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
+    miniature_files.write_table(folder / "classes.tsv", ["split", "label", "images"], classes)
     tampering.use_miniature(monkeypatch, "fashion_mnist_corrupted", folder)
     return folder
 

@@ -1,7 +1,7 @@
 """Makes dummy_data/urban_sound_8k: ten folds of tones, in every kind of WAV file of the corpus.
 
 Each class is a tone of its own pitch. Run it as a script after a change:
-`python tests/miniatures/urban_sound_8k.py`.
+`python tests/datasets/urban_sound_8k/make_miniature.py`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import common
+import miniature_files
 
 from tfds_extra.formats import wav
 
@@ -184,9 +184,9 @@ def make(folder: pathlib.Path) -> None:
     published = dict(files)
     for stray in (".DS_Store", "audio/.DS_Store", "audio/fold1/.DS_Store", "metadata/.DS_Store"):
         files[stray] = b"\0\0\0\1Bud1"
-    archive = common.tar_gz({f"{_ROOT}/{name}": content for name, content in files.items()})
-    common.write_files(folder, {_URL: ("UrbanSound8K.tar.gz", archive)})
-    common.write_table(
+    archive = miniature_files.tar_gz({f"{_ROOT}/{name}": content for name, content in files.items()})
+    miniature_files.write_files(folder, {_URL: ("UrbanSound8K.tar.gz", archive)})
+    miniature_files.write_table(
         folder / "members.tsv",
         ["file", "bytes", "sha256", "start", "end", "salience"],
         [
@@ -194,7 +194,7 @@ def make(folder: pathlib.Path) -> None:
             for name, content in published.items()
         ],
     )
-    common.write_table(folder / "credits.tsv", ["freesound_id", "user"], sorted(credits.items()))
+    miniature_files.write_table(folder / "credits.tsv", ["freesound_id", "user"], sorted(credits.items()))
     counts = []
     for suffix in ("", "_mono_22k", "_mono_44k"):
         folds = [one.fold for one in slices()]
@@ -202,8 +202,8 @@ def make(folder: pathlib.Path) -> None:
         train = sum(fold <= 6 for fold in folds)
         counts.append(("challenge" + suffix, "train", train))
         counts.append(("challenge" + suffix, "test", len(folds) - train))
-    common.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
+    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
 
 
 if __name__ == "__main__":
-    make(common.DUMMY_DATA / "urban_sound_8k")
+    make(miniature_files.DUMMY_DATA / "urban_sound_8k")

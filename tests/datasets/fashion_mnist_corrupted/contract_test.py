@@ -34,7 +34,7 @@ _SEVERITIES = {  # The publishers' code: corruptions with severities, and the on
     "rotate": 2, "brightness": 5, "translate": 3, "fog": 5, "spatter": 4, "contrast": 4,
     "saturate": 5,
 }  # fmt: skip
-_GOLDEN = pathlib.Path(__file__).with_name("fashion_mnist_corrupted_golden.tsv")
+_GOLDEN = pathlib.Path(__file__).with_name("golden.tsv")
 
 
 def digest(images: np.ndarray) -> str:

@@ -13,6 +13,7 @@ import shutil
 import tarfile
 import zipfile
 
+import miniature_files
 import miniature_scripts
 import numpy as np
 import preparing
@@ -213,7 +214,7 @@ def test_altered_batch_in_an_extracted_folder(refused, tmp_path):
 
 
 def _npy(array: np.ndarray) -> bytes:
-    return _MADE.common.npy(array)
+    return miniature_files.npy(array)
 
 
 _COUNTS = _MADE._human_counts()

@@ -1,7 +1,7 @@
 """Makes dummy_data/free_spoken_digit: archives of all releases, with tones for voices.
 
 Each digit is a tone of its own pitch and each speaker has its own loudness, so that a model learns
-something from them. Run it as a script after a change: `python tests/miniatures/free_spoken_digit.py`.
+something from them. Run it as a script after a change: `python tests/datasets/free_spoken_digit/make_miniature.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sys
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import common
+import miniature_files
 
 from tfds_extra.formats import wav
 
@@ -94,12 +94,12 @@ def _archive(release: str) -> bytes:
     }
     for name, content in recordings(release).items():
         files[f"{root}/recordings/{name}"] = content
-    return common.tar_gz(files, comment=hashlib.sha1(release.encode()).hexdigest())
+    return miniature_files.tar_gz(files, comment=hashlib.sha1(release.encode()).hexdigest())
 
 
 def make(folder: pathlib.Path) -> None:
     """Writes the miniature into `folder`."""
-    common.write_files(
+    miniature_files.write_files(
         folder,
         {
             f"{_HOMEPAGE}/archive/v{release}.tar.gz": (
@@ -116,13 +116,13 @@ def make(folder: pathlib.Path) -> None:
         counts += [(f"v{release}", "train", len(files) - test), (f"v{release}", "test", test)]
         for name, content in files.items():
             releases_of.setdefault((name, hashlib.sha256(content).hexdigest()), []).append(release)
-    common.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
-    common.write_table(
+    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
+    miniature_files.write_table(
         folder / "recordings.tsv",
         ["file", "first_release", "last_release", "sha256"],
         _runs(releases_of),
     )
-    common.write_table(
+    miniature_files.write_table(
         folder / "speakers.tsv",
         ["speaker", "first_release", "last_release", "gender", "accent", "language"],
         [(s, a, b, "male", accent, "english") for s, a, b, accent in _SPEAKERS],
@@ -144,4 +144,4 @@ def _runs(releases_of: dict[tuple[str, str], list[str]]) -> list[tuple[str, str,
 
 
 if __name__ == "__main__":
-    make(common.DUMMY_DATA / "free_spoken_digit")
+    make(miniature_files.DUMMY_DATA / "free_spoken_digit")

@@ -1,6 +1,6 @@
 """Makes dummy_data/ballroom: clicks for music, a pitch for each dance, and beats where they click.
 
-Run it as a script after a change: `python tests/miniatures/ballroom.py`.
+Run it as a script after a change: `python tests/datasets/ballroom/make_miniature.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import typing
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import common
+import miniature_files
 
 from tfds_extra.formats import wav
 
@@ -133,12 +133,12 @@ def make(folder: pathlib.Path) -> None:
     files = {
         f"{_CONTEST}/data1.tar.gz": (
             "data1.tar.gz",
-            common.tar_gz({**audio, "BallroomData/allBallroomFiles": names.encode()}),
+            miniature_files.tar_gz({**audio, "BallroomData/allBallroomFiles": names.encode()}),
         ),
-        f"{_CONTEST}/data2.tar.gz": ("data2.tar.gz", common.tar_gz(tempo)),
+        f"{_CONTEST}/data2.tar.gz": ("data2.tar.gz", miniature_files.tar_gz(tempo)),
         f"{_ANNOTATIONS}/{_COMMIT}.zip": (
             f"{newest}.zip",
-            common.git_zip(_annotations("newest", newest), comment=_COMMIT),
+            miniature_files.git_zip(_annotations("newest", newest), comment=_COMMIT),
         ),
     }
     for version, tag, root in (
@@ -146,10 +146,10 @@ def make(folder: pathlib.Path) -> None:
         ("ismir2013", "ISMIR_2013_paper", "BallroomAnnotations-ISMIR_2013_paper"),
     ):
         commit = hashlib.sha1(tag.encode()).hexdigest()
-        archive = common.tar_gz(_annotations(version, root), comment=commit)
+        archive = miniature_files.tar_gz(_annotations(version, root), comment=commit)
         files[f"{_ANNOTATIONS}/{tag}.tar.gz"] = f"{root}.tar.gz", archive
-    common.write_files(folder, files)
-    common.write_table(
+    miniature_files.write_files(folder, files)
+    miniature_files.write_table(
         folder / "excerpts.tsv",
         ["track_id", "genre", "replica_of", "replica_kind", "fold", "single_split", "wav_md5",
          "beats_md5", "bpm_md5"],
@@ -168,7 +168,7 @@ def make(folder: pathlib.Path) -> None:
         for split in ("train", "validation"):
             number = sum(e.single_split == split for e in EXCERPTS)
             counts.append((f"beat_this{version}", split, number))
-    common.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
+    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
 
 
 def _md5(content: bytes) -> str:
@@ -176,4 +176,4 @@ def _md5(content: bytes) -> str:
 
 
 if __name__ == "__main__":
-    make(common.DUMMY_DATA / "ballroom")
+    make(miniature_files.DUMMY_DATA / "ballroom")

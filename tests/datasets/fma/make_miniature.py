@@ -1,7 +1,7 @@
 """Makes dummy_data/fma: 26 tracks of tones, with made-up facts about them in the published tables.
 
 Each root genre is a tone of its own pitch, so that a model learns something from them. Run it as a
-script after a change: `python tests/miniatures/fma.py`.
+script after a change: `python tests/datasets/fma/make_miniature.py`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import common
+import miniature_files
 
 from tfds_extra.datasets.fma import metadata
 from tfds_extra.formats import mp3
@@ -387,7 +387,7 @@ def make(folder: pathlib.Path) -> None:
     archives = {"fma_metadata": archive("fma_metadata", tables)}
     for name in (*_SETS, "full"):
         archives[f"fma_{name}"] = archive(f"fma_{name}", recordings(name))
-    common.write_files(
+    miniature_files.write_files(
         folder,
         {_URL.format(name): (f"{name}.zip", content) for name, content in archives.items()},
     )
@@ -398,13 +398,13 @@ def make(folder: pathlib.Path) -> None:
                 subsets = _SETS.get(name, _SETS["large"])
                 n = sum(track.subset in subsets and track.split == split for track in TRACKS)
                 counts.append((name + suffix, "train" if split == "training" else split, n))
-    common.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
+    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts)
     headers = {"tracks.csv": 3, "raw_tracks.csv": 1, "features.csv": 4, "echonest.csv": 4}
     rows = []
     for name, lines in headers.items():
         parsed = list(csv.reader(io.StringIO(tables[name].decode(), newline="")))
         rows.append((name, len(parsed) - lines, hashlib.sha1(tables[name]).hexdigest()))
-    common.write_table(folder / "tables.tsv", ["table", "rows", "sha1"], rows)
+    miniature_files.write_table(folder / "tables.tsv", ["table", "rows", "sha1"], rows)
     defects = []
     for track in TRACKS:
         length = 0 if track.clip else track.clip_seconds
@@ -412,10 +412,10 @@ def make(folder: pathlib.Path) -> None:
             defects.append((track.id, "clip", f"{length:g}", f"a clip of {length:g} s"))
             defects.append((track.id, "full", f"{track.seconds:g}", "not as long as it is said"))
     defects.append((130169, "clip", "", "nearly silent (reported by one user)"))
-    common.write_table(
+    miniature_files.write_table(
         folder / "defects.tsv", ["track_id", "recording", "seconds", "report"], defects
     )
 
 
 if __name__ == "__main__":
-    make(common.DUMMY_DATA / "fma")
+    make(miniature_files.DUMMY_DATA / "fma")

@@ -1,6 +1,6 @@
 """Makes dummy_data/qmnist: blocks for digits, and a small NIST that all of them are from.
 
-Run it as a script after a change: `python tests/miniatures/qmnist.py`.
+Run it as a script after a change: `python tests/datasets/qmnist/make_miniature.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import sys
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import common
+import miniature_files
 
 from tfds_extra.formats import idx
 
@@ -111,15 +111,15 @@ def make(folder: pathlib.Path) -> None:
         },
         _LABEL_ERRORS: {
             "mturk/mnist_mturk.json": json.dumps(label_errors(given), indent=2).encode(),
-            "original_test_labels/mnist_test_set_original_labels.npy": common.npy(
+            "original_test_labels/mnist_test_set_original_labels.npy": miniature_files.npy(
                 given.astype(np.uint16)
             ),
-            "cross_validated_predicted_probabilities/mnist_test_set_pyx.npy": common.npy(
+            "cross_validated_predicted_probabilities/mnist_test_set_pyx.npy": miniature_files.npy(
                 probabilities(given)
             ),
         },
     }
-    common.write_files(
+    miniature_files.write_files(
         folder,
         {
             url + name: (name.split("/")[-1], content)
@@ -127,7 +127,7 @@ def make(folder: pathlib.Path) -> None:
             for name, content in contents.items()
         },
     )
-    common.write_table(
+    miniature_files.write_table(
         folder / "counts.tsv",
         ["config", "split", "examples"],
         [
@@ -138,7 +138,7 @@ def make(folder: pathlib.Path) -> None:
             ("nist", "nist", _NIST),
         ],
     )
-    common.write_table(
+    miniature_files.write_table(
         folder / "subsets.tsv",
         ["subset", "split", "start", "stop"],
         [("test10k", "test", 0, _MNIST_TEST), ("test50k", "test", _MNIST_TEST, _TEST)],
@@ -146,4 +146,4 @@ def make(folder: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    make(common.DUMMY_DATA / "qmnist")
+    make(miniature_files.DUMMY_DATA / "qmnist")

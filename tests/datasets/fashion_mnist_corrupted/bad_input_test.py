@@ -6,6 +6,7 @@ import gzip
 import pickle
 import struct
 
+import miniature_files
 import miniature_scripts
 import numpy as np
 import pytest
@@ -15,7 +16,6 @@ from tfds_extra.core.archives import Content
 from tfds_extra.formats import idx
 
 _MADE = miniature_scripts.load("fashion_mnist_corrupted")
-_common = _MADE.common
 _CORRUPTED = "fmnist-c-train.npy"
 _CORRUPTED_LABELS = "fmnist-c-train-labels.npy"
 _IMAGES = "train-images-idx3-ubyte.gz"
@@ -119,7 +119,7 @@ class Hostile:
 def test_pickled_array(miniature, refused, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     objects = np.array([Hostile()] * 30, object)
-    content = _common.npy(np.zeros((30, 28, 28), np.uint8))[:128]
+    content = miniature_files.npy(np.zeros((30, 28, 28), np.uint8))[:128]
     content = _header(content, dtype=("|u1", "|O")) + pickle.dumps(objects)
     miniature.write(_CORRUPTED, content)
     refused(_CORRUPTED, "it holds object")
@@ -128,7 +128,7 @@ def test_pickled_array(miniature, refused, tmp_path, monkeypatch):
 
 def test_labels_of_another_order(miniature, refused):
     labels = _MADE.labels("train").astype(np.int64)
-    miniature.write(_CORRUPTED_LABELS, _common.npy(np.roll(labels, 1)))
+    miniature.write(_CORRUPTED_LABELS, miniature_files.npy(np.roll(labels, 1)))
     refused(_CORRUPTED_LABELS, "row 0", "3 in this file, and 0 in another")
 
 
@@ -138,7 +138,7 @@ def test_labels_of_the_other_split(miniature, refused):
 
 
 def test_labels_of_another_type(miniature, refused):
-    miniature.write(_CORRUPTED_LABELS, _common.npy(_MADE.labels("train")))
+    miniature.write(_CORRUPTED_LABELS, miniature_files.npy(_MADE.labels("train")))
     refused(_CORRUPTED_LABELS, "it holds uint8 of shape (30,), expected int64")
 
 

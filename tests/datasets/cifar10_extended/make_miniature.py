@@ -1,7 +1,7 @@
 """Makes dummy_data/cifar10_extended: ten images a batch in two-coloured stripes, and made-up votes on them.
 
 The classes have colours of their own, so that a model learns something from them. Run it as a script after a
-change: `python tests/miniatures/cifar10_extended.py`.
+change: `python tests/datasets/cifar10_extended/make_miniature.py`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import zipfile
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import common
+import miniature_files
 
 _GITHUB = "https://raw.githubusercontent.com/"
 _CIFAR10H = _GITHUB + "jcpeterson/cifar-10h/48da312b193b82e6939ec20f23d1f09cbdd849c8/data/"
@@ -237,11 +237,11 @@ def make(folder: pathlib.Path) -> None:
         "cross_validated_predicted_probabilities/cifar10_test_set_pyx.npy",
     )
     contents = {
-        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz": common.tar_gz(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz": miniature_files.tar_gz(
             {f"cifar-10-batches-py/{name}": content for name, content in members.items()}
         ),
-        _CIFAR10H + "cifar10h-counts.npy": common.npy(counts),
-        _CIFAR10H + "cifar10h-probs.npy": common.npy(counts / counts.sum(axis=1, keepdims=True)),
+        _CIFAR10H + "cifar10h-counts.npy": miniature_files.npy(counts),
+        _CIFAR10H + "cifar10h-probs.npy": miniature_files.npy(counts / counts.sum(axis=1, keepdims=True)),
         _CIFAR10H + "cifar10h-raw.zip": _votes_zip(),
         _CIFAR10N + "data/CIFAR-10_human.pt": torch_file(_noisy_labels()),
         _CIFAR10N + "side_info_cifar10N.csv": _workers_csv(),
@@ -249,20 +249,20 @@ def make(folder: pathlib.Path) -> None:
         _CIFAIR + "meta/duplicates_cifar10_test.csv": _duplicates_csv("test"),
         _CIFAIR + "cifair-10/test_batch": _fair_test_batch(),
         _LABEL_ERRORS + "mturk/cifar10_mturk.json": _label_errors(),
-        _LABEL_ERRORS + errors: common.npy(labels("test").astype(np.uint16)),
-        _LABEL_ERRORS + probabilities: common.npy(_predicted()),
+        _LABEL_ERRORS + errors: miniature_files.npy(labels("test").astype(np.uint16)),
+        _LABEL_ERRORS + probabilities: miniature_files.npy(_predicted()),
     }
-    common.write_files(
+    miniature_files.write_files(
         folder, {url: (url.split("/")[-1], content) for url, content in contents.items()}
     )
     configs = ("default", "raw_votes", "cifair")
     rows = [(c, s, n) for c in configs for s, n in (("train", _TRAIN), ("test", _TEST))]
-    common.write_table(folder / "counts.tsv", ["config", "split", "examples"], rows)
+    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], rows)
     agree = int((counts.argmax(axis=1) == labels("test")).sum())
-    common.write_table(
+    miniature_files.write_table(
         folder / "facts.tsv", ["fact", "value"], [("human_majority_is_label", agree)]
     )
-    common.write_table(
+    miniature_files.write_table(
         folder / "members.tsv",
         ["member", "md5"],
         [(name, hashlib.md5(content).hexdigest()) for name, content in members.items()],
@@ -271,8 +271,8 @@ def make(folder: pathlib.Path) -> None:
         (split, i, hashlib.sha256(_pixels(split)[i].tobytes()).hexdigest())
         for split, i in (("train", 0), ("train", 20), ("test", 0), ("test", 1))
     ]
-    common.write_table(folder / "anchors.tsv", ["split", "index", "sha256"], anchors)
+    miniature_files.write_table(folder / "anchors.tsv", ["split", "index", "sha256"], anchors)
 
 
 if __name__ == "__main__":
-    make(common.DUMMY_DATA / "cifar10_extended")
+    make(miniature_files.DUMMY_DATA / "cifar10_extended")

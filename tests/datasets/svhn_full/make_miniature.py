@@ -2,7 +2,7 @@
 
 Each digit is a bar of its own height and colour, so that a model learns something from them. The three
 archives differ in where the boxes lie among the images, which nobody documents. Run it as a script
-after a change: `python tests/miniatures/svhn_full.py`.
+after a change: `python tests/datasets/svhn_full/make_miniature.py`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import zlib
 import numpy as np
 import scipy.io
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import common
+import miniature_files
 import digit_struct_file
 
 _HOMEPAGE = "http://ufldl.stanford.edu/housenumbers/"
@@ -146,9 +146,9 @@ def make(folder: pathlib.Path) -> None:
             if split != "extra":
                 counts.append((config, split, number))
             counts.append((f"{config}_extra", split, number))
-    common.write_files(folder, files)
-    common.write_table(folder / "counts.tsv", ["config", "split", "examples"], sorted(counts))
+    miniature_files.write_files(folder, files)
+    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], sorted(counts))
 
 
 if __name__ == "__main__":
-    make(common.DUMMY_DATA / "svhn_full")
+    make(miniature_files.DUMMY_DATA / "svhn_full")

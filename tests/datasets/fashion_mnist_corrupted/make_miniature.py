@@ -1,6 +1,6 @@
 """Makes dummy_data/fashion_mnist_corrupted: woven shapes for articles, each corrupted in some way.
 
-Run it as a script after a change: `python tests/miniatures/fashion_mnist_corrupted.py`.
+Run it as a script after a change: `python tests/datasets/fashion_mnist_corrupted/make_miniature.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import sys
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import common
+import miniature_files
 
 from tfds_extra.datasets.fashion_mnist_corrupted import recipes
 from tfds_extra.formats import idx
@@ -101,14 +101,14 @@ def make(folder: pathlib.Path) -> None:
             (f"fmnist-c-{split}.npy", corrupted(split)),
             (f"fmnist-c-{split}-labels.npy", labels(split).astype(np.int64)),
         ):
-            files[_CORRUPTED + name] = (name, common.npy(content))
-    common.write_files(folder, files)
-    common.write_table(
+            files[_CORRUPTED + name] = (name, miniature_files.npy(content))
+    miniature_files.write_files(folder, files)
+    miniature_files.write_table(
         folder / "counts.tsv",
         ["config", "split", "examples"],
         [("*", split, count) for split, count in COUNTS.items()],
     )
-    common.write_table(
+    miniature_files.write_table(
         folder / "classes.tsv",
         ["split", "label", "images"],
         [
@@ -120,4 +120,4 @@ def make(folder: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    make(common.DUMMY_DATA / "fashion_mnist_corrupted")
+    make(miniature_files.DUMMY_DATA / "fashion_mnist_corrupted")
