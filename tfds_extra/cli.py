@@ -171,8 +171,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
     builder = _builder(arguments)
     config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
     manager = builder._make_download_manager(arguments.download_dir, config)
-    for path in builder.extracted().values():
-        print(f"{path}: used as it is")
+    for copy in builder.extracted().values():
+        print(f"{copy.path}: used as it is")
     files = list(builder.to_download().values())
     planned = manager.plan(files)
     rows = [("FILE", "SIZE", "STATE", "")]
@@ -226,11 +226,11 @@ def _validate(arguments: argparse.Namespace) -> int:
         for finding in validation.validate(
             builder, download_dir=arguments.download_dir, manual_dir=arguments.manual_dir
         ):
-            is_wrong = bool(finding.problem) and not finding.absent
-            wrong += is_wrong
+            wrong += finding.is_wrong
             here += not finding.absent
-            mark = "WRONG" if is_wrong else "-" if finding.absent else "ok"
-            print(f"  {mark:5}  {': '.join(filter(None, (finding.subject, finding.problem)))}")
+            mark = "WRONG" if finding.is_wrong else "-" if finding.absent else "ok"
+            mark = "unchecked" if finding.unchecked else mark
+            print(f"  {mark:9}  {': '.join(filter(None, (finding.subject, finding.problem)))}")
     if not here:
         print("Nothing of it is here.")
     return 1 if wrong or not here else 0

@@ -6,11 +6,10 @@ import io
 import random
 import struct
 
+import digit_struct_file
 import h5py
 import numpy as np
 import pytest
-
-import digit_struct_file
 
 from tfds_extra.formats import FormatError, digit_struct
 

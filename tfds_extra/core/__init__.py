@@ -1,12 +1,22 @@
 """What every builder stands on."""
 
 from tfds_extra.core.archives import Content, Member, Tree
-from tfds_extra.core.builder import IF_PARTIAL, MINIATURE, PARTIAL, Archive, Builder, File
+from tfds_extra.core.builder import MINIATURE, PARTIAL, Builder
 from tfds_extra.core.downloads import ManualFile, Mirrors
 from tfds_extra.core.errors import CorpusError, check_same_rows, located
+from tfds_extra.core.members import (
+    GET_AGAIN,
+    IF_PARTIAL,
+    Members,
+    check_none_missing,
+    find_member,
+    with_companions,
+)
 from tfds_extra.core.pieces import Rows, SplitExample, SplitFiles, by_split
+from tfds_extra.core.published import Archive, File
 
 __all__ = [
+    "GET_AGAIN",
     "IF_PARTIAL",
     "MINIATURE",
     "PARTIAL",
@@ -17,12 +27,16 @@ __all__ = [
     "File",
     "ManualFile",
     "Member",
+    "Members",
     "Mirrors",
     "Rows",
     "SplitExample",
     "SplitFiles",
     "Tree",
     "by_split",
+    "check_none_missing",
     "check_same_rows",
+    "find_member",
     "located",
+    "with_companions",
 ]

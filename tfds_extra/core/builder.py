@@ -15,9 +15,10 @@ import inspect
 import json
 import os
 import pathlib
+import re
 import shutil
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -26,65 +27,31 @@ from tensorflow_datasets.core import constants, download, utils
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import registry
-from tfds_extra.core import archives, digests, downloads, engines, locks, reading, tables
-from tfds_extra.core.errors import CorpusError
+from tfds_extra.core import (
+    archives,
+    digests,
+    downloads,
+    engines,
+    locks,
+    own_copies,
+    reading,
+    tables,
+)
+from tfds_extra.core.errors import CorpusError, located
+from tfds_extra.core.members import IF_PARTIAL, Members
+from tfds_extra.core.published import Archive, File
 
 MINIATURE = "miniature"
 PARTIAL = "partial"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 
-# What to do if published files are missing.
-IF_PARTIAL = (
-    "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True}, or"
-    " --partial."
-)
 _NOTICES = {
     MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
     " corpus.",
     PARTIAL: "PARTIAL: prepared from a part of the published files. What is missing is counted in"
     " the metadata.",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Archive:
-    """A published archive.
-
-    Attributes:
-      files: Its URL; `downloads.Mirrors` of it; a `downloads.ManualFile` where it only comes by
-        hand; or a tuple of these, the consecutive parts of one archive. Sizes, digests and names are
-        in the checksum file.
-      root: Folder in it that holds the corpus, and the name of that folder when a user has extracted
-        it. Empty for an archive without one, which has to be given as it is published.
-    """
-
-    files: str | download.Resource | tuple[str | download.Resource, ...]
-    root: str
-
-    @property
-    def urls(self) -> list[str]:
-        """The URL under which each of its files is listed."""
-        parts = self.files if isinstance(self.files, tuple) else (self.files,)
-        return [downloads.as_resource(part).url for part in parts]
-
-
-@dataclasses.dataclass(frozen=True)
-class File:
-    """A published file that is no archive: as it is, or one file that was compressed.
-
-    Attributes:
-      files: Its URL, `downloads.Mirrors` of it, or a `downloads.ManualFile`.
-      root: Name that it has when a user has unpacked it; none for one that is not compressed.
-    """
-
-    files: str | download.Resource
-    root: str = ""
-
-    @property
-    def urls(self) -> list[str]:
-        """The URL under which it is listed."""
-        return [downloads.as_resource(self.files).url]
 
 
 class _UrlInfos:
@@ -164,6 +131,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self._manual_dir: pathlib.Path | None = None
         self._num_workers = num_workers
         self._work_folder: pathlib.Path | None = None
+        self._sources: dict[str, str] = {}  # What was read, by name in `published_files`.
         super().__init__(config=config, **kwargs)
         # What pickling rebuilds the builder from; TFDS leaves file_format out.
         self._original_state.update(
@@ -286,7 +254,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for kind, what in ((Archive, "folder that it extracts to"), (File, "unpacked file")):
             files = [f for f in self.published_files().values() if isinstance(f, kind) and f.root]
             if files:
-                roots = ", ".join(file.root for file in files)
+                roots = ", ".join(dict.fromkeys(file.root for file in files))
                 which = "an archive" if kind is Archive else "a compressed file"
                 instructions.append(f"In place of {which}, the {what} will do: {roots}")
         return "\n".join(filter(None, instructions))
@@ -295,27 +263,68 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def published_files(self) -> dict[str, Archive | File]:
         """The published files that this config needs, by a short name of the builder's choice."""
 
-    def member_digests(self, file: str) -> dict[str, str]:
-        """Publisher's digests of the members of one published file, where such a list is known.
+    def member_digests(
+        self, file: str, tree: archives.Tree | None, prefix: str = ""
+    ) -> Mapping[str, str]:
+        """Published digests of what is in one published file, where somebody listed them.
+
+        Building and `validate` use the same ones.
 
         Args:
           file: Short name of the file.
+          tree: The archive, for builders whose list of digests is one of its members.
+          prefix: Only members whose name begins with it are asked for.
 
         Returns:
-          Hexadecimal digests by member name, each a sha256, sha1 or md5 as its length tells; empty
-          when nobody listed them.
+          Hexadecimal digests by member name, each a sha256, sha1 or md5 as its length tells, or
+          empty for a known member whose digest nobody listed; for a `File` that of its unpacked
+          content, under its `root`.
         """
-        del file
+        del file, tree, prefix
         return {}
+
+    def members(
+        self,
+        file: str,
+        tree: archives.Tree,
+        wanted: Collection[str] = (),
+        *,
+        pattern: re.Pattern[str] | None = None,
+        prefix: str = "",
+        what: str | Callable[[Collection[str]], str] = "files",
+        checks_rest: bool = True,
+    ) -> Members:
+        """The members of a published archive, to be gone through.
+
+        Args:
+          file: Short name of the archive.
+          tree: The archive.
+          wanted: As in `Members`, like the others.
+          pattern: As there.
+          prefix: As there.
+          what: As there.
+          checks_rest: As there.
+        """
+        return Members(
+            tree,
+            wanted=wanted,
+            digests=self.member_digests(file, tree, prefix),
+            pattern=pattern,
+            others=self.published_files()[file].others,
+            prefix=prefix,
+            what=what,
+            is_part=self.variant == PARTIAL,
+            checks_rest=checks_rest,
+        )
 
     def fetch(
         self, dl_manager: download.DownloadManager
     ) -> dict[str, archives.Tree | archives.Content]:
         """The published files, ready to be read in place.
 
-        Where the user has a folder of an archive's name in `manual_dir`, or an unpacked file, it is
-        used as it is; otherwise the published file is taken from there or downloaded, and its
-        digest checked.
+        Where the user has extracted an archive in `manual_dir`, or unpacked a file, that is used as
+        it is; otherwise the published file is taken from there or downloaded, and its digest
+        checked.
 
         Args:
           dl_manager: The one that `_split_generators` was given.
@@ -333,16 +342,41 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         paths = dl_manager.download(self.to_download())
         published: dict[str, archives.Tree | archives.Content] = {}
         for name, file in self.published_files().items():
-            if isinstance(file, File):
-                published[name] = archives.Content(extracted.get(name) or os.fspath(paths[name]))
-            elif name in extracted:
-                published[name] = archives.Tree(extracted[name])
+            if copy := extracted.get(name):
+                published[name] = self.read_copy(name, copy)
+            elif isinstance(file, File):
+                published[name] = archives.Content(os.fspath(paths[name]))
             else:
                 parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
                 published[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
+        self._sources = {name: str(content) for name, content in published.items()}
         return published
 
-    def extracted(self) -> dict[str, pathlib.Path]:
+    def read_copy(self, file: str, copy: own_copies.Copy) -> archives.Tree | archives.Content:
+        """What is in a copy that the user has extracted or unpacked.
+
+        Args:
+          file: Short name of the published file.
+          copy: The copy.
+
+        Raises:
+          CorpusError: It is an unpacked file whose digest is known, and is another one.
+        """
+        published = self.published_files()[file]
+        if isinstance(published, Archive):
+            return archives.Tree(copy.path, renamed=copy.renamed)
+        content = archives.Content(copy.path)
+        if digest := self.unpacked_digest(file):
+            with located(copy.path, "", "Get it again from its publisher, and unpack that."):
+                if problem := digests.altered(content.read(), digest):
+                    raise ValueError(problem)
+        return content
+
+    def unpacked_digest(self, file: str) -> str | None:
+        """Published digest of what is in a compressed `File`; None if nobody listed it."""
+        return self.member_digests(file, None).get(self.published_files()[file].root)
+
+    def extracted(self) -> dict[str, own_copies.Copy]:
         """The published archives that the user has extracted in `manual_dir`, and unpacked files.
 
         Returns:
@@ -352,10 +386,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             return {}
         found = {}
         for name, file in self.published_files().items():
-            path = self._manual_dir / file.root
-            is_there = path.is_file() if isinstance(file, File) else path.is_dir()
-            if file.root and is_there:  # Without a name of its own, nothing tells it from the rest.
-                found[name] = path
+            copy = own_copies.find(
+                file,
+                [self.url_infos[url].filename or "" for url in file.urls],
+                self._manual_dir,
+                is_part=self.variant == PARTIAL,
+            )
+            if copy:
+                found[name] = copy
         return found
 
     def to_download(self) -> dict[str, Any]:
@@ -464,7 +502,9 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           CorpusError: Too many, or too few and the builder is not a partial one.
         """
         if not sum(found.values()):
-            raise CorpusError(self.info.full_name, "", "not a single example was read")
+            raise CorpusError(
+                self.info.full_name, "", "not a single example was read", self._where_it_looked()
+            )
         missing = {s: n - found.get(s, 0) for s, n in self.expected_counts.items()}
         for split, short in missing.items():
             if short < 0 or (short and self.variant != PARTIAL):
@@ -479,27 +519,18 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 )
         return missing
 
-    def check_complete(
-        self, tree: archives.Tree, place: str, missing: Collection[str], what: str = "files"
-    ) -> None:
-        """Raises if published files are missing, unless the builder is a partial one.
-
-        Args:
-          tree: Where they should be.
-          place: In which part of it.
-          missing: Their names.
-          what: What they are.
-
-        Raises:
-          CorpusError: There are any.
-        """
-        if missing and self.variant != PARTIAL:
-            raise CorpusError(
-                tree,
-                place,
-                f"{len(missing):,} published {what} are missing, the first is {min(missing)}",
-                IF_PARTIAL,
-            )
+    def _where_it_looked(self) -> str:
+        """What was read, and what lies there instead of the corpus."""
+        lines = []
+        for name, file in self.published_files().items():
+            source = self._sources.get(name, "")
+            folder = pathlib.Path(source)
+            lines.append(f"  {name}: {source}")
+            if folder.is_dir():
+                lines[-1] += f". There lies: {own_copies.described(folder)}"
+                if isinstance(file, Archive) and file.holds:
+                    lines[-1] += f". Looked for: {', '.join(file.holds)}"
+        return "What was read:\n" + "\n".join(lines)
 
     # ----------------------------------------------------------------------------------- reading
 

@@ -166,6 +166,18 @@ def parse_coreutils(text: str, kind: str, source: object = "digests") -> dict[st
     return sums
 
 
+def altered(content: bytes, published: str) -> str:
+    """How the content of a file differs from the published one, in words; empty if it does not.
+
+    Args:
+      content: The bytes.
+      published: Hexadecimal sha256, sha1 or md5, as its length tells.
+    """
+    kind = kind_of(published)
+    found = hashlib.new(kind, content, usedforsecurity=False).hexdigest()
+    return "" if found == published else f"altered: its {kind} is {found}, not {published}"
+
+
 def kind_of(digest: str) -> str:
     """The algorithm of a hexadecimal digest, which its length tells."""
     return next(kind for kind in _HEX_DIGITS if _is_digest(digest, kind))

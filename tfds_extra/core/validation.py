@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import pathlib
 from collections.abc import Iterator
@@ -11,9 +10,10 @@ from collections.abc import Iterator
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters, utils
 
-from tfds_extra.core import archives, digests, downloads
-from tfds_extra.core.builder import Builder, File
+from tfds_extra.core import archives, digests, downloads, own_copies
+from tfds_extra.core.builder import Builder
 from tfds_extra.core.engines.records import OrderDigest
+from tfds_extra.core.published import File
 
 _BLOCK = 1 << 20
 
@@ -26,11 +26,18 @@ class Finding:
       subject: The file, folder or split.
       problem: What is wrong with it; empty if nothing is.
       absent: Whether it is not there at all.
+      unchecked: Whether it is there, and nothing is known to hold it against.
     """
 
     subject: str
     problem: str = ""
     absent: bool = False
+    unchecked: bool = False
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it is there, and not what it should be."""
+        return bool(self.problem) and not self.absent and not self.unchecked
 
 
 def validate(
@@ -50,12 +57,13 @@ def validate(
     dl_manager = builder._make_download_manager(download_dir, config)
     extracted = builder.extracted()
     for name, file in builder.published_files().items():
-        if name not in extracted:
+        copy = extracted.get(name)
+        if copy is None:
             yield from map(_check_file, dl_manager.plan(file.files))
         elif isinstance(file, File):
-            yield Finding(f"{extracted[name]} (unpacked: no digest is known)")
+            yield _check_unpacked(builder, name, copy.path)
         else:
-            yield from _check_folder(extracted[name], builder.member_digests(name))
+            yield from _check_folder(builder, name, copy)
     if builder.is_prepared():
         yield from _check_prepared(builder)
     else:
@@ -85,30 +93,50 @@ def _check_file(planned: downloads.PlannedFile) -> Finding:
     return Finding(str(planned.path), problem)
 
 
-def _check_folder(folder: pathlib.Path, published: dict[str, str]) -> Iterator[Finding]:
-    """Compares an extracted folder with the publisher's digests of its members, if there are any."""
-    missing, bad = dict(published), 0
+def _check_unpacked(builder: Builder, file: str, path: pathlib.Path) -> Finding:
+    """Compares an unpacked file with its published digest, if there is one."""
     try:
+        digest = builder.unpacked_digest(file)
+        if digest is None:
+            return Finding(str(path), "no digest of the unpacked file is known", unchecked=True)
+        return Finding(str(path), digests.altered(path.read_bytes(), digest))
+    except (ValueError, OSError) as e:
+        return Finding(str(path), str(e))
+
+
+def _check_folder(builder: Builder, file: str, copy: own_copies.Copy) -> Iterator[Finding]:
+    """Compares an extracted folder with the published digests of its members, as building does."""
+    tree, subject = archives.Tree(copy.path, renamed=copy.renamed), str(copy.path)
+    bad = checked = 0
+    unknown: list[str] = []
+    try:
+        published = builder.member_digests(file, tree)
+        missing = dict(published)
         for member in utils.tqdm(
-            archives.Tree(folder).members(), total=len(published), desc=folder.name, unit=" files"
+            tree.members(), total=len(published), desc=copy.path.name, unit=" files"
         ):
             expected = missing.pop(member.name, None)
             if not expected:
+                unknown.append(member.name)
                 continue
-            kind = digests.kind_of(expected)
-            if hashlib.new(kind, member.read(), usedforsecurity=False).hexdigest() != expected:
+            checked += 1
+            if problem := digests.altered(member.read(), expected):
                 bad += 1
-                yield Finding(str(folder / member.name), f"altered: its {kind} is not {expected}")
+                yield Finding(f"{subject}/{member.name}", problem)
     except ValueError as e:
-        bad += 1
-        yield Finding(str(folder), str(e))
+        yield Finding(subject, str(e))
+        return
     for name in sorted(missing):
-        yield Finding(str(folder / name), "missing")
+        yield Finding(f"{subject}/{name}", "missing")
+    if not any(published.values()):
+        yield Finding(subject, "no digests of its files are known", unchecked=True)
+        return
     if not missing and not bad:
-        known = (
-            f" ({len(published):,} files)" if published else " (no digests of its files are known)"
-        )
-        yield Finding(f"{folder}{known}")
+        yield Finding(f"{subject} ({checked:,} files)")
+    if unknown and not builder.published_files()[file].shares_root:
+        few = ", ".join(sorted(unknown)[:3])
+        more = f" and {len(unknown) - 3:,} more" if len(unknown) > 3 else ""
+        yield Finding(subject, f"no digest is known of {few}{more}", unchecked=True)
 
 
 def _check_prepared(builder: Builder) -> Iterator[Finding]:

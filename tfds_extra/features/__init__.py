@@ -1,7 +1,29 @@
-"""Feature connectors that TFDS lacks."""
+"""Feature connectors that TFDS lacks, and short forms of those that it has."""
 
 from tfds_extra.features.audio import Audio
+from tfds_extra.features.declared import (
+    digit,
+    flag,
+    float32,
+    float64,
+    int32,
+    int64,
+    label,
+    text,
+)
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
 
-__all__ = ["Audio", "EncodedAudio", "PixelImage"]
+__all__ = [
+    "Audio",
+    "EncodedAudio",
+    "PixelImage",
+    "digit",
+    "flag",
+    "float32",
+    "float64",
+    "int32",
+    "int64",
+    "label",
+    "text",
+]

@@ -33,11 +33,13 @@ class Beats:
       positions: Place in the bar, counted from 1, the downbeat: int32.
       bars: Number of the bar: int32. As published where the file numbers its bars, otherwise the
         number of downbeats so far. Either way 0 is the incomplete bar before the first downbeat.
+      numbers_bars: Whether the file numbers its bars.
     """
 
     times: np.ndarray
     positions: np.ndarray
     bars: np.ndarray
+    numbers_bars: bool
 
     @property
     def is_downbeat(self) -> np.ndarray:
@@ -88,11 +90,12 @@ def parse(content: bytes) -> Beats:
     if len(times) < 2:
         raise FormatError(f"line {len(lines) + 1}: {len(times)} beats, two are the least")
     positions = np.array(positions, np.int32)
-    if bars:
+    numbers_bars = bool(bars)
+    if numbers_bars:
         bars = np.array(bars, np.int32)
     else:
         bars = np.cumsum(positions == _DOWNBEAT, dtype=np.int32)
-    return Beats(np.array(times, np.float64), positions, bars)
+    return Beats(np.array(times, np.float64), positions, bars, numbers_bars)
 
 
 def _shown(line: bytes) -> str:

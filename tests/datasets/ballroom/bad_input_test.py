@@ -27,11 +27,13 @@ _AUDIO = "data1.tar.gz"
 _TEMPO = "data2.tar.gz"
 _BEATS = f"BallroomAnnotations-{_COMMIT}.zip"
 _OLDER = "BallroomAnnotations-1.1.tar.gz"
+_FIRST = "BallroomAnnotations-ISMIR_2013_paper.tar.gz"
 _ROOTS = {
     _AUDIO: "BallroomData",
     _TEMPO: "BallroomAnnotations/ballroomGroundTruth",
     _BEATS: f"BallroomAnnotations-{_COMMIT}",
     _OLDER: "BallroomAnnotations-1.1",
+    _FIRST: "BallroomAnnotations-ISMIR_2013_paper",
 }
 _WAV = "Waltz/Media-900008.wav"
 _TEXT = "Media-900008.beats"
@@ -47,7 +49,7 @@ class Miniature(tampering.Miniature):
     def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
         super().__init__(folder, monkeypatch)
         self.files = {}
-        for archive in (_AUDIO, _TEMPO, _OLDER):
+        for archive in (_AUDIO, _TEMPO, _OLDER, _FIRST):
             with tarfile.open(folder / archive) as tar:
                 members = {m.name: tar.extractfile(m).read() for m in tar if m.isfile()}
             self.files[archive] = members
@@ -261,7 +263,6 @@ def test_altered_file(miniature, data_dir, archive, name, content):
 @pytest.mark.parametrize(
     "archive, name",
     [
-        (_AUDIO, "Waltz/.DS_Store"),
         (_AUDIO, "Tango/Media-900008.wav"),  # An excerpt, but of another genre.
         (_AUDIO, "Waltz/sub/Media-900008.wav"),
         (_AUDIO, "Foxtrot/Media-900010.wav"),
@@ -272,7 +273,7 @@ def test_altered_file(miniature, data_dir, archive, name, content):
 )
 def test_foreign_file(miniature, data_dir, archive, name):
     miniature.put(archive, name, b"foreign")
-    with refused(data_dir, archive, name, "of the corpus", _PROMISE):
+    with refused(data_dir, archive, name, "not one of the published files", _PROMISE):
         prepare(data_dir)
 
 
@@ -331,9 +332,26 @@ def test_bad_file_in_an_extracted_folder(miniature, data_dir, archive, name, how
         prepare(data_dir)
 
 
-def test_older_beats_in_a_folder_are_read_without_digests(miniature, data_dir):
+def test_older_beats_in_a_folder(miniature, data_dir):
     miniature.extract(_OLDER)
     assert prepare(data_dir, "full_v1.1").info.splits["train"].num_examples == 12
+
+
+def test_newest_beats_in_the_folder_of_older_ones(miniature, data_dir):
+    for name, content in miniature.files[_BEATS].items():
+        miniature.files[_OLDER][name.replace(_COMMIT, "1.1")] = content
+    miniature.extract(_OLDER)
+    problem = "(written as in another version of the annotations)"
+    with refused(data_dir, _ROOTS[_OLDER], ".beats: altered: its md5", problem):
+        prepare(data_dir, "full_v1.1")
+
+
+def test_older_beats_that_are_cut_in_a_folder(miniature, data_dir):
+    miniature.extract(_OLDER)
+    path = miniature.path(_OLDER, _TEXT)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+    with refused(data_dir, _TEXT, "altered: its md5"):
+        prepare(data_dir, "full_v1.1")
 
 
 # ---------------------------------------------------------------------------------------- in part
@@ -394,16 +412,23 @@ def test_validate_tells_altered_and_missing_files_of_folders(part, miniature):
         return {finding.subject: finding.problem for finding in found if not finding.absent}
 
     roots = [str(miniature.folder / _ROOTS[archive]) for archive in (_AUDIO, _TEMPO, _BEATS)]
-    assert findings("full") == {f"{root} (12 files)": "" for root in roots}
+    expected = {f"{root} (12 files)": "" for root in roots}
+    for root, other in ((roots[0], "allBallroomFiles"), (roots[2], "README.md")):
+        expected[root] = f"no digest is known of {other}"
+    assert findings("full") == expected
     path = miniature.path(_BEATS, _TEXT)
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
     path.write_bytes(b"0.5 1\n1.0 2\n")
     miniature.path(_TEMPO, _BPM).unlink()
-    assert findings("full") == {
-        f"{roots[0]} (12 files)": "",
+    other = hashlib.md5(path.read_bytes()).hexdigest()
+    del expected[f"{roots[1]} (12 files)"], expected[f"{roots[2]} (12 files)"]
+    assert findings("full") == expected | {
         str(miniature.path(_TEMPO, _BPM)): "missing",
-        str(path): f"altered: its md5 is not {md5}",
+        str(path): f"altered: its md5 is {other}, not {md5}",
     }
     miniature.extract(_OLDER)
     folder = miniature.folder / _ROOTS[_OLDER]
-    assert findings("full_v1.1")[f"{folder} (no digests of its files are known)"] == ""
+    assert findings("full_v1.1")[f"{folder} (12 files)"] == ""
+    miniature.extract(_FIRST)
+    folder = miniature.folder / _ROOTS[_FIRST]
+    assert findings("full_ismir2013")[str(folder)] == "no digests of its files are known"

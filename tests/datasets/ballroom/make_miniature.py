@@ -152,10 +152,10 @@ def make(folder: pathlib.Path) -> None:
     miniature_files.write_table(
         folder / "excerpts.tsv",
         ["track_id", "genre", "replica_of", "replica_kind", "fold", "single_split", "wav_md5",
-         "beats_md5", "bpm_md5"],
+         "beats_md5", "beats_v1.1_md5", "bpm_md5"],
         [
             (e.track_id, e.genre, *e.replica, e.fold, e.single_split, _md5(recording(e)),
-             _md5(beats_file(e, "newest")), _md5(bpm[f"{e.track_id}.bpm"]))
+             _md5(beats_file(e, "newest")), _md5(beats_file(e, "v1.1")), _md5(bpm[f"{e.track_id}.bpm"]))
             for e in EXCERPTS
         ],
     )  # fmt: skip

@@ -435,7 +435,7 @@ def test_facts_agree_with_mirdata_and_the_sheet(shared, index, files):
     with open(shared / "corpora" / "ballroom.members.tsv", encoding="utf-8") as table:
         sheet = {row["id"]: row for row in csv.DictReader(table, delimiter="\t")}
     builder = registry.builder_cls("ballroom")()
-    digests = {file: builder.member_digests(file) for file in ("audio", "tempo", "beats")}
+    digests = {file: builder.member_digests(file, None) for file in ("audio", "tempo", "beats")}
     assert {len(of_file) for of_file in digests.values()} == {698}
     for track_id, track in index.items():
         genre = sheet[track_id]["genre"]

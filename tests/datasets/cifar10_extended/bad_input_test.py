@@ -177,8 +177,8 @@ def _add(name):
         (_changed_batch(lambda b: b.update(data=b["data"][:9])), ("uint8 of shape (9, 3072)",)),
         (_drop("data_batch_4"), ("1 published batches are missing, the first is data_batch_4",)),
         (_drop("test_batch"), ("batches are missing, the first is test_batch", "--partial")),
-        (_add(".DS_Store"), (".DS_Store: not one of CIFAR-10's files",)),
-        (_add("sub/data_batch_1"), ("sub/data_batch_1: not one of CIFAR-10's files",)),
+        (_add("data_batch_6"), ("data_batch_6: it is not one of the published files",)),
+        (_add("sub/data_batch_1"), ("sub/data_batch_1: it is not one of the published files",)),
         (
             lambda m: m.members.update({"batches.meta": _MADE.python2_pickle({"label_names": []})}),
             ("batches.meta: other classes than CIFAR-10's",),

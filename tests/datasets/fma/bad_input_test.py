@@ -49,10 +49,15 @@ class Miniature(tampering.Miniature):
         facts = self.folder / "tables.tsv"
         text = facts.read_text()
         for line in text.splitlines():
-            name, number, sha1 = line.split("\t")
+            name, number = line.split("\t")
             if name == table:
-                sha1 = hashlib.sha1(members[table]).hexdigest()
-                text = text.replace(line, f"{name}\t{int(number) + rows}\t{sha1}")
+                text = text.replace(line, f"{name}\t{int(number) + rows}")
+        facts.write_text(text)
+        facts = self.folder / "metadata_members.tsv"
+        text = facts.read_text()
+        for kind in ("sha1", "sha256"):
+            sums = [hashlib.new(kind, c).hexdigest() for c in (before, members[table])]
+            text = text.replace(*sums)
         facts.write_text(text)
         self.write("fma_metadata", members)
 
@@ -126,7 +131,7 @@ def test_altered_recording(miniature, data_dir):
     members = miniature.members("fma_small")
     members["000/000005.mp3"] = members["000/000005.mp3"][:-1] + b"\x55"
     miniature.write("fma_small", members)
-    with refused(data_dir, "000/000005.mp3: altered: its sha1", "Get the archive again"):
+    with refused(data_dir, "000/000005.mp3: altered: its sha1", "Get the published archive again"):
         prepare(data_dir)
 
 
@@ -161,7 +166,7 @@ def test_missing_recording(miniature, data_dir):
     del members["000/000005.mp3"], members["000/000140.mp3"]
     miniature.write("fma_small", members)
     with refused(
-        data_dir, "000: 2 published recordings are missing, the first is 000005.mp3", "partial"
+        data_dir, "000: 2 published recordings are missing, the first is 000/000005.mp3", "partial"
     ):
         prepare(data_dir)
 
@@ -174,7 +179,6 @@ def test_missing_recording(miniature, data_dir):
         "000/001005.mp3",  # In the folder of others.
         "000/5.mp3",
         "000/000005.mp3.bak",
-        "000/.DS_Store",
     ],
 )
 def test_foreign_file(miniature, data_dir, name):
@@ -184,7 +188,7 @@ def test_foreign_file(miniature, data_dir, name):
         hashlib.sha1(members[name]).hexdigest().encode() + f"  {name}\n".encode()
     )
     miniature.write("fma_small", members)
-    with refused(data_dir, name, "tracks.csv lists no such track", "remove what does not belong"):
+    with refused(data_dir, name, "it is not one of the published files", "remove what does not belong"):
         prepare(data_dir)
 
 
@@ -307,7 +311,7 @@ def test_altered_table(miniature, data_dir, table):
     at = members[table].rindex(b"0")
     members[table] = members[table][:at] + b"1" + members[table][at + 1 :]
     miniature.write("fma_metadata", members)
-    with refused(data_dir, f"{table}: altered: its sha1 is", "Get fma_metadata.zip again"):
+    with refused(data_dir, f"{table}: altered: its sha", "Get fma_metadata.zip again"):
         prepare(data_dir, "metadata_features")
 
 

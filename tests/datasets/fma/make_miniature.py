@@ -21,12 +21,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import miniature_files
 
-from tfds_extra.datasets.fma import metadata
+from tfds_extra.datasets.fma import genres, metadata
 from tfds_extra.formats import mp3
 
 _URL = "https://os.unil.cloud.switch.ch/fma/{}.zip"
 _SETS = {"small": ["small"], "medium": ["small", "medium"], "large": ["small", "medium", "large"]}
-_GENRES = {int(genre["genre_id"]): genre for genre in metadata.genres()}
+_GENRES = {int(genre["genre_id"]): genre for genre in genres.rows()}
 _ROOTS = [i for i, genre in _GENRES.items() if genre["parent"] == "0"]
 
 
@@ -227,7 +227,7 @@ def _cell(kind: str, name: str, seed: int, number: int) -> str:
 
 def columns(table: str) -> list[dict[str, str]]:
     """What columns.tsv says of a table."""
-    return list(metadata._columns(table))
+    return list(metadata.columns(table))
 
 
 def tracks_rows() -> list[list[str]]:
@@ -403,8 +403,16 @@ def make(folder: pathlib.Path) -> None:
     rows = []
     for name, lines in headers.items():
         parsed = list(csv.reader(io.StringIO(tables[name].decode(), newline="")))
-        rows.append((name, len(parsed) - lines, hashlib.sha1(tables[name]).hexdigest()))
-    miniature_files.write_table(folder / "tables.tsv", ["table", "rows", "sha1"], rows)
+        rows.append((name, len(parsed) - lines))
+    miniature_files.write_table(folder / "tables.tsv", ["table", "rows"], rows)
+    # As of the published ones, of some the sha256 is known, too.
+    sums = [
+        (name, hashlib.sha1(content).hexdigest(), hashlib.sha256(content).hexdigest()[:64 * (i % 2)])
+        for i, (name, content) in enumerate(tables.items())
+    ]
+    miniature_files.write_table(
+        folder / "metadata_members.tsv", ["member", "sha1", "sha256"], sums
+    )
     defects = []
     for track in TRACKS:
         length = 0 if track.clip else track.clip_seconds

@@ -20,6 +20,7 @@ import soundfile
 import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry
+from tfds_extra.datasets.fma import genres as fma_genres
 from tfds_extra.datasets.fma import metadata
 from tfds_extra.formats import mp3
 
@@ -54,11 +55,11 @@ def manual_dir(real, tmp_path_factory) -> pathlib.Path:
         ("track", "title"): "Food",
         ("artist", "latitude"): "40.0583238",
     }
-    columns = [(c["group"], c["name"]) for c in metadata._columns("tracks.csv")]
+    columns = [(c["group"], c["name"]) for c in metadata.columns("tracks.csv")]
     header = [["", *level] for level in zip(*columns)] + [["track_id"] + [""] * 52]
     row = ["2", *(known.get(column, "") for column in columns)]
     (folder / "fma_metadata" / "tracks.csv").write_bytes(csv_bytes([*header, row]))
-    names = [c["name"] for c in metadata._columns("raw_tracks.csv")]
+    names = [c["name"] for c in metadata.columns("raw_tracks.csv")]
     url = "http://creativecommons.org/licenses/by-nc-sa/3.0/"
     row = ["2", *(url if name == "license_url" else "" for name in names)]
     content = csv_bytes([["track_id", *names], row])
@@ -163,7 +164,7 @@ def test_every_genre(real):
         assert found["tracks"] == row["#tracks"]
         assert found["color"] == raw.loc[genre_id, "genre_color"]
         assert found["handle"] == raw.loc[genre_id, "genre_handle"]
-    facts = metadata.genres()
+    facts = fma_genres.rows()
     names = ["genre_id", "tracks", "parent", "title", "top_level"]
     header = ["genre_id", "#tracks", "parent", "title", "top_level"]
     content = csv_bytes([header, *([g[n] for n in names] for g in facts if g["tracks"])])
@@ -177,11 +178,8 @@ def test_every_genre(real):
 def test_digests_of_the_tables(real):
     lines = (real / "fma_metadata" / "checksums").read_text().splitlines()
     published = {name: sha1 for sha1, name in (line.split("  ") for line in lines)}
-    facts = registry.builder_cls("fma")().read_facts("tables.tsv")
-    assert {row["table"]: row["sha1"] for row in facts} == {
-        name: published[name]
-        for name in ("tracks.csv", "raw_tracks.csv", "features.csv", "echonest.csv")
-    }
+    facts = registry.builder_cls("fma")().read_facts("metadata_members.tsv")
+    assert {row["member"]: row["sha1"] for row in facts} == published
     for name in ("genres.csv", "raw_genres.csv", "not_found.pickle"):
         content = (real / "fma_metadata" / name).read_bytes()
         assert hashlib.sha1(content).hexdigest() == published[name]

@@ -183,7 +183,7 @@ def test_altered_recording(miniature, data_dir):
 
 
 @pytest.mark.parametrize(
-    "name", [".DS_Store", "3_theo_0.wav.bak", "3_theo_7.wav", "3_nobody_0.wav", "sub/3_theo_1.wav"]
+    "name", ["3_theo_0.wav.bak", "3_theo_7.wav", "3_nobody_0.wav", "sub/3_theo_1.wav"]
 )
 def test_foreign_file(miniature, data_dir, name):
     miniature.add(f"{_ROOT}/recordings/{name}", _header())
@@ -192,7 +192,7 @@ def test_foreign_file(miniature, data_dir, name):
         data_dir,
         _ARCHIVE,
         f"recordings/{name}",
-        "no recording of v1.0.10. Get the release again, or",
+        "it is not one of the published files. Get the published archive again, or",
     ):
         prepare(data_dir)
 

@@ -118,7 +118,7 @@ def test_missing_image(miniature, data_dir):
 def test_image_without_boxes(miniature, data_dir):
     miniature.train["train/11.png"] = miniature.train["train/2.png"]
     miniature.write_train()
-    with refused(data_dir, "train.tar.gz", "11.png", "digitStruct.mat has no such image"):
+    with refused(data_dir, "train.tar.gz", "11.png", "it is not one of the published files"):
         prepare(data_dir)
 
 

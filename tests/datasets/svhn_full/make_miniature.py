@@ -20,8 +20,8 @@ import scipy.io
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
-import miniature_files
 import digit_struct_file
+import miniature_files
 
 _HOMEPAGE = "http://ufldl.stanford.edu/housenumbers/"
 _BACKGROUND = (96, 104, 112)

@@ -7,11 +7,13 @@ import pathlib
 import shutil
 import tarfile
 
+import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry
+from tfds_extra.core import own_copies
 
 _NAME = "urban_sound_8k"
 _ARCHIVE = "UrbanSound8K.tar.gz"
@@ -64,8 +66,9 @@ def prepare(request, miniature, tmp_path, monkeypatch):
         if request.param == "archive":
             miniature.pack()
         else:
+            copy = own_copies.Copy(miniature.root)
             monkeypatch.setattr(
-                registry.builder_cls(_NAME), "extracted", lambda self: {"corpus": miniature.root}
+                registry.builder_cls(_NAME), "extracted", lambda self: {"corpus": copy}
             )
         builder = tfds.builder(f"{_NAME}/{config}", data_dir=tmp_path / "data", miniature=True)
         builder.download_and_prepare()
@@ -82,11 +85,28 @@ def test_untouched_copy_is_prepared(prepare):
     assert prepare().info.splits.total_num_examples == 28
 
 
-def test_strays_are_left_out(miniature, prepare):
+def test_system_files_are_left_out(miniature, prepare):
     (miniature.root / "audio" / "fold4" / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
-    (miniature.root / "audio" / "fold4" / "132016-9-2-3 copy.wav").write_bytes(b"RIFF")
-    (miniature.root / "metadata" / "notes.txt").write_text("mine")
     assert prepare().info.splits.total_num_examples == 28
+
+
+@pytest.mark.parametrize("name", ["audio/fold4/132016-9-2-3 copy.wav", "metadata/notes.txt"])
+def test_stranger(miniature, prepare, tmp_path, name):
+    (miniature.root / name).write_bytes(b"RIFF")
+    with refused(tmp_path, name, "not one of the published files"):
+        prepare()
+
+
+def test_part_beside_a_csv_that_is_cut(miniature, tmp_path, monkeypatch):
+    cls = registry.builder_cls(_NAME)
+    monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
+    path = miniature.root / "metadata" / "UrbanSound8K.csv"
+    path.write_bytes(path.read_bytes()[:200])
+    shutil.rmtree(miniature.root / "audio" / "fold8")
+    builder = preparing.prepared(
+        _NAME, tmp_path / "data", miniature.root.parent, partial=True
+    )
+    assert builder.info.splits.total_num_examples == 24
 
 
 def test_altered_slice(miniature, prepare, tmp_path):
@@ -134,7 +154,8 @@ def test_missing_fold(miniature, prepare, tmp_path):
 
 def test_slice_in_another_fold(miniature, prepare, tmp_path):
     (miniature.root / _VICTIM).rename(miniature.root / "audio/fold5/132016-9-2-3.wav")
-    with refused(tmp_path, "1 published files are missing", _VICTIM):
+    # It is missing from one fold, and a stranger in the other.
+    with refused(tmp_path, "132016-9-2-3.wav", "published files"):
         prepare()
 
 

@@ -18,6 +18,9 @@ the format carries a check sum; for compressed tars that means when the iteratio
 end, so nothing derived from members may be called complete before. A plain tar has check sums for
 its headers only.
 
+What operating systems and cloud folders leave among the files (`system_files`) is passed over,
+in folders and in archives.
+
 Names are given as published, as text: UTF-8 (in zips without the UTF-8 flag: code page 437 unless
 it is UTF-8), and bytes that are not become lone surrogates (`surrogateescape`), so that
 `name.encode("utf-8", "surrogateescape")` gives back what was published.
@@ -29,11 +32,12 @@ import dataclasses
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Protocol
 
 from tfds_extra.core.archives import archive_io, tar_stream, zip_stream
 from tfds_extra.core.archives.archive_io import ArchiveError, Limits
+from tfds_extra.core.archives.system_files import is_system_file
 
 _HEAD = 1024
 _GIVE_THE_FILE = "Give the archive as its publisher serves it, or the extracted folder"
@@ -99,6 +103,7 @@ class Tree:
         self,
         *paths: str | os.PathLike[str],
         root: str = "",
+        renamed: Mapping[str, str] | None = None,
         limits: Limits = Limits(),
     ):
         """Names a folder or an archive, without touching it.
@@ -111,12 +116,16 @@ class Tree:
                 given relative to it; files outside it are checked like all others and left out. An
                 archive that has files, but none below its root, is an error. If the path is a
                 folder, it is the root already.
+            renamed: For a folder that is laid out in another way than the archive: what names
+                begin with in the archive, and what they begin with in the folder instead. Names
+                are given as in the archive.
             limits: Where a decompression bomb begins.
         """
         if not paths:
             raise ValueError("Tree() needs a path")
         self._paths = tuple(os.fspath(path) for path in paths)
         self._root = root.strip("/")
+        self._renamed = dict(renamed or {})
         self._limits = limits
         self._parent: tuple[Tree, str] | None = None  # Set by `nested`, with the member's name.
         self._archive: _Archive | None = None
@@ -155,7 +164,7 @@ class Tree:
         states: list[tuple[str, os.stat_result]] = []
         for path in self._paths:
             if os.path.isdir(path):
-                found = _Folder(path).states(_Selection("", ""))
+                found = _Folder(path, self._renamed).states(_Selection("", ""))
                 states += ((os.path.join(path, name), state) for name, state in found)
             else:
                 try:
@@ -225,7 +234,7 @@ class Tree:
                 parent, name = self._parent
                 self._archive = parent._open_nested(name, self._paths[0], self._limits)
             elif len(self._paths) == 1 and os.path.isdir(self._paths[0]):
-                self._archive = _Folder(self._paths[0])
+                self._archive = _Folder(self._paths[0], self._renamed)
             else:
                 self._archive = _open_archive(archive_io.Files(self._paths), self._limits)
         return self._archive
@@ -256,8 +265,9 @@ class _Selection:
     def __call__(self, name: str) -> bool:
         if self._met or name.startswith(self.top):
             self._met = True
-            return name.startswith(self._wanted)
-        self._stray = self._stray or name
+            return name.startswith(self._wanted) and not is_system_file(name)
+        if not is_system_file(name):
+            self._stray = self._stray or name
         return False
 
     def below(self, folder: str) -> bool:
@@ -322,19 +332,20 @@ class _Folder:
 
     random_access = True
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, renamed: Mapping[str, str] | None = None):
         self.name = path
+        self._renamed = renamed or {}
 
     def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
         for name, size in self.sizes(selection):
-            yield name, size, _FileContent(self.name, name)
+            yield name, size, _FileContent(self.name, self._own_name(name))
 
     def sizes(self, selection: _Selection) -> Iterator[tuple[str, int]]:
         for name, state in self.states(selection):
             yield name, state.st_size
 
     def states(self, selection: _Selection) -> Iterator[tuple[str, os.stat_result]]:
-        """Yields name and state of the regular files, sorted by name."""
+        """Yields name and state of the regular files, sorted by their name in the folder."""
         # One list of names for each folder on the way down, however large the tree is.
         listings = [iter(self._listing(""))]
         way = [_identity(os.stat(self.name))]
@@ -344,7 +355,8 @@ class _Folder:
                 listings.pop()
                 way.pop()
             elif stat.S_ISDIR(info.st_mode):
-                if not selection.below(name + "/"):
+                # Where names differ from the archive's, those below a folder may begin with anything.
+                if not self._renamed and not selection.below(name + "/"):
                     continue
                 if _identity(info) in way:
                     raise archive_io.error(
@@ -355,10 +367,10 @@ class _Folder:
                     )
                 listings.append(iter(self._listing(name + "/")))
                 way.append(_identity(info))
-            elif not selection(name):
+            elif not selection(self._published_name(name)):
                 continue
             elif stat.S_ISREG(info.st_mode):
-                yield name, info
+                yield self._published_name(name), info
             else:
                 raise self._irregular(name)
 
@@ -370,7 +382,8 @@ class _Folder:
             with os.scandir(os.path.join(self.name, prefix)) as items:
                 for item in items:
                     name = prefix + item.name
-                    found.append((name, item.stat()))
+                    if not is_system_file(name):
+                        found.append((name, item.stat()))
         except OSError as e:
             raise archive_io.os_error(self.name, archive_io.shown(name) or ".", e) from e
         found.sort(key=lambda f: f[0] + "/" if stat.S_ISDIR(f[1].st_mode) else f[0])
@@ -384,10 +397,24 @@ class _Folder:
             "Take it out of the folder",
         )
 
+    def _published_name(self, own: str) -> str:
+        """Name in the archive of a file with this name in the folder."""
+        for published, begins in self._renamed.items():
+            if own.startswith(begins):
+                return published + own.removeprefix(begins)
+        return own
+
+    def _own_name(self, published: str) -> str:
+        """Name in the folder of a file with this name in the archive."""
+        for begins, own in self._renamed.items():
+            if published.startswith(begins):
+                return own + published.removeprefix(begins)
+        return published
+
     def path_of(self, name: str) -> str:
         """The path of a member, which has to be in the folder."""
         try:
-            clean = archive_io.clean_name(name)
+            clean = archive_io.clean_name(self._own_name(name))
         except archive_io.UnsafeName as e:
             raise archive_io.error(
                 self.name, archive_io.shown(name), str(e), "Ask for a name within the folder"

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, features
-from tfds_extra.datasets.fashion_mnist_corrupted import recipes, recovery
+from tfds_extra import core
+from tfds_extra.datasets.fashion_mnist_corrupted import features, recipes, recovery
 from tfds_extra.formats import idx, npy
 
 _HOMEPAGE = "https://github.com/testingautomated-usi/fashion-mnist-c"
@@ -22,19 +22,7 @@ _ORIGINALS = (
     "b2617bb6d3ffa2e429640350f613e3291e10b141/data/fashion/",
 )
 
-_GENERATED = "generated"
-_SHAPE = (28, 28, 1)
 _FILES = {"train": "train", "test": "t10k"}  # What the original's files of a split begin with.
-# Those of the standard builder `fashion_mnist`.
-_CLASSES = [
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-    "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-]  # fmt: skip
-_CORRUPTIONS = [*recipes.RECIPES, recovery.UNKNOWN]
-_MATCHES = [
-    _GENERATED, recovery.EXACT, recovery.AMBIGUOUS, recovery.RULE, recovery.CLOSEST, recovery.NONE,
-]  # fmt: skip
-_SPLITS = ["none", *_FILES]
 # Images that are corrupted at once (for fog, random numbers of 130 MB), and whose corruption is found.
 _BLOCK, _MIXED_BLOCK = 500, 4000
 _REMEDY = "Get the file again from its publisher."
@@ -82,7 +70,7 @@ class Builder(core.Builder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info(
-            features=_features(),
+            features=features.features(),
             supervised_keys=("image", "label"),
             disable_shuffling=True,  # Rows stay beside those of `fashion_mnist`.
             homepage=_HOMEPAGE,
@@ -143,8 +131,8 @@ class Builder(core.Builder):
         images, angles = recipes.corrupt(name, originals, split, start, severity)
         return {
             "image": images[..., np.newaxis],
-            "corruption": np.full(len(images), _CORRUPTIONS.index(name)),
-            "corruption_match": np.full(len(images), _MATCHES.index(_GENERATED)),
+            "corruption": np.full(len(images), features.CORRUPTIONS.index(name)),
+            "corruption_match": np.full(len(images), features.MATCHES.index(features.GENERATED)),
             "severity": np.full(len(images), severity or _default_severity(name), np.int32),
             "corruption_parameter": angles,
         }
@@ -154,7 +142,7 @@ class Builder(core.Builder):
         file = files[f"{split}_labels"]
         with core.located(file, "", _REMEDY), file.open() as content:
             labels = idx.read(content, np.uint8)
-        counts = np.bincount(labels, minlength=len(_CLASSES))
+        counts = np.bincount(labels, minlength=len(features.CLASSES))
         expected = [
             int(row["images"]) for row in self.read_facts("classes.tsv") if row["split"] == split
         ]
@@ -178,8 +166,8 @@ def _recovered_columns(originals: np.ndarray, corrupted: np.ndarray) -> dict[str
     found = recovery.recover(originals, corrupted)
     return {
         "image": corrupted[..., np.newaxis],
-        "corruption": np.array([_CORRUPTIONS.index(name) for name in found.corruption]),
-        "corruption_match": np.array([_MATCHES.index(match) for match in found.match]),
+        "corruption": np.array([features.CORRUPTIONS.index(name) for name in found.corruption]),
+        "corruption_match": np.array([features.MATCHES.index(match) for match in found.match]),
         "severity": np.array([_default_severity(name) for name in found.corruption], np.int32),
         "corruption_parameter": found.angle,
     }
@@ -198,13 +186,13 @@ def _duplicates(originals: dict[str, np.ndarray], split: str) -> dict[str, np.nd
         for row, image in enumerate(images):
             places.setdefault(hashlib.sha256(image).digest(), []).append((name, row))
     rows = np.full(len(originals[split]), -1, np.int32)
-    splits = np.full(len(rows), _SPLITS.index("none"))
+    splits = np.full(len(rows), features.SPLITS.index("none"))
     for same in places.values():
         for place in same if len(same) > 1 else ():
             if place[0] == split:
                 others = [other for other in same if other != place]
                 other_split, row = min(others, key=lambda other: (other[0] == split, other))
-                rows[place[1]], splits[place[1]] = row, _SPLITS.index(other_split)
+                rows[place[1]], splits[place[1]] = row, features.SPLITS.index(other_split)
     return {"duplicate_of": rows, "duplicate_split": splits}
 
 
@@ -217,7 +205,7 @@ def _original(name: str) -> core.File:
 
 def _read_images(file: core.Content) -> np.ndarray:
     with core.located(file, "", _REMEDY), file.open() as content:
-        return idx.read(content, np.uint8, _SHAPE[:2])
+        return idx.read(content, np.uint8, features.SHAPE[:2])
 
 
 def _read_corrupted(
@@ -230,57 +218,7 @@ def _read_corrupted(
     core.check_same_rows(file, found, labels)
     file = files[f"corrupted_{split}_images"]
     with core.located(file, "", _REMEDY):
-        images = npy.parse(file.read(), np.uint8, _SHAPE[:2])
+        images = npy.parse(file.read(), np.uint8, features.SHAPE[:2])
         if len(images) != len(labels):
             raise ValueError(f"{len(images):,} images for {len(labels):,} labels")
     return images
-
-
-# ------------------------------------------------------------------------------------------ features
-
-
-def _features() -> dict[str, Any]:
-    return {
-        "image": features.PixelImage(
-            shape=_SHAPE, doc="The corrupted image: 28 x 28 grey levels, 0 is background."
-        ),
-        "label": tfds.features.ClassLabel(names=_CLASSES, doc="What the article is."),
-        "original_image": features.PixelImage(
-            shape=_SHAPE, doc="The image of Fashion-MNIST that it was made from."
-        ),
-        "index": tfds.features.Scalar(
-            np.int32, doc="Row in that split of Fashion-MNIST, from 0; the standard builder's, too."
-        ),
-        "corruption": tfds.features.ClassLabel(
-            names=_CORRUPTIONS,
-            doc="What was done to it. In config mixed it is found by comparing both images, unknown"
-            " where none fits; turn_right and turn_left are what the publisher's code calls"
-            " flip_left_right and flip_top_bottom.",
-        ),
-        "corruption_match": tfds.features.ClassLabel(
-            names=_MATCHES,
-            doc="How that is known. generated: it was done here. exact: it makes these very pixels"
-            " and no other of the 15 does. ambiguous: another does so as well. rule: these are"
-            " pixels such as only this random corruption makes. closest: none makes them, and what"
-            " this one makes differs by less than half a grey level on average. none: it is unknown.",
-        ),
-        "severity": tfds.features.Scalar(
-            np.int32,
-            doc="Severity in MNIST-C's tables, 1-5; -1 for corruptions without, or unknown.",
-        ),
-        "corruption_parameter": tfds.features.Scalar(
-            np.float32,
-            doc="Angle of shear and rotate in radians (rotate: positive is counter-clockwise),"
-            " direction in which motion_blur gathers pixels in degrees (0 is right, 90 down), NaN"
-            " for other corruptions. In config mixed a direction is one that makes these pixels;"
-            " others do so as well, some degrees apart.",
-        ),
-        "duplicate_of": tfds.features.Scalar(
-            np.int32,
-            doc="Row of another image of Fashion-MNIST with the very same pixels, in the other split"
-            " if there is one, -1 for none.",
-        ),
-        "duplicate_split": tfds.features.ClassLabel(
-            names=_SPLITS, doc="Split of Fashion-MNIST that duplicate_of is in, or none."
-        ),
-    }

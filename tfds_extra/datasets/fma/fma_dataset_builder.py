@@ -6,17 +6,15 @@ import dataclasses
 import functools
 import hashlib
 import io
-import re
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, features
+from tfds_extra import core
 from tfds_extra.core import digests
-from tfds_extra.datasets.fma import metadata
+from tfds_extra.datasets.fma import features, genres, metadata
 from tfds_extra.formats import mp3
 
 _HOMEPAGE = "https://github.com/mdeff/fma"
@@ -35,9 +33,8 @@ _SPLITS = {"training": "train", "validation": "validation", "test": "test"}
 _FOLDERS = 156  # A thousand ids each; the last track is 155320.
 _CLIP_SECONDS = 30
 _TOLERANCE = 1.0  # Seconds that a clip may lack: cut between frames, it is never exactly 30 s.
-_STATUSES = ["ok", "empty", "short", "undecodable"]
-_RECORDING = re.compile(r"(?P<folder>[0-9]{3})/(?P<id>(?P=folder)[0-9]{3})\.mp3")
-_REMEDY = "Get the archive again, or remove what does not belong to it."
+_DIGESTS = "checksums"  # The publisher's sha1 of each recording, beside them in their archive.
+_BESIDE_RECORDINGS = (_DIGESTS, "README.txt")
 
 
 @dataclasses.dataclass
@@ -98,48 +95,45 @@ class Builder(core.Builder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        genres = tfds.features.ClassLabel(names=list(_genre_titles().values()))
-        described = {
-            "track_id": tfds.features.Scalar(np.int32, doc="Id of the track, 2 to 155320."),
-            "genre_top": tfds.features.ClassLabel(
-                names=_root_titles(),
-                doc="Root genre, in the order of the ids. -1 if the genres have several roots, or"
-                " there are none; never in small and medium.",
-            ),
-            "genres": tfds.features.Sequence(
-                genres,
-                doc="Genres that the artist chose, which may be none. Labels are in the order of"
-                " the ids; info.metadata['genres'] has id, parent and more of each.",
-            ),
-            "genres_all": tfds.features.Sequence(
-                genres, doc="These genres and all above them, in no particular order."
-            ),
-            **metadata.column_features("tracks.csv"),
-            "raw_track": metadata.column_features("raw_tracks.csv"),
-            "reported_defect": tfds.features.Text(
-                doc="What the publisher or users say is wrong with the recording, and who says so;"
-                " empty for nearly all. It is told as reported: audio_status is what was found."
-            ),
-        }
-        if config.audio:
-            described |= _recording_features()
-        if config.computed:
-            described["features"] = metadata.librosa_features()
-            described["echonest"] = metadata.echonest_features()
         return self.dataset_info(
-            features=described,
+            features={
+                **features.of_tracks(),
+                **(features.of_recordings() if config.audio else {}),
+                **(features.of_computed() if config.computed else {}),
+            },
             supervised_keys=("audio", "genre_top") if config.set in ("small", "medium") else None,
             homepage=_HOMEPAGE,
             license="Metadata CC BY 4.0; each recording under the licence that its artist chose"
             " (track/license, raw_track/license_url)",
-            metadata={"genres": _genre_tree()},
+            metadata={"genres": genres.tree()},
         )
 
     def published_files(self) -> dict[str, core.Archive]:
-        names = {"metadata": "fma_metadata"}
-        if self.builder_config.audio:
-            names["audio"] = self.builder_config.audio
-        return {short: core.Archive(_URL.format(name), name) for short, name in names.items()}
+        files = {
+            "metadata": core.Archive(
+                _URL.format("fma_metadata"), "fma_metadata", holds=("tracks.csv",)
+            )
+        }
+        if name := self.builder_config.audio:
+            files["audio"] = core.Archive(
+                _URL.format(name), name, holds=("[01][0-9][0-9]/*.mp3",), others=_BESIDE_RECORDINGS
+            )
+        return files
+
+    def member_digests(self, file, tree, prefix=""):
+        if file == "metadata":
+            rows = self.read_facts("metadata_members.tsv")
+            return {row["member"]: row["sha256"] or row["sha1"] for row in rows}
+        listed = io.StringIO()
+        for member in tree.members(_DIGESTS):
+            with core.located(tree, member.name, core.GET_AGAIN):
+                with io.TextIOWrapper(member.open(), encoding="utf-8") as lines:
+                    # Of all 106,574 lines only those that are wanted are kept.
+                    listed.writelines(line for line in lines if line[42:].startswith(prefix))
+                return digests.parse_coreutils(listed.getvalue(), "sha1", member.name)
+        if self.variant == core.PARTIAL:
+            return {}
+        raise core.CorpusError(tree, _DIGESTS, "there is no such file", core.GET_AGAIN)
 
     def _split_generators(self, dl_manager):
         published = self.fetch(dl_manager)
@@ -156,40 +150,47 @@ class Builder(core.Builder):
             for track_id, track in tracks.items():
                 yield (_SPLITS[track["set"]["split"]], track_id), track
             return
-        digest_of = self._recording_digests(piece)
-        for member in piece.audio.members(f"{piece.number:03}/"):
-            with core.located(piece.audio, member.name, _REMEDY):
-                name = _RECORDING.fullmatch(member.name)
-                track = tracks.pop(int(name["id"]), None) if name else None
-                if track is None:
-                    raise ValueError(f"tracks.csv lists no such track of {piece.audio}")
-                content = member.read()
-                sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-                if digest_of is not None and digest_of.get(member.name) != sha1:
-                    raise ValueError(f"altered: its sha1 {sha1} is not the one in `checksums`")
-                recording = self._recording(content, track["track"]["duration"])
+        prefix = f"{piece.number:03}/"
+        by_name = {f"{prefix}{track_id:06}.mp3": track for track_id, track in tracks.items()}
+        recordings = self.members(
+            "audio", piece.audio, by_name, prefix=prefix, what="recordings", checks_rest=False
+        )
+        # What belongs to this set is what tracks.csv lists, whatever else `checksums` does.
+        listed = {name: sha1 for name, sha1 in recordings.digests.items() if name in by_name}
+
+        def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
+            if name not in listed and self.variant != core.PARTIAL:
+                raise ValueError(f"altered: `{_DIGESTS}` does not list it")
+            track = by_name[name]
+            sha1 = listed.get(name) or hashlib.sha1(content, usedforsecurity=False).hexdigest()
+            recording = self._recording(content, track["track"]["duration"])
             yield (
                 (_SPLITS[track["set"]["split"]], track["track_id"]),
-                {**track, "audio/filename": member.name, "sha1": sha1, **recording},
+                {**track, "audio/filename": name, "sha1": sha1, **recording},
             )
-        missing = [f"{track_id:06}.mp3" for track_id in tracks]
-        self.check_complete(piece.audio, f"{piece.number:03}", missing, "recordings")
+
+        yield from dataclasses.replace(recordings, digests=listed).make(make)
 
     def _read_tracks(self, piece: Folder) -> dict[int, dict[str, Any]]:
         """The tracks of a folder that this set holds, without their recordings, by id."""
         reader = self._readers.get(str(piece.metadata))
         if reader is None:
-            published = None if self.variant == core.PARTIAL else self.read_facts("tables.tsv")
-            reader = metadata.Reader(piece.metadata, published, self.builder_config.computed)
+            rows = {row["table"]: int(row["rows"]) for row in self.read_facts("tables.tsv")}
+            reader = metadata.Reader(
+                piece.metadata,
+                None if self.variant == core.PARTIAL else rows,
+                self.member_digests("metadata", piece.metadata),
+                self.builder_config.computed,
+            )
             self._readers[str(piece.metadata)] = reader
         subsets, _ = _SETS[self.builder_config.set]
         tracks = reader.tracks(*piece.ids, subsets)
         for track_id, track in tracks.items():
-            with core.located(piece.metadata, f"tracks.csv: track {track_id}", _REMEDY):
+            with core.located(piece.metadata, f"tracks.csv: track {track_id}", core.GET_AGAIN):
                 if track["set"]["split"] not in _SPLITS:
                     raise ValueError(f"there is no split {track['set']['split']!r}")
                 track["track_id"] = track_id
-                track |= _genre_labels(track["track"])
+                track |= genres.labels(track["track"])
             track["reported_defect"] = self._defects.get(track_id, "")
         return tracks
 
@@ -208,18 +209,6 @@ class Builder(core.Builder):
             if row["recording"] in wanted:
                 found.setdefault(int(row["track_id"]), []).append(row["report"])
         return {track_id: "; ".join(reports) for track_id, reports in found.items()}
-
-    def _recording_digests(self, piece: Folder) -> dict[str, str] | None:
-        """The publisher's sha1 of the recordings of a folder, by name; None if a part has no list."""
-        for member in piece.audio.members("checksums"):
-            with core.located(piece.audio, member.name, _REMEDY):
-                wanted = f"  {piece.number:03}/"
-                with io.TextIOWrapper(member.open(), encoding="utf-8") as lines:
-                    text = "".join(line for line in lines if line[40:46] == wanted)
-                return digests.parse_coreutils(text, "sha1", member.name)
-        if self.variant == core.PARTIAL:
-            return None
-        raise core.CorpusError(piece.audio, "checksums", "there is no such file", _REMEDY)
 
     def _recording(self, content: bytes, duration: int) -> dict[str, Any]:
         """What a recording says of itself.
@@ -264,84 +253,3 @@ def _is_decodable(content: bytes, stream: mp3.Stream) -> bool:
             return not stream.stray_bytes or len(recording.read(dtype="float32")) > 0
     except (RuntimeError, TypeError):  # soundfile's errors are RuntimeErrors.
         return False
-
-
-def _recording_features() -> dict[str, Any]:
-    return {
-        "audio": features.EncodedAudio(
-            undecodable="empty",
-            doc="The recording: stored as the published mp3, read as float32 samples of shape"
-            " (samples, channels), full scale 1. No samples if audio_status is empty or"
-            " undecodable.",
-        ),
-        "audio/filename": tfds.features.Text(
-            doc="Name of the published file in its archive, such as 000/000002.mp3."
-        ),
-        "sha1": tfds.features.Text(doc="Publisher's sha1 of the file, to which it was held."),
-        "audio_status": tfds.features.ClassLabel(
-            names=_STATUSES,
-            doc="What was found in the bytes. empty: tags, and no sound. short: a clip that lacks"
-            " more than a second of 30 s, or of track/duration where that is less; not told of full"
-            " recordings. undecodable: libsndfile finds no sound in it. Else ok.",
-        ),
-        "sample_rate": tfds.features.Scalar(
-            np.int32, doc="Samples of a channel a second, in Hz; 0 without sound."
-        ),
-        "num_channels": tfds.features.Scalar(np.int32, doc="1 or 2; 0 without sound."),
-        "num_samples": tfds.features.Scalar(
-            np.int64,
-            doc="Samples of each channel, counted in the headers of the frames: what reading gives,"
-            " except that libsndfile may give more or less where the bit rate varies and the file"
-            " does not say how long it is.",
-        ),
-        "duration": tfds.features.Scalar(
-            np.float32, doc="Length in seconds: num_samples / sample_rate; 0 without sound."
-        ),
-        "bit_rate": tfds.features.Scalar(
-            np.int32, doc="Mean bit rate of the frames in bit/s; 0 without sound."
-        ),
-    }
-
-
-def _genre_labels(track: dict[str, Any]) -> dict[str, Any]:
-    """Class labels for the genres of a track."""
-    titles = _genre_titles()
-    unknown = {*track["genres"], *track["genres_all"]} - titles.keys()
-    if unknown:
-        raise ValueError(f"there is no genre {min(unknown)}")
-    top = track["genre_top"]
-    if top and top not in _root_titles():
-        raise ValueError(f"there is no root genre {top!r}")
-    return {
-        "genre_top": top or -1,
-        "genres": [titles[genre] for genre in track["genres"]],
-        "genres_all": [titles[genre] for genre in track["genres_all"]],
-    }
-
-
-@functools.cache
-def _genre_titles() -> dict[int, str]:
-    """Titles of the genres by id, in the order of the ids; without the one that was merged."""
-    return {int(g["genre_id"]): g["title"] for g in metadata.genres() if g["tracks"]}
-
-
-@functools.cache
-def _root_titles() -> list[str]:
-    return [genre["title"] for genre in metadata.genres() if genre["parent"] == "0"]
-
-
-def _genre_tree() -> list[dict[str, Any]]:
-    """The genres for `info.metadata`."""
-    return [
-        {
-            "id": int(genre["genre_id"]),
-            "title": genre["title"],
-            "parent": int(genre["parent"]),  # 0 for a root.
-            "top_level": int(genre["top_level"]),
-            "tracks": int(genre["tracks"]),
-            "color": genre["color"],
-            "handle": genre["handle"],
-        }
-        for genre in metadata.genres()
-        if genre["tracks"]
-    ]

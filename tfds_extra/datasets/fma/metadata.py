@@ -10,10 +10,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
-import tensorflow_datasets as tfds
 
 from tfds_extra import core
-from tfds_extra.core import tables
+from tfds_extra.core import digests, tables
 from tfds_extra.formats import pandas_csv
 
 _REMEDY = "Get fma_metadata.zip again."
@@ -27,24 +26,13 @@ _LEVELS = {
 # The feature that a table becomes as a whole.
 _GROUPS = {"raw_tracks.csv": "raw_track", "features.csv": "features", "echonest.csv": "echonest"}
 
-_KINDS: dict[str, tuple[Callable[[str], Any], Callable[[str], Any], str]] = {
-    "int": (
-        pandas_csv.integer,
-        lambda doc: tfds.features.Scalar(np.int64, doc=doc),
-        " -1 if missing.",
-    ),
-    "real": (pandas_csv.real, lambda doc: float64((), doc), " NaN if missing."),
-    "text": (str, lambda doc: tfds.features.Text(doc=doc), " Empty if missing."),
-    "ints": (
-        pandas_csv.int_list,
-        lambda doc: tfds.features.Sequence(np.int64, doc=doc),
-        " Empty if there are none.",
-    ),
-    "texts": (
-        pandas_csv.text_list,
-        lambda doc: tfds.features.Sequence(tfds.features.Text(), doc=doc),
-        " Empty if there are none.",
-    ),
+# What reads a cell, by the kind of its column in columns.tsv.
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": pandas_csv.integer,
+    "real": pandas_csv.real,
+    "text": str,
+    "ints": pandas_csv.int_list,
+    "texts": pandas_csv.text_list,
 }
 
 # Of librosa, in the order of the columns: by feature, then statistic, then number.
@@ -62,87 +50,38 @@ LIBROSA = {
     "tonnetz": (6, "tonal centroids"),
     "zcr": (1, "rate of zero crossings"),
 }
-_TEMPORAL = 224
-
-
-def float64(shape: tuple[int, ...], doc: str) -> tfds.features.Tensor:
-    """A feature of float64, which TFDS would narrow to float32 if it had no encoding."""
-    return tfds.features.Tensor(shape=shape, dtype=np.float64, encoding="bytes", doc=doc)
+TEMPORAL = 224
 
 
 # ------------------------------------------------------------------------------------ the columns
 
 
 @functools.cache
-def _columns(table: str) -> tuple[dict[str, str], ...]:
+def columns(table: str) -> tuple[dict[str, str], ...]:
+    """The rows of columns.tsv about one table."""
     # What columns hold is the same in the miniature, so this is no table of `read_facts`.
     rows = tables.read_tsv(pathlib.Path(__file__).with_name("columns.tsv"))
     return tuple(row for row in rows if row["table"] == table)
 
 
-@functools.cache
-def genres() -> tuple[dict[str, str], ...]:
-    """The rows of genres.tsv. Class labels are the same in the miniature."""
-    return tuple(tables.read_tsv(pathlib.Path(__file__).with_name("genres.tsv")))
-
-
-def column_features(table: str) -> dict[str, Any]:
-    """Features for the columns of a table, by group where it has groups."""
-    found: dict[str, Any] = {}
-    for column in _columns(table):
-        _, make, missing = _KINDS[column["kind"]]
-        group = found.setdefault(column["group"], {}) if column["group"] else found
-        group[column["name"]] = make(column["doc"] + missing)
-    return found
-
-
-def librosa_features() -> dict[str, Any]:
-    """Features for features.csv, an array for each kind of feature."""
-    order = ", ".join(STATISTICS)
-    return {
-        name: tfds.features.Tensor(
-            shape=(len(STATISTICS), size),
-            dtype=np.float32,
-            doc=f"librosa: {what}. A row for each statistic over the full recording, not the clip:"
-            f" {order}. NaN where the publisher could not compute it.",
-        )
-        for name, (size, what) in LIBROSA.items()
-    }
-
-
-def echonest_features() -> dict[str, Any]:
-    """Features for echonest.csv."""
-    return {
-        "available": tfds.features.Scalar(
-            np.bool_,
-            doc="Whether Echonest knew the track. If not, numbers are NaN and texts empty.",
-        ),
-        **column_features("echonest.csv"),
-        "temporal_features": float64(
-            (_TEMPORAL,),
-            "Statistics of pitch, timbre, loudness and length of segments: 000 to 223.",
-        ),
-    }
-
-
 class Parser:
-    """Turns the cells of a row into the values of `column_features`."""
+    """Turns the cells of a row into the values that columns.tsv describes."""
 
-    def __init__(self, table: str, columns: Sequence[pandas_csv.Column]):
+    def __init__(self, table: str, found: Sequence[pandas_csv.Column]):
         """Finds the columns.
 
         Raises:
           ValueError: One is missing.
         """
-        at = {column[-2:]: number for number, column in enumerate(columns)}
-        self._width = len(columns)
+        at = {column[-2:]: number for number, column in enumerate(found)}
+        self._width = len(found)
         self._cells = []
-        for column in _columns(table):
+        for column in columns(table):
             group, name = column["group"], column["name"]
             key = (group, name) if group else (name,)
             if key not in at:
                 raise ValueError(f"there is no column {'/'.join(key)}")
-            self._cells.append((at[key], group, name, _KINDS[column["kind"]][0]))
+            self._cells.append((at[key], group, name, _READERS[column["kind"]]))
 
     def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
         """The values, by group where the table has groups; without cells, missing ones."""
@@ -162,7 +101,7 @@ class Parser:
 
 
 class LibrosaParser:
-    """Turns the cells of a row of features.csv into the values of `librosa_features`."""
+    """Turns the cells of a row of features.csv into the values of `features.of_computed`."""
 
     def __init__(self, columns: Sequence[pandas_csv.Column]):
         """Checks the columns.
@@ -170,12 +109,7 @@ class LibrosaParser:
         Raises:
           ValueError: They are others, or in another order.
         """
-        expected = [
-            (name, statistic, f"{number:02}")
-            for name, (size, _) in LIBROSA.items()
-            for statistic in STATISTICS
-            for number in range(1, size + 1)
-        ]
+        expected = _published_columns("features.csv")
         _check_columns(columns, expected)
         self._width = len(expected)
 
@@ -193,7 +127,7 @@ class LibrosaParser:
 
 
 class EchonestParser:
-    """Turns the cells of a row of echonest.csv into the values of `echonest_features`."""
+    """Turns the cells of a row of echonest.csv into the values of `features.of_computed`."""
 
     def __init__(self, columns: Sequence[pandas_csv.Column]):
         """Finds the columns.
@@ -202,19 +136,34 @@ class EchonestParser:
           ValueError: One is missing.
         """
         self._columns = Parser("echonest.csv", columns)
-        self._temporal = len(columns) - _TEMPORAL
-        expected = [("temporal_features", f"{number:03}") for number in range(_TEMPORAL)]
+        self._temporal = len(columns) - TEMPORAL
+        expected = _published_columns("echonest.csv")[-TEMPORAL:]
         _check_columns([column[-2:] for column in columns[self._temporal :]], expected)
 
     def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
         """The values; without cells, missing ones."""
         available = cells is not None
-        temporal = cells[self._temporal :] if available else [""] * _TEMPORAL
+        temporal = cells[self._temporal :] if available else [""] * TEMPORAL
         return {
             "available": available,
             **self._columns(cells),
             "temporal_features": np.array([pandas_csv.real(cell) for cell in temporal], np.float64),
         }
+
+
+def _published_columns(table: str) -> list[pandas_csv.Column]:
+    """The columns that are read of a table; of features.csv and echonest.csv in their order."""
+    if table == "features.csv":
+        return [
+            (name, statistic, f"{number:02}")
+            for name, (size, _) in LIBROSA.items()
+            for statistic in STATISTICS
+            for number in range(1, size + 1)
+        ]
+    found = [(c["group"], c["name"]) if c["group"] else (c["name"],) for c in columns(table)]
+    if table == "echonest.csv":
+        found += [("temporal_features", f"{number:03}") for number in range(TEMPORAL)]
+    return found
 
 
 def _check_columns(columns: Sequence[pandas_csv.Column], expected: Sequence[Any]) -> None:
@@ -241,7 +190,7 @@ class SortedTable:
         tree: core.Tree,
         name: str,
         make_parser: Callable[[Sequence[pandas_csv.Column]], Callable[[Sequence[str]], Any]],
-        published: Mapping[str, str] | None,
+        published: tuple[int, str] | None,
     ):
         """Names the table, without opening it.
 
@@ -249,7 +198,7 @@ class SortedTable:
           tree: fma_metadata.zip.
           name: Of the table.
           make_parser: Takes the columns, and gives what turns the cells of a row into values.
-          published: `rows` and `sha1` that it has to have; None if it may be any part.
+          published: Number of rows and digest that it has to have; None if it may be any part.
         """
         self._tree, self._name, self._make_parser = tree, name, make_parser
         self._published = published
@@ -282,7 +231,7 @@ class SortedTable:
 
     def nothing(self) -> Any:
         """The values of a row that is not there."""
-        return self._parse(None)
+        return self._make_parser(_published_columns(self._name))(None)
 
     def missing(self, track_id: int) -> core.CorpusError:
         """The error about a track that has no row."""
@@ -292,9 +241,10 @@ class SortedTable:
 
     def _open(self) -> None:
         with core.located(self._tree, self._name, _REMEDY):
-            self._sha1 = hashlib.sha1(usedforsecurity=False)
+            kind = digests.kind_of(self._published[1]) if self._published else "md5"
+            self._digest = hashlib.new(kind, usedforsecurity=False)
             file = io.BufferedReader(
-                _Hashed(self._tree.open_member(self._name), self._sha1), 1 << 17
+                _Hashed(self._tree.open_member(self._name), self._digest), 1 << 17
             )
             table = pandas_csv.Table(file, _LEVELS[self._name])
             self._parse = self._make_parser(table.columns)
@@ -321,11 +271,11 @@ class SortedTable:
     def _check(self) -> None:
         if self._published is None:
             return
-        rows, sha1 = int(self._published["rows"]), self._published["sha1"]
+        rows, digest = self._published
         if self._count != rows:
             raise ValueError(f"it has {self._count:,} rows, and {rows:,} were published")
-        if self._sha1.hexdigest() != sha1:
-            raise ValueError(f"altered: its sha1 is {self._sha1.hexdigest()}, and not {sha1}")
+        if (found := self._digest.hexdigest()) != digest:
+            raise ValueError(f"altered: its {self._digest.name} is {found}, not {digest}")
 
 
 class _Hashed(io.RawIOBase):
@@ -350,26 +300,35 @@ class Reader:
     def __init__(
         self,
         tree: core.Tree,
-        published: Sequence[Mapping[str, str]] | None,
+        rows: Mapping[str, int] | None,
+        sums: Mapping[str, str],
         computed: bool,
     ):
         """Names the tables, without opening them.
 
         Args:
           tree: fma_metadata.zip.
-          published: The rows of tables.tsv; None if there may be only parts of the tables.
+          rows: Number of rows of each table; None if there may be only a part of the tables.
+          sums: Digests of the tables by name.
           computed: Whether the features of librosa and Echonest are wanted.
+
+        Raises:
+          CorpusError: There is no tracks.csv, which a part needs, too.
         """
-        self._is_part = published is None
-        by_name = {row["table"]: row for row in published or ()}
+        self._is_part = rows is None
         makers = {
             name: functools.partial(Parser, name) for name in ("tracks.csv", "raw_tracks.csv")
         }
         if computed:
             makers |= {"features.csv": LibrosaParser, "echonest.csv": EchonestParser}
         self._tables = {
-            name: SortedTable(tree, name, make, by_name.get(name)) for name, make in makers.items()
+            name: SortedTable(tree, name, make, rows and (rows[name], sums[name]))
+            for name, make in makers.items()
         }
+        self._absent = makers.keys() - tree.index().keys() if self._is_part else set()
+        if "tracks.csv" in self._absent:
+            problem = "there is no such file, and of a part it is the one that is needed"
+            raise core.CorpusError(tree, "tracks.csv", problem, _REMEDY)
 
     def tracks(self, first: int, stop: int, subsets: Collection[str]) -> dict[int, dict[str, Any]]:
         """Tracks from id `first` up to, but without, `stop`.
@@ -394,8 +353,9 @@ class Reader:
             table = self._tables.get(name)
             if table is None:
                 continue
-            for track_id, values in table.between(first, stop, tracks):
-                tracks[track_id][group] = values
+            if name not in self._absent:
+                for track_id, values in table.between(first, stop, tracks):
+                    tracks[track_id][group] = values
             for track_id, track in tracks.items():
                 if group not in track:
                     if not self._is_part and name != "echonest.csv":

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, features
+from tfds_extra import core
+from tfds_extra.datasets.qmnist import features
 from tfds_extra.formats import idx, label_errors, npy
 
 _HOMEPAGE = "https://github.com/facebookresearch/qmnist"
@@ -22,7 +23,6 @@ _LABEL_ERRORS = (
     "6d5d6b31a13216290afc40e5c6319399c4d15c06/"
 )
 
-_SHAPE = (28, 28, 1)
 # Columns of the label files, in their order.
 _COLUMNS = (
     "label",
@@ -35,7 +35,6 @@ _COLUMNS = (
     "reserved",
 )
 _NIST_INDEX = _COLUMNS.index("nist_index")
-_SPLITS = ["none", "train", "test"]
 _BLOCK = 7840  # Images that are read at once, 6 MB.
 _REMEDY = "Get the file again from its publisher."
 
@@ -62,9 +61,9 @@ class Builder(core.Builder):
         is_nist = self.base_config_name == "nist"
         return self.dataset_info(
             features={
-                **_digit_features(),
-                **(_qmnist_features() if is_nist else _label_error_features()),
-                **(_mnist_image_feature() if self.base_config_name == "qmnist_mnist" else {}),
+                **features.of_digits(),
+                **(features.of_nist() if is_nist else features.of_label_errors()),
+                **(features.of_mnist_images() if self.base_config_name == "qmnist_mnist" else {}),
             },
             supervised_keys=("image", "label"),
             disable_shuffling=True,  # Slices of a split are the published subsets.
@@ -122,7 +121,7 @@ class Builder(core.Builder):
                 columns["qmnist_split"], columns["qmnist_index"], self._mnist_tests
             )
         else:
-            in_split = np.full(len(labels), _SPLITS.index(split))
+            in_split = np.full(len(labels), features.SPLITS.index(split))
             columns |= _mnist_columns(in_split, np.arange(len(labels)), self._mnist_tests)
             columns |= self._label_error_columns(split, labels, files)
         images = _read_images(files[f"{split}_images"], len(labels))
@@ -199,7 +198,7 @@ class Builder(core.Builder):
                 if rows.size and not (0 <= origins.min() and origins.max() < len(labels)):
                     raise ValueError(f"a NIST index is not one of {len(labels):,} digits")
             core.check_same_rows(files[f"{split}_labels"], rows, labels[origins])
-            splits[origins] = _SPLITS.index(split)
+            splits[origins] = features.SPLITS.index(split)
             indices[origins] = np.arange(len(rows))
         return {"qmnist_split": splits, "qmnist_index": indices}
 
@@ -220,8 +219,10 @@ def _mnist_columns(
     splits: np.ndarray, indices: np.ndarray, mnist_tests: int
 ) -> dict[str, np.ndarray]:
     """Which MNIST digit is made from the same one, given the split and row in QMNIST."""
-    test = _SPLITS.index("test")
-    has_one = (splits == _SPLITS.index("train")) | ((splits == test) & (indices < mnist_tests))
+    test = features.SPLITS.index("test")
+    has_one = (splits == features.SPLITS.index("train")) | (
+        (splits == test) & (indices < mnist_tests)
+    )
     return {
         "mnist_split": np.where(has_one, splits, 0),
         "mnist_index": np.where(has_one, indices, -1).astype(np.int32),
@@ -258,7 +259,7 @@ def _read_images(file: core.Content, count: int) -> Iterator[np.ndarray]:
     """The images of a file, blocks of shape (images, 28, 28, 1); there have to be `count`."""
     with core.located(file, "", _REMEDY), file.open() as content:
         found = 0
-        for block in idx.read_blocks(content, np.uint8, _SHAPE[:2], _BLOCK):
+        for block in idx.read_blocks(content, np.uint8, features.SHAPE[:2], _BLOCK):
             found += len(block)
             if found > count:
                 break
@@ -273,98 +274,8 @@ def _with_blanks(blocks: Iterator[np.ndarray], count: int, total: int) -> Iterat
     image = next(blocks, None)
     for start in range(0, total, _BLOCK):
         size = min(_BLOCK, total - start)
-        batch = np.zeros((size, *_SHAPE), np.uint8)
+        batch = np.zeros((size, *features.SHAPE), np.uint8)
         if image is not None:
             batch[: len(image)] = image
             image = next(blocks, None)  # After the last one, this checks the end of the file.
         yield batch
-
-
-# ------------------------------------------------------------------------------------------ features
-
-
-def _number(doc: str) -> tfds.features.Scalar:
-    return tfds.features.Scalar(np.int32, doc=doc)
-
-
-def _digit_features() -> dict[str, Any]:
-    return {
-        "image": features.PixelImage(
-            shape=_SHAPE, doc="The digit: 28 x 28 grey levels, 0 is paper and 255 is ink."
-        ),
-        "label": tfds.features.ClassLabel(num_classes=10, doc="The digit that is written."),
-        "hsf_series": _number(
-            "Series of NIST's handwriting sample forms: 0 to 3 were written by NIST employees, 4 by"
-            " high-school students; 2, 3, 6 and 7 are in config nist only (who wrote 6 and 7 is not"
-            " said). There is no 5."
-        ),
-        "writer_id": _number("Who wrote it, 0-4099; NIST's number of the person."),
-        "writer_digit_index": _number("Number of this digit among the writer's, from 0."),
-        "nist_class_code": _number(
-            "NIST's code of the class, 30-39: the hexadecimal digits of the character's ASCII code."
-        ),
-        "nist_index": _number("Row of this digit in config nist, 0-402952."),
-        "duplicate_of": _number(
-            "nist_index of the digit that this one is a copy of, -1 for none (where the publisher"
-            " has 0). Three digits of config nist are copies."
-        ),
-        "reserved": _number("Not used by the publisher; 0."),
-        "mnist_split": tfds.features.ClassLabel(
-            names=_SPLITS, doc="Split of MNIST that has this digit, none if neither has."
-        ),
-        "mnist_index": _number("Row of this digit in that split of MNIST, -1 for none."),
-    }
-
-
-def _qmnist_features() -> dict[str, Any]:
-    return {
-        "qmnist_split": tfds.features.ClassLabel(
-            names=_SPLITS, doc="Split of config qmnist that has this digit, none if neither has."
-        ),
-        "qmnist_index": _number("Row of this digit in that split of QMNIST, -1 for none."),
-    }
-
-
-def _mnist_image_feature() -> dict[str, Any]:
-    return {
-        "mnist_image": features.PixelImage(
-            shape=_SHAPE,
-            doc="The same digit as MNIST has it, 28 x 28 grey levels; all 0 where mnist_split is"
-            " none.",
-        )
-    }
-
-
-def _label_error_features() -> dict[str, Any]:
-    return {
-        "is_mnist_test": tfds.features.Scalar(
-            np.bool_, doc="Whether the digit is in MNIST's test set: true for test[:10000]."
-        ),
-        "label_error": {
-            "candidate": tfds.features.Scalar(
-                np.bool_,
-                doc="Whether cleanlab's model doubted the label, so that five people were asked."
-                " Only digits of MNIST's test set were looked at.",
-            ),
-            "guessed_label": _number("The digit that the model guessed, -1 if not a candidate."),
-            "votes_given": _number("People of five who chose `label`, -1 if not a candidate."),
-            "votes_guessed": _number(
-                "People of five who chose `guessed_label`, -1 if not a candidate. 0 where both are"
-                " the same digit (the publisher counts those votes twice)."
-            ),
-            "votes_neither": _number("People of five who chose neither, -1 if not a candidate."),
-            "is_error": tfds.features.Scalar(
-                np.bool_, doc="Whether it is a candidate, and fewer than three chose `label`."
-            ),
-            "corrected_label": _number(
-                "`guessed_label` if three or more chose it and it is another digit, else -1."
-            ),
-        },
-        "cv_pred_probs": tfds.features.Tensor(
-            shape=(10,),
-            dtype=np.float64,
-            encoding="bytes",
-            doc="Probability of each digit by the model that cleanlab trained in cross-validation,"
-            " float64; NaN outside of MNIST's test set.",
-        ),
-    }

@@ -12,15 +12,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, features
+from tfds_extra import core
+from tfds_extra.datasets.svhn_full import features
 from tfds_extra.formats import digit_struct, mat5, png
 
 _HOMEPAGE = "http://ufldl.stanford.edu/housenumbers/"
 _BOXES = "digitStruct.mat"
 _IMAGE = re.compile(r"(?P<number>[1-9][0-9]{0,6})\.png")
-_CROP = (32, 32, 3)
 _CROPS_AT_ONCE = 4096
-_REMEDY = "Get the archive again, or remove what does not belong to it."
 
 
 @dataclasses.dataclass
@@ -68,7 +67,7 @@ class Builder(core.Builder):
     def _info(self) -> tfds.core.DatasetInfo:
         cropped = self.builder_config.cropped
         return self.dataset_info(
-            features=_crop_features() if cropped else _number_features(),
+            features=features.of_digits() if cropped else features.of_numbers(),
             supervised_keys=("image", "label") if cropped else None,
             homepage=_HOMEPAGE,
             license="For non-commercial use only",
@@ -77,7 +76,9 @@ class Builder(core.Builder):
     def published_files(self) -> dict[str, core.Archive | core.File]:
         files = {}
         for split in self.builder_config.splits:
-            files[split] = core.Archive(f"{_HOMEPAGE}{split}.tar.gz", split)
+            files[split] = core.Archive(
+                f"{_HOMEPAGE}{split}.tar.gz", split, holds=(_BOXES,), others=(_BOXES, "*.m")
+            )
             if self.builder_config.cropped:
                 crops = f"{split}_32x32.mat"
                 files[crops] = core.File(f"{_HOMEPAGE}{crops}")
@@ -94,42 +95,22 @@ class Builder(core.Builder):
     ) -> Iterator[core.SplitExample | core.Rows]:
         """Yields the numbers of a split, or its cropped digits."""
         split, numbers, crops = piece
-        if crops is None:
-            yield from self._numbers(split, numbers)
-        else:
-            members = (m for m in numbers.members() if m.name == _BOXES)
-            member = next(members, None)
-            if member is None:
-                raise core.CorpusError(numbers, _BOXES, "there is no such file", _REMEDY)
-            yield from _crops(split, crops, self._read_boxes(split, numbers, member))
-
-    def _numbers(self, split: str, tree: core.Tree) -> Iterator[core.SplitExample]:
-        """Yields the numbers of a split.
-
-        An image needs its boxes. Those images that come before the boxes in the archive are passed
-        over, and read when the archive is gone through for a second time.
-        """
-        boxes, missing, passed_over = None, {}, False
-        for member in tree.members():
-            if member.name == _BOXES:
-                boxes = self._read_boxes(split, tree, member)
-                missing = {name: i for i, name in enumerate(boxes.names)}
-            elif boxes is None:
-                passed_over = True
-            else:
-                yield from _number(split, tree, member, boxes, missing)
-        if boxes is None:
-            raise core.CorpusError(tree, _BOXES, "there is no such file", _REMEDY)
-        if passed_over:
-            for member in itertools.takewhile(lambda m: m.name != _BOXES, tree.members()):
-                yield from _number(split, tree, member, boxes, missing)
-        self.check_complete(tree, "", missing, "images")
+        with core.find_member(numbers, _BOXES) as member:
+            boxes = self._read_boxes(split, numbers, member)
+        if crops is not None:
+            yield from _crops(split, crops, boxes)
+            return
+        # The boxes may lie anywhere among the images, so the archive is gone through again.
+        rows = {name: i for i, name in enumerate(boxes.names)}
+        yield from self.members(split, numbers, rows, what="images").make(
+            lambda name, content: [_number(split, name, content, boxes, rows[name])]
+        )
 
     def _read_boxes(
         self, split: str, tree: core.Tree, member: core.Member
     ) -> digit_struct.DigitStruct:
         """Reads digitStruct.mat, and holds it against the publisher's number of digits."""
-        with core.located(tree, member.name, _REMEDY):
+        with core.located(tree, member.name, core.GET_AGAIN):
             with tempfile.TemporaryFile() as unpacked:
                 _unpack(tree, member, unpacked)
                 boxes = digit_struct.read(unpacked)
@@ -168,77 +149,18 @@ def _unpack(tree: core.Tree, member: core.Member, file: BinaryIO) -> None:
 # ------------------------------------------------------------------------------- whole numbers
 
 
-def _number_features() -> dict[str, Any]:
-    scalar, box = tfds.features.Scalar, tfds.features.BBoxFeature
-    published = "as published: pixels, the first of which is 0; may lie outside of the image."
-    return {
-        "image": tfds.features.Image(
-            shape=(None, None, 3), encoding_format="png", doc="The published PNG, RGB."
-        ),
-        "image/filename": tfds.features.Text(doc="Name of the published file, such as 1.png."),
-        "id": tfds.features.Text(doc="Split and number of the published file, such as train/1."),
-        "index": scalar(np.int32, doc="Number of the published file, from 1 in each split."),
-        "height": scalar(np.int32, doc="Height of the image in pixels."),
-        "width": scalar(np.int32, doc="Width of the image in pixels."),
-        "number": tfds.features.Text(
-            doc="The house number: its digits from left to right, such as 19 or 027."
-        ),
-        "length": scalar(np.int32, doc="How many digits it has."),
-        "digits": tfds.features.Sequence(
-            {
-                "label": tfds.features.ClassLabel(num_classes=10, doc="The digit."),
-                "bbox": box(
-                    doc="Its box, clipped to the image: ymin, xmin, ymax, xmax as shares of the"
-                    " height and width."
-                ),
-                "clipped": scalar(np.bool_, doc="Whether the published box leaves the image."),
-                "left": scalar(np.float32, doc=f"Left edge of its box, {published}"),
-                "top": scalar(np.float32, doc=f"Upper edge of its box, {published}"),
-                "width": scalar(np.float32, doc="Width of its box in pixels, as published."),
-                "height": scalar(np.float32, doc="Height of its box in pixels, as published."),
-                "reading_position": scalar(
-                    np.int32,
-                    doc="Its place in `number`, from 0. Digits are read by the left edge of their"
-                    " boxes; of equal ones, the one that was published first.",
-                ),
-                "cropped_index": scalar(
-                    np.int32,
-                    doc="Its `index` in the same split of cropped_digits: row of the published"
-                    " file of cropped digits, from 0.",
-                ),
-            },
-            doc="The digits in published order, which for a few images is not from left to right.",
-        ),
-        "number_bbox": box(
-            doc="The smallest box around the clipped boxes of all digits: ymin, xmin, ymax, xmax as"
-            " shares of the height and width."
-        ),
-    }
-
-
 def _number(
-    split: str,
-    tree: core.Tree,
-    member: core.Member,
-    boxes: digit_struct.DigitStruct,
-    missing: dict[str, int],
-) -> Iterator[core.SplitExample]:
-    """Yields a member as an example if it is an image, and strikes it off `missing`."""
-    if not member.name.endswith(".png"):
-        return  # Such as see_bboxes.m.
-    with core.located(tree, member.name, _REMEDY):
-        if member.name not in missing:
-            raise ValueError(f"{_BOXES} has no such image")
-        image = missing.pop(member.name)
-        content = member.read()
-        header = png.check(content)
-        example = {
-            "image": content,
-            "image/filename": member.name,
-            **_digits(boxes, image, header.height, header.width),
-            **_identity(split, member.name),
-        }
-    yield (split, example["id"]), example
+    split: str, name: str, content: bytes, boxes: digit_struct.DigitStruct, row: int
+) -> core.SplitExample:
+    """One image as an example, with its split and key."""
+    header = png.check(content)
+    example = {
+        "image": content,
+        "image/filename": name,
+        **_digits(boxes, row, header.height, header.width),
+        **_identity(split, name),
+    }
+    return (split, example["id"]), example
 
 
 def _identity(split: str, file_name: str) -> dict[str, Any]:
@@ -287,31 +209,6 @@ def _in_reading_order(left: list[float], label: list[float]) -> tuple[list[int],
 # ------------------------------------------------------------------------------ cropped digits
 
 
-def _crop_features() -> dict[str, Any]:
-    scalar = tfds.features.Scalar
-    return {
-        "image": features.PixelImage(
-            shape=_CROP, doc="The digit, RGB: a square around its box, as 32x32 pixels."
-        ),
-        "label": tfds.features.ClassLabel(num_classes=10, doc="The digit."),
-        "id": tfds.features.Text(
-            doc="Split and row of the published file, such as train_000000; as in svhn_cropped."
-        ),
-        "index": scalar(np.int32, doc="Row of the published file, from 0."),
-        "full_id": tfds.features.Text(
-            doc="`id` of the image in full_numbers that the digit was cropped from."
-        ),
-        "full_index": scalar(np.int32, doc="`index` of that image: number of its file, from 1."),
-        "digit_position": scalar(
-            np.int32, doc="Place of the digit among the `digits` of that image, from 0."
-        ),
-        "reading_position": scalar(
-            np.int32, doc="Place of the digit in the number, from left to right, from 0."
-        ),
-        "number": tfds.features.Text(doc="The whole number that the digit belongs to."),
-    }
-
-
 def _crops(split: str, crops: core.Content, boxes: digit_struct.DigitStruct) -> Iterator[core.Rows]:
     """Yields the cropped digits of a split.
 
@@ -320,7 +217,7 @@ def _crops(split: str, crops: core.Content, boxes: digit_struct.DigitStruct) -> 
     """
     labels = boxes.values[:, digit_struct.FIELDS.index("label")]
     with core.located(crops, "", "Get the file again."), crops.open() as file:
-        expected = {"X": (*_CROP, len(labels)), "y": (len(labels), 1)}
+        expected = {"X": (*features.CROP, len(labels)), "y": (len(labels), 1)}
         for array in mat5.arrays(file):
             if array.name not in expected:
                 continue

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-import hashlib
 import io
 import re
 import urllib.parse
@@ -15,30 +14,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, features
-from tfds_extra.features import sound
+from tfds_extra import core
+from tfds_extra.datasets.urban_sound_8k import features
+from tfds_extra.features import Audio, EncodedAudio, sound
 from tfds_extra.formats import wav
 
 _HOMEPAGE = "https://urbansounddataset.weebly.com/urbansound8k.html"
-_ARCHIVE = "https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz?download=1"
-_ROOT = "UrbanSound8K"
+_CORPUS = core.Archive(
+    "https://zenodo.org/records/1203745/files/UrbanSound8K.tar.gz?download=1",
+    "UrbanSound8K",
+    holds=("audio/fold*/*.wav",),
+    # Copies on Kaggle have the folds, and the table, at the top.
+    layouts=({"audio/fold": "fold", "metadata/UrbanSound8K.csv": "UrbanSound8K.csv"},),
+)
 # As the publisher's FREESOUNDCREDITS.txt says that addresses are made.
 _SOUND_PAGE = "http://www.freesound.org/people/{user}/sounds/{freesound_id}"
 
-# In the order of classID.
-_CLASSES = [
-    "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling", "engine_idling",
-    "gun_shot", "jackhammer", "siren", "street_music",
-]  # fmt: skip
 _SALIENCE = {"1": "foreground", "2": "background"}
-_CODECS = {
-    wav.PCM: "pcm", wav.FLOAT: "float", wav.MS_ADPCM: "ms_adpcm", wav.IMA_ADPCM: "ima_adpcm",
-}  # fmt: skip
 _FOLDS = range(1, 11)
 _TRAIN_FOLDS = range(1, 7)  # Of the challenge; see README.md.
 # sliceID counts steps of so many seconds from the onset of the occurrence.
 _SLICE_STEP = 0.5
-_REMEDY = "Get UrbanSound8K.tar.gz again."
 _SLICE = re.compile(
     r"audio/fold(?P<fold>[0-9]+)/"
     r"(?P<key>(?P<recording>[0-9]+)-(?P<label>[0-9])-(?P<occurrence>[0-9]+)-(?P<slice>[0-9]+))\.wav"
@@ -96,65 +92,23 @@ class Builder(core.Builder):
     BUILDER_CONFIGS = list(_configs())
 
     def _info(self) -> tfds.core.DatasetInfo:
-        rate = self.builder_config.sample_rate
-        scalar, text = tfds.features.Scalar, tfds.features.Text
-        # With an encoding, because TFDS otherwise narrows float64 to float32.
-        seconds = functools.partial(
-            tfds.features.Tensor, shape=(), dtype=np.float64, encoding="bytes"
-        )
-        if rate is None:
-            audio = features.EncodedAudio(
-                doc="The published WAV file, read as float32 of shape (frames, channels), full scale"
-                " 1, at its own rate; one or two channels. Float files may exceed full scale."
-            )
-        else:
-            audio = features.Audio(
-                sample_rate=rate,
-                doc=f"The slice: int16 samples at {rate:,} Hz, the mean of all channels, resampled"
-                " by soxr in its quality HQ where the published rate is another, rounded and"
-                " clipped to full scale 32,768.",
-            )
         return self.dataset_info(
             features={
-                "audio": audio,
-                "label": tfds.features.ClassLabel(names=_CLASSES, doc="Class of the sound."),
-                "slice_file_name": text(doc="Name of the published file: freesound_id-label-"
-                    "occurrence_id-slice_id.wav."),
-                "fold": scalar(np.int32, doc="Official fold, 1-10."),
-                "salience": tfds.features.ClassLabel(
-                    names=list(_SALIENCE.values()),
-                    doc="Whether the sound is in the foreground or the background (published as 1"
-                    " and 2).",
-                ),
-                "start": seconds(doc="Where the slice begins in the Freesound recording, in s."),
-                "end": seconds(doc="Where it ends there, in s. The published file may be shorter:"
-                    " `duration` is the length of what is there."),
-                "occurrence_id": scalar(np.int32, doc="Number of the occurrence of this class in"
-                    " the recording."),
-                "slice_id": scalar(np.int32, doc="Half seconds from the onset of the occurrence to"
-                    " the start of the slice; slices of one occurrence overlap."),
-                "occurrence_start": seconds(doc="Onset of the occurrence in the recording, in s:"
-                    " start - slice_id / 2."),
-                "freesound_id": scalar(np.int64, doc="Freesound's number of the recording. Slices"
-                    " of one recording belong together: never share them out over train and test."),
-                "group_spans_folds": scalar(np.bool_, doc="Whether slices of this recording are in"
-                    " two folds, as those of five recordings of two classes are."),
-                "freesound_user": text(doc="Who uploaded the recording."),
-                "freesound_url": text(doc="Page of the recording."),
-                "duration": scalar(np.float32, doc="Length of the published file in s."),
-                **{self._of_file(name): feature for name, feature in _file_facts().items()},
+                "audio": _audio(self.builder_config.sample_rate),
+                **features.features(),
+                **{self._of_file(n): feature for n, feature in features.file_features().items()},
             },
             supervised_keys=("audio", "label"),
             homepage=_HOMEPAGE,
             license="CC BY-NC 3.0; attribution of the recordings in freesound_user.",
-        )  # fmt: skip
+        )
 
     def _of_file(self, name: str) -> str:
         """Name of a feature about the published file, not to be taken for one of resampled audio."""
         return name if self.builder_config.sample_rate is None else f"source_{name}"
 
     def published_files(self) -> dict[str, core.Archive]:
-        return {"corpus": core.Archive(_ARCHIVE, _ROOT)}
+        return {"corpus": _CORPUS}
 
     @functools.cached_property
     def _members(self) -> dict[str, Slice]:
@@ -164,7 +118,7 @@ class Builder(core.Builder):
             for row in self.read_facts("members.tsv")
         }
 
-    def member_digests(self, file: str) -> dict[str, str]:
+    def member_digests(self, file, tree, prefix=""):
         return {name: member.sha256 for name, member in self._members.items()}
 
     def _split_generators(self, dl_manager):
@@ -183,26 +137,19 @@ class Builder(core.Builder):
         folds = collections.defaultdict(set)
         for slice_ in filter(None, map(_SLICE.fullmatch, self._members)):
             folds[slice_["recording"]].add(slice_["fold"])
-        missing = {n for n in self._members if n.startswith(prefix) and _SLICE.fullmatch(n)}
-        for member in tree.members(prefix):
-            published = self._members.get(member.name)
-            if published is None:
-                continue  # Such as the .DS_Store files of the publisher's own archive.
-            with core.located(tree, member.name, _REMEDY):
-                content = member.read()
-                if len(content) != int(published.bytes):
-                    raise ValueError(
-                        f"altered: {len(content):,} bytes, the published file has"
-                        f" {int(published.bytes):,}"
-                    )
-                if hashlib.sha256(content).hexdigest() != published.sha256:
-                    raise ValueError("altered: its sha256 is not that of the published file")
-                if slice_ := _SLICE.fullmatch(member.name):
-                    missing.remove(member.name)
-                    recording = slice_["recording"]
-                    spans_folds = len(folds[recording]) > 1
-                    yield self._example(slice_, published, content, users[recording], spans_folds)
-        self.check_complete(tree, prefix or "audio", missing)
+
+        def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
+            slice_, published = _SLICE.fullmatch(name), self._members[name]
+            if len(content) != int(published.bytes):
+                raise ValueError(
+                    f"{len(content):,} bytes, the published file has {int(published.bytes):,}"
+                )
+            recording = slice_["recording"]
+            spans_folds = len(folds[recording]) > 1
+            yield self._example(slice_, published, content, users[recording], spans_folds)
+
+        wanted = [n for n in self._members if n.startswith(prefix) and _SLICE.fullmatch(n)]
+        yield from self.members("corpus", tree, wanted, prefix=prefix).make(make)
 
     def _example(
         self, slice_: re.Match, published: Slice, content: bytes, user: str, spans_folds: bool
@@ -216,7 +163,7 @@ class Builder(core.Builder):
             "sample_rate": header.sample_rate,
             "channels": header.channels,
             "bits_per_sample": header.bits_per_sample,
-            "codec": _CODECS.get(header.format_tag, -1),
+            "codec": features.CODECS.get(header.format_tag, -1),
             "num_frames": header.frames,
         }
         example = {
@@ -243,19 +190,19 @@ class Builder(core.Builder):
         return (split, slice_["key"]), example
 
 
-def _file_facts() -> dict[str, Any]:
-    """Features about the published file, read from its header."""
-    scalar = functools.partial(tfds.features.Scalar, np.int32)
-    return {
-        "sample_rate": scalar(doc="Rate of the published file in Hz, 8,000 to 192,000."),
-        "channels": scalar(doc="Channels of the published file: 1 or 2."),
-        "bits_per_sample": scalar(doc="Bits a sample of the published file: 4, 8, 16, 24 or 32."),
-        "codec": tfds.features.ClassLabel(
-            names=list(_CODECS.values()),
-            doc="How the published file holds its samples; -1 if in none of these ways.",
-        ),
-        "num_frames": scalar(doc="Samples of each channel in the published file."),
-    }
+def _audio(sample_rate: int | None) -> Any:
+    """The recording, as published or at a common rate."""
+    if sample_rate is None:
+        return EncodedAudio(
+            doc="The published WAV file, read as float32 of shape (frames, channels), full scale 1,"
+            " at its own rate; one or two channels. Float files may exceed full scale."
+        )
+    return Audio(
+        sample_rate=sample_rate,
+        doc=f"The slice: int16 samples at {sample_rate:,} Hz, the mean of all channels, resampled"
+        " by soxr in its quality HQ where the published rate is another, rounded and clipped to"
+        " full scale 32,768.",
+    )
 
 
 def _resampled(content: bytes, sample_rate: int) -> np.ndarray:

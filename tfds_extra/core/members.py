@@ -1,0 +1,215 @@
+"""The one way in which builders go through the members of a published archive.
+
+What it does with each member, in this order:
+
+1.  What an operating system left is passed over (`archives.system_files`).
+2.  A member that the builder asks for is read, held against its published digest if that is known,
+    and made into examples. If its digest differs, the message also says what the parser finds.
+3.  Any other member with a known digest is held against it too, unless the corpus is a part.
+4.  Members that the archive is known to have, and that no example is made of, are passed over.
+5.  A member that nobody knows is refused by name.
+
+At the end, what was asked for and has not come is an error, unless the corpus is a part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fnmatch
+import re
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from tfds_extra.core import archives, digests
+from tfds_extra.core.errors import CorpusError, located
+
+GET_AGAIN = "Get the published archive again, or remove what does not belong to it."
+# What to do if published files are missing.
+IF_PARTIAL = (
+    "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True}, or"
+    " --partial."
+)
+_IN_MEMORY = 64 << 20  # Bytes of members that wait for their companion; more wait on disk.
+
+T = TypeVar("T")
+Make = Callable[[str, bytes], Iterable[T]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Members:
+    """What is known of the members of an archive, and what is wanted of them.
+
+    Attributes:
+      tree: The archive, or the extracted folder.
+      wanted: Names of the members that are asked for. Each must be there, unless `is_part`.
+      digests: Published digests by name: sha256, sha1 or md5, as their length tells; empty for a
+        member that is known, but whose digest nobody listed.
+      pattern: Members with such a name are asked for, too, but need not be there.
+      others: Patterns (see `fnmatch`) of the members that are of no use.
+      prefix: Only members whose name begins with it.
+      what: What the wanted members are, for messages; or what to call those that are missing, given
+        their names.
+      is_part: Whether the corpus may be a part.
+      checks_rest: Whether members that are not asked for are held against their digests.
+    """
+
+    tree: archives.Tree
+    wanted: Collection[str] = ()
+    digests: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    pattern: re.Pattern[str] | None = None
+    others: Collection[str] = ()
+    prefix: str = ""
+    what: str | Callable[[Collection[str]], str] = "files"
+    is_part: bool = False
+    checks_rest: bool = True
+
+    def make(self, make: Make[T]) -> Iterator[T]:
+        """Yields what is made of the members that are asked for, one after the other.
+
+        Args:
+          make: Takes the name and the content of one. A `ValueError` that it raises, or that is
+            raised while its result is gone through, becomes a `CorpusError` with file and member.
+
+        Raises:
+          CorpusError: A member is damaged, altered or unknown, or one is missing.
+        """
+        missing = dict.fromkeys(self.wanted)
+        for member in self.tree.members(self.prefix):
+            name, expected = member.name, self.digests.get(member.name)
+            with located(self.tree, name, GET_AGAIN):
+                is_wanted = name in missing or bool(self.pattern and self.pattern.fullmatch(name))
+                if not is_wanted and not self._is_checked(name):
+                    continue
+                missing.pop(name, None)
+                content = member.read()
+                if problem := expected and digests.altered(content, expected):
+                    raise ValueError(
+                        problem + (_found_by(make, name, content) if is_wanted else "")
+                    )
+                if is_wanted:
+                    yield from make(name, content)
+        what = self.what if isinstance(self.what, str) or not missing else self.what(missing)
+        check_none_missing(self.tree, self.prefix.rstrip("/"), missing, what, self.is_part)
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yields name and content of the members that are asked for."""
+        return self.make(lambda name, content: [(name, content)])
+
+    def parsed(self, parse: Callable[[bytes], T]) -> dict[str, T]:
+        """All members that are asked for, by name, each parsed."""
+        return dict(self.make(lambda name, content: [(name, parse(content))]))
+
+    def _is_checked(self, name: str) -> bool:
+        """Whether a member that is not asked for has to be read, if only to verify it.
+
+        Raises:
+          ValueError: The member is unknown.
+        """
+        if name in self.digests:
+            return bool(self.digests[name]) and self.checks_rest and not self.is_part
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.others):
+            raise ValueError("it is not one of the published files")
+        return False
+
+
+def _found_by(make: Make[Any], name: str, content: bytes) -> str:
+    """What the parser says of an altered member, which often tells what happened to it."""
+    try:
+        for _ in make(name, content):
+            pass
+    except ValueError as e:
+        return f" ({str(e).rstrip('.')})"
+    return ""
+
+
+@contextlib.contextmanager
+def find_member(tree: archives.Tree, name: str) -> Iterator[archives.Member]:
+    """Inside, a member of an archive that may only be readable from its beginning.
+
+    Args:
+      tree: The archive, or the extracted folder.
+      name: Name of the member.
+
+    Raises:
+      CorpusError: There is no such member.
+    """
+    with contextlib.closing(tree.members(name)) as members:
+        member = next((member for member in members if member.name == name), None)
+        if member is None:
+            raise CorpusError(tree, name, "there is no such file", GET_AGAIN)
+        yield member
+
+
+def check_none_missing(
+    file: object, place: str, missing: Collection[str], what: str, is_part: bool
+) -> None:
+    """Raises if published files are missing, unless the corpus may be a part.
+
+    Args:
+      file: Where they should be.
+      place: In which part of it.
+      missing: Their names.
+      what: What they are.
+      is_part: Whether the corpus may be a part.
+
+    Raises:
+      CorpusError: There are any.
+    """
+    if missing and not is_part:
+        problem = f"{len(missing):,} published {what} are missing, the first is {min(missing)}"
+        raise CorpusError(file, place, problem, IF_PARTIAL)
+
+
+def with_companions(
+    members: Iterable[tuple[str, bytes]],
+    group_of: Callable[[str], str],
+    is_companion: Callable[[str], bool],
+    *,
+    in_memory: int = _IN_MEMORY,
+) -> Iterator[tuple[str, bytes, bytes | None]]:
+    """Gives each member the one that belongs to its whole group, in whatever order they come.
+
+    LibriSpeech has a transcript for all recordings of a chapter, which may stand before, among or
+    behind them. Recordings that come before their transcript wait, on disk when there are many.
+
+    Args:
+      members: Names and contents, from `Members.contents`.
+      group_of: Takes a name, and tells the group. It has one companion, which is small.
+      is_companion: Takes a name, and tells whether it is the companion of its group.
+      in_memory: Bytes that may wait in memory. What exceeds them goes to an unnamed temporary file.
+
+    Yields:
+      Name and content of each member that is no companion, and the content of the companion of its
+      group, as soon as both have come. At the end, those whose companion never came, with None.
+
+    Raises:
+      CorpusError: A group has two companions.
+    """
+    companions: dict[str, bytes] = {}
+    waiting: dict[str, list[tuple[str, int, int]]] = {}  # By group: name, start and size in `held`.
+    with tempfile.SpooledTemporaryFile(max_size=in_memory) as held:
+
+        def released(group: str) -> Iterator[tuple[str, bytes, bytes | None]]:
+            for name, start, size in waiting.pop(group, ()):
+                held.seek(start)
+                yield name, held.read(size), companions.get(group)
+
+        for name, content in members:
+            group = group_of(name)
+            if is_companion(name):
+                if group in companions:
+                    raise CorpusError("", name, f"{group} has two files of this kind", GET_AGAIN)
+                companions[group] = content
+                yield from released(group)
+                if not waiting:
+                    held.truncate(0)
+            elif group in companions:
+                yield name, content, companions[group]
+            else:
+                start = held.seek(0, 2)
+                held.write(content)
+                waiting.setdefault(group, []).append((name, start, len(content)))
+        for group in list(waiting):
+            yield from released(group)

@@ -1,0 +1,70 @@
+"""Short forms of the features that every corpus has: each takes what it means first.
+
+They make TFDS's own connectors, so that prepared data can be read where this package is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+Shape = tuple[int | None, ...]
+
+
+def text(doc: str) -> tfds.features.Text:
+    """A text: an id, the name of a file, words."""
+    return tfds.features.Text(doc=doc)
+
+
+def label(names: Sequence[str], doc: str) -> tfds.features.ClassLabel:
+    """One of some classes, int64; -1 for none of them.
+
+    Args:
+      names: Of the classes, in the order of their numbers.
+      doc: What it means.
+    """
+    return tfds.features.ClassLabel(names=list(names), doc=doc)
+
+
+def digit(doc: str) -> tfds.features.ClassLabel:
+    """One of the classes 0 to 9, which have their numbers for names; -1 for none of them."""
+    return tfds.features.ClassLabel(num_classes=10, doc=doc)
+
+
+def flag(doc: str, shape: Shape = ()) -> Any:
+    """True or false."""
+    return _numbers(np.bool_, doc, shape)
+
+
+def int32(doc: str, shape: Shape = ()) -> Any:
+    """Whole numbers of 32 bits; a single one without a shape."""
+    return _numbers(np.int32, doc, shape)
+
+
+def int64(doc: str, shape: Shape = ()) -> Any:
+    """Whole numbers of 64 bits; a single one without a shape."""
+    return _numbers(np.int64, doc, shape)
+
+
+def float32(doc: str, shape: Shape = ()) -> Any:
+    """Numbers of 32 bits; a single one without a shape."""
+    return _numbers(np.float32, doc, shape)
+
+
+def float64(doc: str, shape: Shape = ()) -> tfds.features.Tensor:
+    """Numbers of 64 bits, kept exactly; a single one without a shape.
+
+    They are stored as bytes, because TFDS narrows float64 to float32 where there is no encoding.
+    """
+    return tfds.features.Tensor(
+        shape=shape, dtype=np.float64, encoding=tfds.features.Encoding.BYTES, doc=doc
+    )
+
+
+def _numbers(dtype: Any, doc: str, shape: Shape) -> Any:
+    if shape == ():
+        return tfds.features.Scalar(dtype, doc=doc)
+    return tfds.features.Tensor(shape=shape, dtype=dtype, doc=doc)
