@@ -385,14 +385,11 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if self._manual_dir is None:
             return {}
         found = {}
+        published = self.url_infos
         for name, file in self.published_files().items():
-            copy = own_copies.find(
-                file,
-                [self.url_infos[url].filename or "" for url in file.urls],
-                self._manual_dir,
-                is_part=self.variant == PARTIAL,
-            )
-            if copy:
+            names = [published[url].filename or "" for url in file.urls if url in published]
+            is_part = self.variant == PARTIAL
+            if copy := own_copies.find(file, names, self._manual_dir, is_part=is_part):
                 found[name] = copy
         return found
 

@@ -428,7 +428,7 @@ class _Folder:
             raise archive_io.os_error(self.name, archive_io.shown(name), e) from e
         if not stat.S_ISREG(info.st_mode):
             raise self._irregular(name)
-        return info.st_size, _FileContent(self.name, name)
+        return info.st_size, _FileContent(self.name, self._own_name(name))
 
     def source(self, name: str, label: str) -> archive_io.Source:
         return archive_io.Files([self.path_of(name)])
