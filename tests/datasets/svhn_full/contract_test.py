@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import io
 import pathlib
 import tarfile
@@ -182,18 +183,26 @@ def test_only_what_is_asked_for_is_fetched():
     assert module.Builder.BUILDER_CONFIGS[0].name == "full_numbers"
 
 
-def test_archive_is_read_twice_only_for_images_before_the_boxes(full, monkeypatch, tmp_path):
-    passes = []
+def test_archive_is_read_twice_only_to_the_boxes(full, monkeypatch, tmp_path):
+    seen = collections.defaultdict(list)
     members = archives.Tree.members
 
     def counted(tree, prefix=""):
-        passes.append(pathlib.PurePosixPath(str(tree)).name)
-        return members(tree, prefix)
+        names = []
+        seen[pathlib.PurePosixPath(str(tree)).name].append(names)
+        for member in members(tree, ""):
+            names.append(member.name)
+            if member.name.startswith(prefix):
+                yield member
 
     monkeypatch.setattr(archives.Tree, "members", counted)
     prepared("full_numbers_extra", tmp_path, num_workers=1)
     # Their digitStruct.mat is the first, the last, and in the middle.
-    assert sorted(passes) == sorted(["test.tar.gz"] + ["train.tar.gz", "extra.tar.gz"] * 2)
+    for name in ("test.tar.gz", "train.tar.gz", "extra.tar.gz"):
+        to_boxes, whole = seen[name]
+        assert to_boxes == whole[: whole.index("digitStruct.mat") + 1], name
+    assert seen["test.tar.gz"][0] == ["digitStruct.mat"]
+    assert len(seen["train.tar.gz"][0]) > 1 and len(seen["extra.tar.gz"][0]) > 1
 
 
 @pytest.mark.parametrize("at_once", [1, 4, 7])
