@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
@@ -11,6 +13,7 @@ import numpy as np
 from etils import epath
 from tensorflow_datasets.core import file_adapters
 
+from tfds_extra.core import disk, errors
 from tfds_extra.core.engines import runs
 
 _DIGEST = np.dtype([("size", "<u8"), ("crc", "<u4")])
@@ -20,6 +23,7 @@ _DIGESTS_SUFFIX = ".digests"
 # all little-endian. Source: tensorflow/core/lib/io/record_writer.h; the checksum is a CRC-32C,
 # rotated and offset as in tensorflow/core/lib/hash/crc32c.h.
 _CRC_OFFSET = 0xA282EAD8
+_FRAME_HEAD, _FRAME_TAIL = 12, 4
 _BUFFER_BYTES = 1 << 20
 _RECORDS_AT_ONCE = 1024
 
@@ -55,6 +59,19 @@ def record_digest(record: bytes) -> bytes:
     return len(record).to_bytes(8, "little") + google_crc32c.value(record).to_bytes(4, "little")
 
 
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """What is known of a shard that is written.
+
+    Attributes:
+      num_bytes: Bytes of its records.
+      digest: `OrderDigest` of them.
+    """
+
+    num_bytes: int
+    digest: str
+
+
 def digests_path(shard: epath.Path | pathlib.Path) -> epath.Path | pathlib.Path:
     """File with the digests of a shard's records."""
     return shard.with_name(shard.name + _DIGESTS_SUFFIX)
@@ -64,8 +81,10 @@ def write_shard(
     path: epath.Path | pathlib.Path,
     blocks: Iterable[runs.Block],
     file_format: file_adapters.FileFormat,
-) -> tuple[int, int]:
+) -> tuple[int, Shard]:
     """Writes a shard, and the digests of its records beside it; both appear only when whole.
+
+    Neither is sure to survive a power cut: see `is_whole` and `disk.sync`.
 
     Args:
       path: Of the shard.
@@ -73,34 +92,101 @@ def write_shard(
       file_format: Any that TFDS has. TFRecord is written here, without TensorFlow.
 
     Returns:
-      Number of records, and of their bytes.
+      Number of records, and the shard.
+
+    Raises:
+      OSError: A file cannot be written; it names the file.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
     count = num_bytes = 0
-    with digests_path(path).open("wb") as digest_file:
+    digest = hashlib.sha256()
+    beside = digests_path(path)
+    with errors.file_named(beside), beside.open("wb") as digest_file:
 
         def digested() -> Iterator[runs.Block]:
             nonlocal count, num_bytes
             for block in blocks:
                 digests = np.empty(len(block.records), _DIGEST)
                 digests["size"], digests["crc"] = block.sizes, block.crcs
-                digest_file.write(digests.tobytes())
+                content = digests.tobytes()
+                digest.update(content)
+                digest_file.write(content)
                 count += len(digests)
                 num_bytes += int(digests["size"].sum())
                 yield block
 
-        if file_format is file_adapters.FileFormat.TFRECORD:
-            _write_tfrecord(unfinished, digested())
-        else:
-            examples = (item for block in digested() for item in enumerate(block.records))
-            file_adapters.ADAPTER_FOR_FORMAT[file_format].write_examples(unfinished, examples)
+        try:
+            with errors.file_named(unfinished):
+                if file_format is file_adapters.FileFormat.TFRECORD:
+                    _write_tfrecord(unfinished, digested())
+                else:
+                    adapter = file_adapters.ADAPTER_FOR_FORMAT[file_format]
+                    examples = (item for block in digested() for item in enumerate(block.records))
+                    adapter.write_examples(unfinished, examples)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)  # The disk may be full.
+            raise
     unfinished.replace(path)
-    return count, num_bytes
+    return count, Shard(num_bytes, digest.hexdigest())
+
+
+def is_whole(path: pathlib.Path, shard: Shard, file_format: file_adapters.FileFormat) -> bool:
+    """Whether a shard and the digests beside it are what `write_shard` made; reads all of them."""
+    try:
+        beside, records = OrderDigest(), OrderDigest()
+        beside.update_from_file(digests_path(path))
+        if beside.hexdigest() != shard.digest:
+            return False
+        for record in read_shard(path, file_format):
+            records.update(record)
+    except Exception:  # Each file format has its own classes of errors.
+        return False
+    return records.hexdigest() == shard.digest
+
+
+def read_shard(path: pathlib.Path, file_format: file_adapters.FileFormat) -> Iterator[bytes]:
+    """The records of a shard in order.
+
+    Args:
+      path: Of the shard.
+      file_format: Its format. TFRecord is read here, without TensorFlow.
+
+    Raises:
+      Exception: It is damaged; of which class depends on the format.
+    """
+    if file_format is file_adapters.FileFormat.TFRECORD:
+        yield from _read_tfrecord(path)
+    elif file_format is file_adapters.FileFormat.ARRAY_RECORD:
+        from array_record.python import array_record_data_source
+
+        with array_record_data_source.ArrayRecordDataSource([os.fspath(path)]) as source:
+            for index in range(len(source)):
+                yield source[index]
+    else:
+        adapter = file_adapters.ADAPTER_FOR_FORMAT[file_format]
+        yield from adapter.make_tf_data(os.fspath(path)).as_numpy_iterator()
+
+
+def _read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
+    lengths = _Lengths()
+    left = path.stat().st_size
+    with path.open("rb") as shard:
+        while head := shard.read(_FRAME_HEAD):
+            length = int.from_bytes(head[:8], "little")
+            left -= _FRAME_HEAD + length + _FRAME_TAIL
+            if left < 0 or lengths[length] != head:  # No record of a damaged length is read.
+                raise OSError(f"{path}: damaged")
+            record, tail = shard.read(length), shard.read(_FRAME_TAIL)
+            crc = np.array([google_crc32c.value(record)], np.uint32)
+            if _masked(crc).astype("<u4").tobytes() != tail:
+                raise OSError(f"{path}: damaged")
+            yield record
 
 
 def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block]) -> None:
     lengths = _Lengths()
     with path.open("wb") as shard:
+        writeback = disk.Writeback(shard)
         for block in blocks:
             crcs = _masked(block.crcs).astype("<u4").view("V4").tolist()
             for start in range(0, len(crcs), _RECORDS_AT_ONCE):
@@ -110,6 +196,8 @@ def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block
                 frames[1::3] = records
                 frames[2::3] = crcs[start : start + _RECORDS_AT_ONCE]
                 runs.write_all(shard, frames)
+                writeback.go_on()
+        writeback.go_on(to_end=True)
 
 
 class _Lengths(dict):

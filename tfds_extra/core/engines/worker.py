@@ -16,10 +16,9 @@ import pickle
 import queue
 import sys
 import threading
-import traceback
 from typing import BinaryIO
 
-from tfds_extra.core.engines.messages import receive, send
+from tfds_extra.core.engines.messages import portable, receive, send
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
 
         doer = Doer(pickle.loads(job))
     except BaseException as e:
-        send(answers, ("failed", _portable(e)))
+        send(answers, ("failed", portable(e)))
         return
     send(answers, ("ready", None))
     inbox: queue.SimpleQueue = queue.SimpleQueue()
@@ -45,7 +44,7 @@ def main() -> None:
         try:
             result = doer.do(task, lambda count: send(answers, ("progress", count)))
         except BaseException as e:
-            send(answers, ("failed", _portable(e)))
+            send(answers, ("failed", portable(e)))
         else:
             send(answers, ("done", result))
 
@@ -72,15 +71,6 @@ def _import(modules: dict[str, str]) -> None:
             module = importlib.util.module_from_spec(spec)
             sys.modules[name] = module
             spec.loader.exec_module(module)
-
-
-def _portable(error: BaseException) -> BaseException:
-    """The error, if it survives pickling; otherwise one that tells the same."""
-    try:
-        pickle.loads(pickle.dumps(error))
-        return error
-    except Exception:
-        return RuntimeError("".join(traceback.format_exception(error)))
 
 
 if __name__ == "__main__":
