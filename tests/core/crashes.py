@@ -65,15 +65,16 @@ LOSSES = {loss.__name__: loss for loss in (killed, tail_lost, emptied, zeroed, g
 class Watch:
     """Counts the operations of this process that change files, and ends it before one of them."""
 
-    def __init__(self, last: int, log: pathlib.Path):
+    def __init__(self, last: int, folder: pathlib.Path, log: pathlib.Path):
         """Begins.
 
         Args:
           last: The number of the operation before which the process dies.
+          folder: Only what is below it counts.
           log: Where it leaves word of what is synced.
         """
         self.count = 0
-        self._last, self._log = last, log
+        self._last, self._folder, self._log = last, f"{folder}{os.sep}", log
         self._synced: dict[tuple[int, int], int] = {}
         self._fsync = os.fsync
         os.fsync = self._watched_fsync
@@ -81,13 +82,15 @@ class Watch:
 
     def note(self) -> None:
         """Leaves word of the number of operations, and of the size of each file that is synced."""
-        with open(os.open(self._log, os.O_CREAT | os.O_WRONLY), "wb") as log:
-            pickle.dump((self.count, self._synced), log)
+        self._log.write_bytes(pickle.dumps((self.count, self._synced)))
 
     def _on_event(self, event: str, args: tuple) -> None:
-        writes = event == "open" and isinstance(args[2], int) and args[2] & 3
-        if (writes and str(args[0]) != str(self._log)) or event in _CHANGES:
-            self._before(f"{event} {args}")
+        writes = event == "open" and isinstance(args[2], int) and args[2] & os.O_ACCMODE
+        if (writes and not isinstance(args[0], int)) or event in _CHANGES:
+            # What removes whole folders has names that are relative to an open folder.
+            path = os.fsdecode(args[0])
+            if not os.path.isabs(path) or path.startswith(self._folder):
+                self._before(f"{event} {args}")
 
     def _watched_fsync(self, file: int) -> None:
         self._before(f"fsync {file}")
@@ -126,7 +129,9 @@ def lose(folder: pathlib.Path, synced: dict[tuple[int, int], int], loss: Callabl
         stat = path.stat()
         file = stat.st_dev, stat.st_ino
         before = path.read_bytes()
-        after = loss(before, synced.get(file, 0))
+        # The worst is a journal that is on the disk, and what it tells of is not.
+        kept = path.name == "journal.jsonl" and loss is not tail_lost
+        after = before if kept else loss(before, synced.get(file, 0))
         if after is None:
             path.unlink()
         elif after != before and file not in seen:
@@ -169,7 +174,7 @@ def run(prepare: Callable[[pathlib.Path], None], every: int, losses: list[str]) 
         log = root / "log"
 
         def whole() -> None:
-            watch = Watch(-1, log)
+            watch = Watch(-1, root / "whole", log)
             prepare(root / "whole")
             watch.note()
 
@@ -183,7 +188,7 @@ def run(prepare: Callable[[pathlib.Path], None], every: int, losses: list[str]) 
                 log.unlink()
 
                 def dying() -> None:
-                    Watch(number, log)
+                    Watch(number, data_dir, log)
                     prepare(data_dir)
 
                 status = in_child(dying)
