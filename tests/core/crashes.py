@@ -146,7 +146,9 @@ def contents(folder: pathlib.Path) -> dict[str, str]:
         if path.is_file()
         else "empty"
         for path in folder.rglob("*")
-        if path.is_file() or not any(path.iterdir())
+        if (path.is_file() or not any(path.iterdir()))
+        # What TFDS leaves of the name of the default config, where all processes write.
+        and not path.match(".config/incomplete.*")
     }
 
 

@@ -50,7 +50,7 @@ MINIATURE = "miniature"
 PARTIAL = "partial"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
-_NOT_EMPTY = errno.ENOTEMPTY, errno.EEXIST  # What renaming a folder to one that is there raises.
+_TFDS_CONFIG = ".config"
 
 _NOTICES = {
     MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
@@ -459,12 +459,17 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             try:
                 with self._synced_before_published():
                     super().download_and_prepare(**kwargs)
-                disk.sync(final.parent)
+                for folder in final.parents:
+                    disk.sync(folder)
+                    if folder == pathlib.Path(self.data_dir_root):
+                        break
             except BaseException as e:
                 if not locked:
                     shutil.rmtree(work_folder, ignore_errors=True)
-                faster = isinstance(e, OSError) and e.errno in _NOT_EMPTY and final.exists()
-                if locked or not faster:
+                is_there = isinstance(e, FileExistsError) or (
+                    isinstance(e, OSError) and e.errno == errno.ENOTEMPTY
+                )
+                if locked or not is_there or not final.exists():
                     raise
                 # Another process has published the same in the meantime.
                 self.info.read_from_directory(self.data_dir)
@@ -482,7 +487,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         update = self.info.update_data_dir
 
         def sync_and_update(data_dir: str) -> None:
-            disk.sync_all(pathlib.Path(self._unpublished))
+            unpublished = pathlib.Path(self._unpublished)
+            # TFDS keeps the name of the default config beside the folders of configs.
+            for folder in (unpublished.parent.parent / _TFDS_CONFIG, unpublished):
+                disk.sync_all(folder)
             update(data_dir)
 
         with utils.temporary_assignment(self.info, "update_data_dir", sync_and_update):

@@ -84,7 +84,7 @@ class Journal:
                 self._keep(index, segments)
         for line in self._lines():
             if "shard" in line:
-                self.shards[line["shard"]] = records.Shard(line["bytes"], line["digest"])
+                self.shards[line["shard"]] = records.Shard(*line["written"])
 
     def _noted_pieces(self) -> Iterator[tuple[int, list[runs.Segment]]]:
         """What was noted of each piece."""
@@ -151,7 +151,7 @@ class Journal:
     def add_shard(self, name: str, shard: records.Shard) -> None:
         """Notes that a shard is written."""
         self.shards[name] = shard
-        self._write({"shard": name, "bytes": shard.num_bytes, "digest": shard.digest})
+        self._write({"shard": name, "written": dataclasses.astuple(shard)})
 
     def _write(self, line: Any) -> None:
         with errors.file_named(self.folder / _NAME):

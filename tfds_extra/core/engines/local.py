@@ -142,9 +142,7 @@ def _forget_lost(
         return {(segment.split, segment.group) for segment in segments}
 
     work.forget(
-        is_shard_whole=lambda name, shard: records.is_whole(
-            work.folder / name, shard, job.file_format
-        ),
+        is_shard_whole=lambda name, shard: records.is_whole(work.folder / name, shard),
         needed=needed,
         is_segment_whole=lambda segment: runs.is_whole(work.folder, segment, job.order),
     )

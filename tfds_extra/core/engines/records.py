@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
@@ -66,10 +65,12 @@ class Shard:
     Attributes:
       num_bytes: Bytes of its records.
       digest: `OrderDigest` of them.
+      file_crc: CRC-32C of its file; None for TFRecord, which has checksums of all that is in it.
     """
 
     num_bytes: int
     digest: str
+    file_crc: int | None = None
 
 
 def digests_path(shard: epath.Path | pathlib.Path) -> epath.Path | pathlib.Path:
@@ -98,6 +99,7 @@ def write_shard(
       OSError: A file cannot be written; it names the file.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
+    is_tfrecord = file_format is file_adapters.FileFormat.TFRECORD
     count = num_bytes = 0
     digest = hashlib.sha256()
     beside = digests_path(path)
@@ -117,7 +119,7 @@ def write_shard(
 
         try:
             with errors.file_named(unfinished):
-                if file_format is file_adapters.FileFormat.TFRECORD:
+                if is_tfrecord:
                     _write_tfrecord(unfinished, digested())
                 else:
                     adapter = file_adapters.ADAPTER_FOR_FORMAT[file_format]
@@ -126,45 +128,35 @@ def write_shard(
         except BaseException:
             unfinished.unlink(missing_ok=True)  # The disk may be full.
             raise
+    # In a bucket nothing is lost that was written.
+    needs_crc = isinstance(path, pathlib.Path) and not is_tfrecord
+    file_crc = _file_crc(unfinished) if needs_crc else None
     unfinished.replace(path)
-    return count, Shard(num_bytes, digest.hexdigest())
+    return count, Shard(num_bytes, digest.hexdigest(), file_crc)
 
 
-def is_whole(path: pathlib.Path, shard: Shard, file_format: file_adapters.FileFormat) -> bool:
+def is_whole(path: pathlib.Path, shard: Shard) -> bool:
     """Whether a shard and the digests beside it are what `write_shard` made; reads all of them."""
+    beside, found = OrderDigest(), OrderDigest()
     try:
-        beside, records = OrderDigest(), OrderDigest()
         beside.update_from_file(digests_path(path))
         if beside.hexdigest() != shard.digest:
             return False
-        for record in read_shard(path, file_format):
-            records.update(record)
-    except Exception:  # Each file format has its own classes of errors.
+        if shard.file_crc is not None:
+            return _file_crc(path) == shard.file_crc
+        for record in _read_tfrecord(path):
+            found.update(record)
+    except OSError:
         return False
-    return records.hexdigest() == shard.digest
+    return found.hexdigest() == shard.digest
 
 
-def read_shard(path: pathlib.Path, file_format: file_adapters.FileFormat) -> Iterator[bytes]:
-    """The records of a shard in order.
-
-    Args:
-      path: Of the shard.
-      file_format: Its format. TFRecord is read here, without TensorFlow.
-
-    Raises:
-      Exception: It is damaged; of which class depends on the format.
-    """
-    if file_format is file_adapters.FileFormat.TFRECORD:
-        yield from _read_tfrecord(path)
-    elif file_format is file_adapters.FileFormat.ARRAY_RECORD:
-        from array_record.python import array_record_data_source
-
-        with array_record_data_source.ArrayRecordDataSource([os.fspath(path)]) as source:
-            for index in range(len(source)):
-                yield source[index]
-    else:
-        adapter = file_adapters.ADAPTER_FOR_FORMAT[file_format]
-        yield from adapter.make_tf_data(os.fspath(path)).as_numpy_iterator()
+def _file_crc(path: epath.Path | pathlib.Path) -> int:
+    crc = 0
+    with errors.file_named(path), path.open("rb") as file:
+        while block := file.read(_BUFFER_BYTES):
+            crc = google_crc32c.extend(crc, block)
+    return crc
 
 
 def _read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
