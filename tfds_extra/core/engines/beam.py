@@ -26,7 +26,7 @@ from etils import epath
 from tensorflow_datasets.core import download, file_adapters, naming
 from tensorflow_datasets.core.utils import shard_utils
 
-from tfds_extra.core import errors, pieces
+from tfds_extra.core import disk, errors, pieces
 from tfds_extra.core.engines import journal, messages, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.errors import CorpusError
@@ -273,6 +273,7 @@ def _plan(
 def _write_shard(task: tasks.ShardTask, job: tasks.Job) -> tuple[str, str, int, int]:
     with errors.disk_full_named(job.folder):
         shard = tasks.Doer(job).do(task, _count("examples_written"))
+        disk.wait()
     return task.split, task.name, task.count, shard.num_bytes
 
 

@@ -30,6 +30,7 @@ def main() -> None:
     sys.path[:] = path
     try:
         _import(modules)
+        from tfds_extra.core import disk
         from tfds_extra.core.engines.tasks import Doer
 
         doer = Doer(pickle.loads(job))
@@ -43,6 +44,7 @@ def main() -> None:
         task = inbox.get()
         try:
             result = doer.do(task, lambda count: send(answers, ("progress", count)))
+            disk.wait()
         except BaseException as e:
             send(answers, ("failed", portable(e)))
         else:
