@@ -92,8 +92,7 @@ def stopped_at(monkeypatch, owner, name: str, call: int, error: BaseException):
 def test_shards_are_kept_until_they_are_published(tmp_path, monkeypatch, whole, error, has_links):
     log = tmp_path / "log"
     if not has_links:
-        monkeypatch.delattr(os, "link")
-        monkeypatch.setattr(os, "link", _no_links, raising=False)
+        monkeypatch.setattr(os, "link", _no_links)
     with stopped_at(monkeypatch, disk, "put", 2, error):
         prepare(tmp_path, log=str(log))
     assert not EngineCorpus(data_dir=tmp_path).is_prepared()
@@ -121,7 +120,9 @@ def test_all_is_synced_before_it_is_published(tmp_path, monkeypatch):
     order = []
     sync, rename = os.fsync, os.rename
     monkeypatch.setattr(os, "fsync", lambda f: order.append(_name(f)) or sync(f))
-    monkeypatch.setattr(os, "rename", lambda a, b, **k: order.append(f"-> {b}") or rename(a, b, **k))
+    monkeypatch.setattr(
+        os, "rename", lambda a, b, **k: order.append(f"-> {b}") or rename(a, b, **k)
+    )
     builder = prepare(tmp_path)
     published = order.index(f"-> {builder.data_dir}")
     names = {pathlib.Path(name).name for name in order[:published]}

@@ -439,7 +439,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         reused = final.exists() and not config.download_mode.overwrite_dataset
         # Data that is there may lie in a folder that must not be written to. What is beside it is
         # of somebody who makes it anew, or was killed when it had been made.
-        if (reused and not work_folder.exists() and not lock.exists()) or not _is_local(self.data_dir):
+        is_alone = not work_folder.exists() and not lock.exists()
+        if (reused and is_alone) or not _is_local(self.data_dir):
             super().download_and_prepare(**kwargs)
             return
         with locks.alone(lock, time.sleep) as locked:

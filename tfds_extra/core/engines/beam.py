@@ -176,9 +176,7 @@ class _Filed:
                 yield runs.Segment(split=split, file=self.file, **dict(zip(_COLUMNS, row)))
 
 
-def _noting_errors(
-    task: Any, do: Callable[[Any, tasks.Job], Any], job: tasks.Job
-) -> Iterator[Any]:
+def _noting_errors(task: Any, do: Callable[[Any, tasks.Job], Any], job: tasks.Job) -> Iterator[Any]:
     """Does a task, and leaves word of its error for the process that waits for the pipeline.
 
     Beam passes an error on with some hundred lines of its own, after it has done the task again
