@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
 import subprocess
@@ -152,7 +153,10 @@ def no_locks(*args, **kwargs):
 
 
 def test_no_lock_file_stays_where_there_are_no_locks(tmp_path, monkeypatch):
-    monkeypatch.setattr("fasteners.InterProcessLock.acquire", no_locks)
+    def no_lock_of_the_system(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.lockf", no_lock_of_the_system)
     with locks.alone(tmp_path / "x.lock", time.sleep) as locked:
         assert not locked
     assert list(tmp_path.iterdir()) == []
@@ -172,6 +176,8 @@ if {user}:
     with tempfile.TemporaryDirectory() as folder:
         engine_corpus.EngineCorpus(data_dir=folder, num_workers=1).download_and_prepare()
     os.setgroups([]); os.setgid({user}); os.setuid({user})
+print("ready", flush=True)
+sys.stdin.readline()
 builder = engine_corpus.EngineCorpus(
     data_dir={data_dir!r}, trouble="slow", log={log!r}, num_workers=1
 )
@@ -192,16 +198,27 @@ def preparing(repository, data_dir, log, *, has_locks=True, user=0) -> subproces
     return subprocess.Popen(
         [sys.executable, "-c", script],
         env={**os.environ, "PYTHONPATH": str(repository)},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
+def go(process: subprocess.Popen) -> None:
+    """Lets a process begin to prepare, once it is ready."""
+    lines = iter(process.stdout.readline, "")  # TFDS prints, too.
+    assert "ready\n" in lines, process.stderr.read()
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
 def test_two_processes_where_there_are_no_locks(repository, tmp_path):
     """Each has a folder of its own, and the first to be done has made the data for both."""
     data_dir, log = tmp_path / "data", tmp_path / "log"
     two = [preparing(repository, data_dir, log, has_locks=False) for _ in range(2)]
+    for process in two:
+        go(process)
     for process in two:
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
@@ -226,11 +243,16 @@ def test_users_that_wait_in_a_fresh_shared_folder(repository, shared_folder, tmp
     log = tmp_path / "log"
     log.touch()
     log.chmod(0o666)
-    first = preparing(repository, shared_folder, log, user=1001)
+    first, *others = (
+        preparing(repository, shared_folder, log, user=user) for user in (1001, 1002, 1003)
+    )
+    go(first)
     while not log.read_text():
         time.sleep(0.05)
         assert first.poll() is None, first.communicate()
-    others = [preparing(repository, shared_folder, log, user=user) for user in (1002, 1003)]
+    for process in others:
+        go(process)
+    assert first.poll() is None  # They had to wait.
     for process in (first, *others):
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
