@@ -25,7 +25,7 @@ from tfds_extra import core
 from tfds_extra.core import builder as builder_lib
 from tfds_extra.core import locks
 from tfds_extra.core.engines import beam as beam_engine
-from tfds_extra.core.engines import journal, pool, runs, tasks
+from tfds_extra.core.engines import journal, pool, records, runs, tasks
 
 
 def prepare(data_dir: pathlib.Path, *, config=None, **kwargs) -> EngineCorpus:
@@ -410,12 +410,13 @@ def test_journal(tmp_path):
     segment = runs.Segment("train", 3, "a.run", 0, 10, 2, 8)
     first = journal.Journal(folder, "one")
     first.add_piece(0, [segment])
-    first.add_shard("train-0", 99)
+    shard = records.Shard(99, "of its records")
+    first.add_shard("train-0", shard)
     first.close()
     with (folder / "journal.jsonl").open("a") as file:
         file.write('{"piece": 1, "segm')  # Killed while it wrote.
     again = journal.Journal(folder, "one")
-    assert again.pieces == {0} and again.shards == {"train-0": 99}
+    assert again.pieces == {0} and again.shards == {"train-0": shard}
     assert list(again.segments()) == [segment] and again.counts() == {"train": 2}
     again.add_piece(1, [])
     again.close()

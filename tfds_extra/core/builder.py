@@ -9,7 +9,9 @@ against the publisher's, and how examples are written.
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
+import errno
 import functools
 import inspect
 import json
@@ -18,10 +20,12 @@ import pathlib
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
+from absl import logging
 from etils import epath
 from tensorflow_datasets.core import constants, download, utils
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
@@ -30,6 +34,7 @@ from tfds_extra import registry
 from tfds_extra.core import (
     archives,
     digests,
+    disk,
     downloads,
     engines,
     locks,
@@ -45,6 +50,7 @@ MINIATURE = "miniature"
 PARTIAL = "partial"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
+_TFDS_CONFIG = ".config"
 
 _NOTICES = {
     MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
@@ -131,6 +137,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self._manual_dir: pathlib.Path | None = None
         self._num_workers = num_workers
         self._work_folder: pathlib.Path | None = None
+        self._unpublished = ""  # Where TFDS has its files before they are published.
         self._sources: dict[str, str] = {}  # What was read, by name in `published_files`.
         super().__init__(config=config, **kwargs)
         # What pickling rebuilds the builder from; TFDS leaves file_format out.
@@ -413,6 +420,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 f"max_examples_per_split makes a part of {self.info.full_name}. Say so with"
                 " builder_kwargs={'partial': True}, or --partial."
             )
+        self._unpublished = self.data_dir
         super()._download_and_prepare(dl_manager, download_config)
 
     def download_and_prepare(self, **kwargs: Any) -> None:
@@ -423,18 +431,68 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """
         config = kwargs.get("download_config") or download.DownloadConfig()
         final = pathlib.Path(self.data_dir)
-        # Data that is there may lie in a folder that must not be written to.
+        work_folder = final.parent / f"unfinished.{final.name}"
+        lock = final.parent / f"{final.name}.lock"
         reused = final.exists() and not config.download_mode.overwrite_dataset
-        if reused or not _is_local(self.data_dir):
+        # Data that is there may lie in a folder that must not be written to. What is beside it is
+        # of somebody who makes it anew, or was killed when it had been made.
+        is_alone = not work_folder.exists() and not lock.exists()
+        if (reused and is_alone) or not _is_local(self.data_dir):
             super().download_and_prepare(**kwargs)
             return
-        self._work_folder = final.parent / f"unfinished.{final.name}"
-        with locks.alone(final.parent / f"{final.name}.lock", time.sleep):
-            for remains in final.parent.glob(f"{_TFDS_INCOMPLETE}*_{final.name}"):
-                shutil.rmtree(remains, ignore_errors=True)  # Of a process that was killed.
-            super().download_and_prepare(**kwargs)
+        with locks.alone(lock, time.sleep) as locked:
+            if locked:
+                for remains in final.parent.glob(f"{_TFDS_INCOMPLETE}*_{final.name}"):
+                    shutil.rmtree(remains, ignore_errors=True)  # Of a process that was killed.
+            else:  # Others may prepare the same at the same time.
+                work_folder = work_folder.with_name(f"{work_folder.name}.{uuid.uuid4().hex[:8]}")
+                if not reused and not final.exists():
+                    logging.warning(
+                        "%s cannot be locked, so that unfinished work lies in a folder of this"
+                        " process alone, %s. If the process is killed, the folder stays: remove it.",
+                        lock,
+                        work_folder,
+                    )
+            self._work_folder = work_folder
+            try:
+                with self._synced_before_published():
+                    super().download_and_prepare(**kwargs)
+                for folder in final.parents:
+                    disk.sync(folder)
+                    if folder == pathlib.Path(self.data_dir_root):
+                        break
+            except BaseException as e:
+                if not locked:
+                    shutil.rmtree(work_folder, ignore_errors=True)
+                is_there = isinstance(e, FileExistsError) or (
+                    isinstance(e, OSError) and e.errno == errno.ENOTEMPTY
+                )
+                if locked or not is_there or not final.exists():
+                    raise
+                # Another process has published the same in the meantime.
+                self.info.read_from_directory(self.data_dir)
+            shutil.rmtree(work_folder, ignore_errors=True)
         if not self.info.initialized:  # Somebody else has prepared it in the meantime.
             self.info.read_from_directory(self.data_dir)
+
+    @contextlib.contextmanager
+    def _synced_before_published(self) -> Iterator[None]:
+        """Has all be on the disk before TFDS renames its folder to what readers look for.
+
+        Otherwise a power cut may leave the name, and files without content. The last that TFDS does
+        before is to tell its `info` the new name.
+        """
+        update = self.info.update_data_dir
+
+        def sync_and_update(data_dir: str) -> None:
+            unpublished = pathlib.Path(self._unpublished)
+            # TFDS keeps the name of the default config beside the folders of configs.
+            for folder in (unpublished.parent.parent / _TFDS_CONFIG, unpublished):
+                disk.sync_all(folder)
+            update(data_dir)
+
+        with utils.temporary_assignment(self.info, "update_data_dir", sync_and_update):
+            yield
 
     def _generate_splits(
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig

@@ -11,6 +11,8 @@ import numpy as np
 
 from tfds_extra.core.archives import ArchiveError
 
+_DISK_FULL = "The disk is full; nothing was kept of this preparation"
+
 
 class CorpusError(ValueError):
     """A file of the corpus is missing, damaged or foreign.
@@ -77,23 +79,48 @@ def check_same_rows(file: object, found: np.ndarray, expected: np.ndarray) -> No
 
 
 @contextlib.contextmanager
-def disk_full_named(folder: object) -> Iterator[None]:
+def file_named(path: object) -> Iterator[None]:
+    """Has an `OSError` of the operating system inside the block say which file it is about."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno is None or e.filename is not None:
+            raise
+        raise OSError(e.errno, e.strerror, str(path)) from e
+    except CorpusError:
+        raise
+    except Exception as e:  # ArrayRecord's writer has classes of its own.
+        if os.strerror(errno.EFBIG) not in str(e):
+            raise
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path)) from e
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of any writer says that there is no space left.
+
+    TensorFlow's and ArrayRecord's writers each raise a class of their own.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno == errno.ENOSPC
+    return os.strerror(errno.ENOSPC) in str(error)
+
+
+@contextlib.contextmanager
+def disk_full_named(folder: object, remedy: str = "choose another data_dir") -> Iterator[None]:
     """Turns "no space left" of any writer inside the block into an `OSError` that says where.
 
-    TensorFlow's and ArrayRecord's writers each raise a class of their own, with only the name of a
-    temporary file.
+    Otherwise it has only the name of a temporary file.
+
+    Args:
+      folder: Where there is no space; an inner block knows better.
+      remedy: What can be done about it, other than freeing some.
     """
     try:
         yield
     except CorpusError:  # It says which disk: that of temporary files.
         raise
     except Exception as e:
-        full = isinstance(e, OSError) and e.errno == errno.ENOSPC
-        if not full and os.strerror(errno.ENOSPC) not in str(e):
+        if not is_disk_full(e) or (getattr(e, "strerror", None) or "").startswith(_DISK_FULL):
             raise
-        raise OSError(
-            errno.ENOSPC,
-            "The disk is full; nothing was kept of this preparation. Free some space, or choose"
-            " another data_dir",
-            str(folder),
-        ) from e
+        problem = f"{_DISK_FULL}. Free some space, or {remedy}"
+        raise OSError(errno.ENOSPC, problem, str(folder)) from e

@@ -8,14 +8,17 @@ runner holds all that it groups in memory. The shards are those of the other eng
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
 import json
 import pathlib
+import pickle
 import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -23,12 +26,14 @@ from etils import epath
 from tensorflow_datasets.core import download, file_adapters, naming
 from tensorflow_datasets.core.utils import shard_utils
 
-from tfds_extra.core import pieces
-from tfds_extra.core.engines import journal, runs, tasks
+from tfds_extra.core import disk, errors, pieces
+from tfds_extra.core.engines import journal, messages, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.errors import CorpusError
 
 _COUNTS, _SHARDS = "counts.json", "shards.json"
+_ERROR, _ATTEMPT = "error.pickle", "attempt.pickle"
+_TEMPORARY = "point TMPDIR of the workers to another disk"
 _COPIED_BYTES = 16 << 20
 _COLUMNS = ("group", "offset", "num_bytes", "count", "record_bytes")
 
@@ -61,7 +66,8 @@ def prepare_on_beam(
       The splits that have examples.
 
     Raises:
-      CorpusError: From reading, by way of Beam, or from `check_counts`.
+      CorpusError: From reading, or from `check_counts`.
+      OSError: A disk is full, or a file cannot be written or read.
       ValueError: A part of the examples is asked for.
     """
     import apache_beam as beam
@@ -88,20 +94,30 @@ def prepare_on_beam(
     _remove(work_folder)
     work_folder.mkdir(parents=True)
     try:
-        with beam.Pipeline(runner=_named(runner), options=options) as pipeline:
-            _ = (
-                pipeline
-                | "Pieces" >> beam.Create(list(first.pieces))
-                | "Pieces apart" >> beam.Reshuffle()
-                | "Read" >> beam.Map(_read_piece, job)
-                | "All pieces" >> beam.combiners.ToList()
-                | "Plan"
-                >> beam.FlatMap(_plan, filename_templates, shard_config, check_counts, work_folder)
-                | "Shards apart" >> beam.Reshuffle()
-                | "Write" >> beam.Map(_write_shard, job)
-                | "All shards" >> beam.combiners.ToList()
-                | "Note" >> beam.Map(_note, work_folder / _SHARDS)
-            )
+        try:
+            with (
+                errors.disk_full_named(work_folder),
+                beam.Pipeline(runner=_named(runner), options=options) as pipeline,
+            ):
+                _ = (
+                    pipeline
+                    | "Pieces" >> beam.Create(list(first.pieces))
+                    | "Pieces apart" >> beam.Reshuffle()
+                    | "Read" >> beam.FlatMap(_noting_errors, _read_piece, job)
+                    | "All pieces" >> beam.combiners.ToList()
+                    | "Plan"
+                    >> beam.FlatMap(
+                        _plan, filename_templates, shard_config, check_counts, work_folder
+                    )
+                    | "Shards apart" >> beam.Reshuffle()
+                    | "Write" >> beam.FlatMap(_noting_errors, _write_shard, job)
+                    | "All shards" >> beam.combiners.ToList()
+                    | "Note" >> beam.Map(_note, work_folder / _SHARDS)
+                )
+        except Exception as e:
+            _raise_noted(work_folder, e)
+            raise
+        _raise_noted(work_folder)
         check_counts(json.loads((work_folder / _COUNTS).read_text()))
         written = json.loads((work_folder / _SHARDS).read_text())
         shards: dict[str, list[tasks.ShardTask]] = {}
@@ -160,16 +176,53 @@ class _Filed:
                 yield runs.Segment(split=split, file=self.file, **dict(zip(_COLUMNS, row)))
 
 
+def _noting_errors(task: Any, do: Callable[[Any, tasks.Job], Any], job: tasks.Job) -> Iterator[Any]:
+    """Does a task, and leaves word of its error for the process that waits for the pipeline.
+
+    Beam passes an error on with some hundred lines of its own, after it has done the task again
+    and again. What would only fail again is therefore not raised, and keeps all others from
+    beginning.
+
+    Yields:
+      What the task came to, if it did.
+    """
+    note = job.folder / _ERROR
+    if note.exists():
+        return
+    try:
+        result = do(task, job)
+    except Exception as e:
+        lasting = isinstance(e, ValueError) or (
+            isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EFBIG)
+        )
+        # Of what may go well another time, the last attempt tells.
+        note_or_attempt = note if lasting else job.folder / _ATTEMPT
+        with contextlib.suppress(OSError):  # The folder may be on the full disk.
+            note_or_attempt.write_bytes(pickle.dumps(messages.portable(e)))
+            if lasting:
+                return
+        raise
+    yield result
+
+
+def _raise_noted(folder: pathlib.Path | epath.Path, of_beam: Exception | None = None) -> None:
+    """Raises what `_noting_errors` has left, as in one process; with Beam's own words behind it."""
+    for name in (_ERROR, _ATTEMPT) if of_beam else (_ERROR,):
+        if (folder / name).exists():
+            raise pickle.loads((folder / name).read_bytes()) from of_beam
+
+
 def _read_piece(piece: Any, job: tasks.Job) -> _Filed:
     """Files the records of a piece in one file, so that a shard finds its part of them together."""
-    with tempfile.TemporaryDirectory() as here:
+    with tempfile.TemporaryDirectory() as here, errors.disk_full_named(here, _TEMPORARY):
         here = pathlib.Path(here)
         doer = tasks.Doer(dataclasses.replace(job, folder=here))
         # Another name at each attempt: what an attempt that was given up has written is not used.
         name = f"{uuid.uuid4().hex}.run"
         segments = doer.do(tasks.PieceTask(0, piece), _count("examples_read"))
         filed, offset = [], 0
-        with (job.folder / name).open("wb") as file:
+        path = job.folder / name
+        with _writing(path) as file:
             for segment in sorted(segments, key=lambda s: (s.split, s.group)):
                 with (here / segment.file).open("rb") as part:
                     shutil.copyfileobj(part, file, _COPIED_BYTES)
@@ -179,6 +232,18 @@ def _read_piece(piece: Any, job: tasks.Job) -> _Filed:
     return _Filed.of(name, filed)
 
 
+@contextlib.contextmanager
+def _writing(path: pathlib.Path | epath.Path) -> Iterator[BinaryIO]:
+    """A file in the work folder; an error says which, and leaves room for word of it."""
+    with errors.disk_full_named(path.parent), errors.file_named(path):
+        try:
+            with path.open("wb") as file:
+                yield file
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+
 def _plan(
     filed: list[_Filed],
     filename_templates: Mapping[str, naming.ShardedFileTemplate],
@@ -186,7 +251,9 @@ def _plan(
     check_counts: Callable[[dict[str, int]], Any],
     work_folder: pathlib.Path | epath.Path,
 ) -> Iterator[tasks.ShardTask]:
-    """The shards of all splits; none if the number of examples is wrong."""
+    """The shards of all splits; none if a piece could not be read, or their number is wrong."""
+    if (work_folder / _ERROR).exists():
+        return
     segments = [segment for one in filed for segment in one.segments()]
     counts = dict.fromkeys(filename_templates, 0)
     for segment in segments:
@@ -202,8 +269,10 @@ def _plan(
 
 
 def _write_shard(task: tasks.ShardTask, job: tasks.Job) -> tuple[str, str, int, int]:
-    num_bytes = tasks.Doer(job).do(task, _count("examples_written"))
-    return task.split, task.name, task.count, num_bytes
+    with errors.disk_full_named(job.folder):
+        shard = tasks.Doer(job).do(task, _count("examples_written"))
+        disk.wait()
+    return task.split, task.name, task.count, shard.num_bytes
 
 
 def _note(content: Any, path: pathlib.Path | epath.Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Set
 from typing import Any
 
-from tfds_extra.core.engines import runs
+from tfds_extra.core import errors
+from tfds_extra.core.engines import records, runs
 
 _NAME = "journal.jsonl"
 
@@ -18,48 +20,107 @@ _NAME = "journal.jsonl"
 class Journal:
     """A folder of finished pieces and shards, and a file that lists them.
 
-    Each line is a JSON object, the first one the fingerprint of the input. A line is written when
-    what it tells of is on disk; a last line that was cut short counts as not written.
+    Each line is a JSON object, the first one the fingerprint of the input. What a line tells of is
+    written, but may not be on the disk yet: syncing what is removed an instant later would cost
+    more than all other work. So what another process has noted is held against the files before it
+    counts (`forget`). Lines after one that is damaged count as not written, and of two lines about
+    the same piece or shard the later one counts.
 
     Attributes:
       folder: The folder.
+      is_new: Whether nothing was found in it.
       pieces: Numbers of the finished pieces.
-      shards: Bytes of the records of the finished shards, by name.
+      shards: The finished shards, by name.
     """
 
     def __init__(self, folder: pathlib.Path, fingerprint: str):
         """Opens the folder; what it holds of another input is removed first."""
         self.folder = folder
+        self._clear()
+        lines = self._lines()
+        self.is_new = next(lines, None) != {"fingerprint": fingerprint}
+        if self.is_new:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        self._file = (folder / _NAME).open("ab")
+        if self.is_new:
+            self._write({"fingerprint": fingerprint})
+        else:
+            self._file.truncate(self._whole_bytes())
+            self._load()
+
+    def _clear(self) -> None:
         self.pieces: set[int] = set()
         # By file: a worker files piece after piece at the end of its files, so that there are far
         # fewer of these than of segments of single pieces.
         self._segments: dict[str, list[runs.Segment]] = {}
-        self.shards: dict[str, int] = {}
-        lines = self._read()
-        if not lines or lines[0] != {"fingerprint": fingerprint}:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            lines = [{"fingerprint": fingerprint}]
-        for line in lines[1:]:
-            if "piece" in line:
-                self._keep(line["piece"], [runs.Segment(*s) for s in line["segments"]])
-            else:
-                self.shards[line["shard"]] = line["bytes"]
-        # Written anew, without a last line that was cut short.
-        self._file = (folder / _NAME).open("w", encoding="utf-8")
-        for line in lines:
-            self._write(line)
+        self.shards: dict[str, records.Shard] = {}
 
-    def _read(self) -> list[Any]:
-        try:
-            content = (self.folder / _NAME).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return []
-        lines = content.split("\n")[:-1]
-        try:
-            return [json.loads(line) for line in lines]
-        except json.JSONDecodeError:
-            return []
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        """The lines before the first that is damaged."""
+        for line, _ in self._located_lines():
+            yield line
+
+    def _located_lines(self) -> Iterator[tuple[dict[str, Any], int]]:
+        """Lines, and where each ends."""
+        stop = 0
+        with contextlib.suppress(FileNotFoundError), (self.folder / _NAME).open("rb") as file:
+            for line in file:
+                stop += len(line)
+                try:
+                    content = json.loads(line) if line.endswith(b"\n") else None
+                except ValueError:
+                    return
+                if not isinstance(content, dict):
+                    return
+                yield content, stop
+
+    def _whole_bytes(self) -> int:
+        return max(stop for _, stop in self._located_lines())
+
+    def _load(self, forgotten: Set[int] = frozenset()) -> None:
+        for index, segments in self._noted_pieces():
+            if index not in forgotten:
+                self._keep(index, segments)
+        for line in self._lines():
+            if "shard" in line:
+                self.shards[line["shard"]] = records.Shard(*line["written"])
+
+    def _noted_pieces(self) -> Iterator[tuple[int, list[runs.Segment]]]:
+        """What was noted of each piece."""
+        last = {line["piece"]: at for at, line in enumerate(self._lines()) if "piece" in line}
+        for at, line in enumerate(self._lines()):
+            if "piece" in line and last[line["piece"]] == at:
+                yield line["piece"], [runs.Segment(*s) for s in line["segments"]]
+
+    def forget(
+        self,
+        *,
+        is_shard_whole: Callable[[str, records.Shard], bool],
+        needed: Callable[[], Container[tuple[str, int]]],
+        is_segment_whole: Callable[[runs.Segment], bool],
+    ) -> None:
+        """Holds what was noted against the files, and forgets what they do not hold any more.
+
+        Args:
+          is_shard_whole: Whether a shard is there, by its name and what was noted of it.
+          needed: Called when the shards that are not there are forgotten: of which splits and
+            groups records are still needed. The others may be gone.
+          is_segment_whole: Whether records are there.
+        """
+        noted = self.shards
+        self.shards = {name: s for name, s in noted.items() if is_shard_whole(name, s)}
+        groups = needed()
+        lost = {
+            index
+            for index, segments in self._noted_pieces()
+            for segment in segments
+            if (segment.split, segment.group) in groups and not is_segment_whole(segment)
+        }
+        whole = self.shards
+        self._clear()
+        self._load(lost)
+        self.shards = whole
 
     def add_piece(self, index: int, segments: list[runs.Segment]) -> None:
         """Notes that a piece's records are filed."""
@@ -87,18 +148,20 @@ class Journal:
             counts[segment.split] = counts.get(segment.split, 0) + segment.count
         return counts
 
-    def add_shard(self, name: str, num_bytes: int) -> None:
+    def add_shard(self, name: str, shard: records.Shard) -> None:
         """Notes that a shard is written."""
-        self.shards[name] = num_bytes
-        self._write({"shard": name, "bytes": num_bytes})
+        self.shards[name] = shard
+        self._write({"shard": name, "written": dataclasses.astuple(shard)})
 
     def _write(self, line: Any) -> None:
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        with errors.file_named(self.folder / _NAME):
+            self._file.write(json.dumps(line).encode() + b"\n")
+            self._file.flush()
 
     def close(self) -> None:
         """Closes the file; the folder stays for another time."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # A line that it could not write, once more.
+            self._file.close()
 
     def remove(self) -> None:
         """Removes the folder."""

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import pathlib
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,15 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import download, file_adapters, naming, utils
 
 from tfds_extra.core import errors
-from tfds_extra.core.engines import journal, pool, runs, tasks
+from tfds_extra.core.archives import ArchiveError
+from tfds_extra.core.engines import journal, pool, records, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.pieces import SplitExamples
 
 # Starting workers takes about as long as reading this much (measured; each imports TFDS).
 _SERIAL_BYTES = 64 << 20
+
+_LASTING = errors.CorpusError, ArchiveError, runs.DuplicateKeyError
 
 
 def prepare_locally(
@@ -47,8 +51,9 @@ def prepare_locally(
       disable_shuffling: Whether examples keep the order of their integer keys.
       check_counts: Raises when the number of examples by split is wrong.
       expected_counts: Number of examples by split, for the progress bar.
-      work_folder: Where unfinished work lies, and stays if this is stopped; on the same file system
-        as the shards.
+      work_folder: Where unfinished work lies, on the same file system as the shards. It is gone on
+        with when this was stopped, or when what it returns was not published; the caller removes it
+        after that.
       identity: With the pieces, all that decides what the shards hold.
       num_workers: Number of worker processes; 1 for none, None for one a core if that pays.
 
@@ -57,7 +62,7 @@ def prepare_locally(
 
     Raises:
       CorpusError: From reading, from `check_counts`, or because a worker died.
-      OSError: The disk is full.
+      OSError: The disk is full, or a file cannot be written or read.
     """
     first = next(iter(generators.values()))
     limit = download_config.max_examples_per_split
@@ -68,7 +73,8 @@ def prepare_locally(
         identity,
         first.pieces,
         file_format.value,
-        limit,
+        # The first examples depend on what was read before: such a part is not gone on with.
+        None if limit is None else uuid.uuid4().hex,
         dataclasses.astuple(shard_config),
         order,
         runs.FORMAT,
@@ -84,32 +90,62 @@ def prepare_locally(
         )
         if limit is not None or (num_workers is None and raw_bytes < _SERIAL_BYTES):
             num_workers = 1  # With a limit: the first examples are those of the first pieces.
+
+        def plan() -> dict[str, list[tasks.ShardTask]]:
+            counts, segments = work.counts(), list(work.segments())
+            return {
+                split: tasks.plan_shards(split, segments, filename_templates[split], shard_config)
+                for split in generators
+                if split in counts
+            }
+
         try:
+            if not work.is_new:
+                _forget_lost(work, job, len(first.pieces), plan)
             with _doing(job, len(first.pieces), num_workers) as do:
                 _read_pieces(work, first.pieces, do, expected_counts, limit)
-                counts = work.counts()
-                check_counts(counts)
-                segments = list(work.segments())
-                shards = {
-                    split: tasks.plan_shards(
-                        split, segments, filename_templates[split], shard_config
-                    )
-                    for split in generators
-                    if split in counts
-                }
+                check_counts(work.counts())
+                shards = plan()
                 _write_shards(work, shards, do)
+            sizes = {name: shard.num_bytes for name, shard in work.shards.items()}
             prepared = [
-                prepared_split(split, shards[split], work.shards, work.folder, filename_templates)
+                prepared_split(split, shards[split], sizes, work.folder, filename_templates)
                 for split in shards
             ]
-        except (pool.WorkerDiedError, KeyboardInterrupt, SystemExit):
-            work.close()  # What is finished need not be done again.
+        except BaseException as e:
+            # The corpus would be refused again, and a full disk is to have room.
+            if isinstance(e, _LASTING) or errors.is_disk_full(e):
+                work.remove()
+            else:
+                work.close()  # What is finished need not be done again.
             raise
-        except BaseException:
-            work.remove()  # It would fail again.
-            raise
-        work.remove()
+        work.close()
     return prepared
+
+
+def _forget_lost(
+    work: journal.Journal,
+    job: tasks.Job,
+    num_pieces: int,
+    plan: Callable[[], Mapping[str, list[tasks.ShardTask]]],
+) -> None:
+    """Of what an earlier process has finished, keeps what is still there and whole.
+
+    After a power cut, files that were not synced have lost their end, or all they held.
+    """
+
+    def needed() -> set[tuple[str, int]]:
+        segments = work.segments()
+        if len(work.pieces) == num_pieces:
+            left = (t for split in plan().values() for t in split if t.name not in work.shards)
+            segments = (segment for task in left for segment in task.segments)
+        return {(segment.split, segment.group) for segment in segments}
+
+    work.forget(
+        is_shard_whole=lambda name, shard: records.is_whole(work.folder / name, shard),
+        needed=needed,
+        is_segment_whole=lambda segment: runs.is_whole(work.folder, segment, job.order),
+    )
 
 
 Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]

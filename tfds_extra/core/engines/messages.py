@@ -1,8 +1,9 @@
-"""Messages between the pool and its workers: pickles, with their length before them."""
+"""Messages between processes: pickles, in a stream with their length before them."""
 
 from __future__ import annotations
 
 import pickle
+import traceback
 from typing import Any, BinaryIO
 
 
@@ -20,3 +21,12 @@ def receive(stream: BinaryIO) -> Any:
     if len(size) < 8 or len(content) < int.from_bytes(size, "little"):
         raise EOFError
     return pickle.loads(content)
+
+
+def portable(error: BaseException) -> BaseException:
+    """The error, if it survives pickling; otherwise one that tells the same."""
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:
+        return RuntimeError("".join(traceback.format_exception(error)))

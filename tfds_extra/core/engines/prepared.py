@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import naming
 
+from tfds_extra.core import disk
 from tfds_extra.core.engines import records, tasks
 
 
@@ -33,7 +34,10 @@ def prepared_split(
     folder: pathlib.Path | epath.Path,
     filename_templates: Mapping[str, naming.ShardedFileTemplate],
 ) -> PreparedSplit:
-    """Moves the finished shards of a split to where they belong.
+    """Puts the finished shards of a split where they belong.
+
+    They stay where they lie, too, if the file system lets a file have two names: the caller removes
+    them when what was made of them is published.
 
     Args:
       split: The split.
@@ -46,7 +50,7 @@ def prepared_split(
     digest = records.OrderDigest()
     for task in shards:
         digest.update_from_file(records.digests_path(folder / task.name))
-        (folder / task.name).replace(epath.Path(template.data_dir) / task.name)
+        disk.put(folder / task.name, epath.Path(template.data_dir) / task.name)
     split_info = tfds.core.SplitInfo(
         name=split,
         shard_lengths=[task.count for task in shards],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,7 @@ import numpy as np
 from etils import epath
 from tensorflow_datasets.core import file_adapters
 
+from tfds_extra.core import disk, errors
 from tfds_extra.core.engines import runs
 
 _DIGEST = np.dtype([("size", "<u8"), ("crc", "<u4")])
@@ -20,6 +22,7 @@ _DIGESTS_SUFFIX = ".digests"
 # all little-endian. Source: tensorflow/core/lib/io/record_writer.h; the checksum is a CRC-32C,
 # rotated and offset as in tensorflow/core/lib/hash/crc32c.h.
 _CRC_OFFSET = 0xA282EAD8
+_FRAME_HEAD, _FRAME_TAIL = 12, 4
 _BUFFER_BYTES = 1 << 20
 _RECORDS_AT_ONCE = 1024
 
@@ -55,6 +58,21 @@ def record_digest(record: bytes) -> bytes:
     return len(record).to_bytes(8, "little") + google_crc32c.value(record).to_bytes(4, "little")
 
 
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """What is known of a shard that is written.
+
+    Attributes:
+      num_bytes: Bytes of its records.
+      digest: `OrderDigest` of them.
+      file_crc: CRC-32C of its file; None for TFRecord, which has checksums of all that is in it.
+    """
+
+    num_bytes: int
+    digest: str
+    file_crc: int | None = None
+
+
 def digests_path(shard: epath.Path | pathlib.Path) -> epath.Path | pathlib.Path:
     """File with the digests of a shard's records."""
     return shard.with_name(shard.name + _DIGESTS_SUFFIX)
@@ -64,8 +82,10 @@ def write_shard(
     path: epath.Path | pathlib.Path,
     blocks: Iterable[runs.Block],
     file_format: file_adapters.FileFormat,
-) -> tuple[int, int]:
+) -> tuple[int, Shard]:
     """Writes a shard, and the digests of its records beside it; both appear only when whole.
+
+    Neither is sure to survive a power cut: see `is_whole` and `disk.sync`.
 
     Args:
       path: Of the shard.
@@ -73,34 +93,92 @@ def write_shard(
       file_format: Any that TFDS has. TFRecord is written here, without TensorFlow.
 
     Returns:
-      Number of records, and of their bytes.
+      Number of records, and the shard.
+
+    Raises:
+      OSError: A file cannot be written; it names the file.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
+    is_tfrecord = file_format is file_adapters.FileFormat.TFRECORD
     count = num_bytes = 0
-    with digests_path(path).open("wb") as digest_file:
+    digest = hashlib.sha256()
+    beside = digests_path(path)
+    with errors.file_named(beside), beside.open("wb") as digest_file:
 
         def digested() -> Iterator[runs.Block]:
             nonlocal count, num_bytes
             for block in blocks:
                 digests = np.empty(len(block.records), _DIGEST)
                 digests["size"], digests["crc"] = block.sizes, block.crcs
-                digest_file.write(digests.tobytes())
+                content = digests.tobytes()
+                digest.update(content)
+                digest_file.write(content)
                 count += len(digests)
                 num_bytes += int(digests["size"].sum())
                 yield block
 
-        if file_format is file_adapters.FileFormat.TFRECORD:
-            _write_tfrecord(unfinished, digested())
-        else:
-            examples = (item for block in digested() for item in enumerate(block.records))
-            file_adapters.ADAPTER_FOR_FORMAT[file_format].write_examples(unfinished, examples)
+        try:
+            with errors.file_named(unfinished):
+                if is_tfrecord:
+                    _write_tfrecord(unfinished, digested())
+                else:
+                    adapter = file_adapters.ADAPTER_FOR_FORMAT[file_format]
+                    examples = (item for block in digested() for item in enumerate(block.records))
+                    adapter.write_examples(unfinished, examples)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)  # The disk may be full.
+            raise
+    # In a bucket nothing is lost that was written.
+    needs_crc = isinstance(path, pathlib.Path) and not is_tfrecord
+    file_crc = _file_crc(unfinished) if needs_crc else None
     unfinished.replace(path)
-    return count, num_bytes
+    return count, Shard(num_bytes, digest.hexdigest(), file_crc)
+
+
+def is_whole(path: pathlib.Path, shard: Shard) -> bool:
+    """Whether a shard and the digests beside it are what `write_shard` made; reads all of them."""
+    beside, found = OrderDigest(), OrderDigest()
+    try:
+        beside.update_from_file(digests_path(path))
+        if beside.hexdigest() != shard.digest:
+            return False
+        if shard.file_crc is not None:
+            return _file_crc(path) == shard.file_crc
+        for record in _read_tfrecord(path):
+            found.update(record)
+    except OSError:
+        return False
+    return found.hexdigest() == shard.digest
+
+
+def _file_crc(path: epath.Path | pathlib.Path) -> int:
+    crc = 0
+    with errors.file_named(path), path.open("rb") as file:
+        while block := file.read(_BUFFER_BYTES):
+            crc = google_crc32c.extend(crc, block)
+    return crc
+
+
+def _read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
+    lengths = _Lengths()
+    left = path.stat().st_size
+    with path.open("rb") as shard:
+        while head := shard.read(_FRAME_HEAD):
+            length = int.from_bytes(head[:8], "little")
+            left -= _FRAME_HEAD + length + _FRAME_TAIL
+            if left < 0 or lengths[length] != head:  # No record of a damaged length is read.
+                raise OSError(f"{path}: damaged")
+            record, tail = shard.read(length), shard.read(_FRAME_TAIL)
+            crc = np.array([google_crc32c.value(record)], np.uint32)
+            if _masked(crc).astype("<u4").tobytes() != tail:
+                raise OSError(f"{path}: damaged")
+            yield record
 
 
 def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block]) -> None:
     lengths = _Lengths()
     with path.open("wb") as shard:
+        writeback = disk.Writeback(shard)
         for block in blocks:
             crcs = _masked(block.crcs).astype("<u4").view("V4").tolist()
             for start in range(0, len(crcs), _RECORDS_AT_ONCE):
@@ -110,6 +188,8 @@ def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block
                 frames[1::3] = records
                 frames[2::3] = crcs[start : start + _RECORDS_AT_ONCE]
                 runs.write_all(shard, frames)
+                writeback.go_on()
+        writeback.go_on(to_end=True)
 
 
 class _Lengths(dict):

@@ -24,6 +24,8 @@ import google_crc32c
 import numpy as np
 from etils import epath
 
+from tfds_extra.core import errors
+
 FORMAT = 3  # Of the files; part of the journal's fingerprint.
 BUFFER_BYTES = 32 << 20  # What a worker gathers before it writes.
 SORT_BYTES = 64 << 20  # What is sorted in memory at once.
@@ -31,6 +33,7 @@ _RECORD_OVERHEAD = 128  # Bytes that Python's objects take for each record that 
 
 # Count, bytes of all keys, bytes of all records; then the columns of a `Block`.
 _HEADER = struct.Struct("<QQQ")
+_ROW_BYTES = 28  # Of the columns of numbers.
 _LARGE = 1 << 14  # Bytes of a record from which on copying it costs more than a call.
 _RANK_BITS = 64
 _GROUP_BITS = 8  # Hashes are dealt out to 256 groups, and those that are too large to 256 more.
@@ -173,6 +176,15 @@ class Block:
         some = slice(start, stop)
         return Block(self.ranks[some], self.crcs[some], self.keys[some], self.records[some])
 
+    def is_whole(self, split: str, order: Order) -> bool:
+        """Whether its keys and records are those that its ranks and checksums were made of."""
+        try:
+            keys = [int(key) for key in self.keys] if order.disable_shuffling else self.keys
+            ranks = order.ranks(split, keys, self.keys)
+        except ValueError:  # No number.
+            return False
+        return np.array_equal(ranks, self.ranks) and np.array_equal(_crcs(self.records), self.crcs)
+
     @property
     def sizes(self) -> np.ndarray:
         """Bytes of each record, int64."""
@@ -199,19 +211,27 @@ class Block:
         return sum(map(len, columns)) + record_bytes, record_bytes
 
     @classmethod
-    def read(cls, file: BinaryIO) -> Block:
+    def read(cls, file: BinaryIO, limit: int) -> Block:
         """The block at the position of a file.
 
+        Args:
+          file: The file.
+          limit: How many bytes it takes at most.
+
         Raises:
-          OSError: The file ends before.
+          OSError: The file ends before, or holds something else.
         """
         header = _read(file, _HEADER.size)
         count, key_bytes, record_bytes = _HEADER.unpack(header)
+        if not count or _HEADER.size + _ROW_BYTES * count + key_bytes + record_bytes > limit:
+            raise OSError("no block")
         columns = [
             np.frombuffer(_read(file, count * width * np.dtype(dtype).itemsize), dtype)
             for dtype, width in ((np.uint64, 2), (np.uint32, 1), (np.uint32, 1), (np.uint32, 1))
         ]
         ranks, crcs, key_sizes, sizes = columns
+        if key_sizes.sum(dtype=np.int64) != key_bytes or sizes.sum(dtype=np.int64) != record_bytes:
+            raise OSError("no block")
         keys = _cut(_read(file, key_bytes), key_sizes)
         if record_bytes > count * _LARGE:
             records = [_read(file, size) for size in sizes.tolist()]
@@ -231,18 +251,29 @@ def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator
       OSError: The file is shorter than it was, or something else.
     """
     path = folder / segment.file
-    count = 0
-    with path.open("rb") as file:
+    count, left = 0, segment.num_bytes
+    with errors.file_named(path), path.open("rb") as file:
         file.seek(segment.offset)
         while count < segment.count:
             try:
-                block = Block.read(file)
+                block = Block.read(file, left)
             except OSError as e:
-                raise OSError(f"{path}: cut short") from e
+                if e.errno is not None:
+                    raise
+                raise OSError(f"{path}: cut short, or not what was written there") from e
             count += len(block.records)
+            left = segment.offset + segment.num_bytes - file.tell()
             yield block
-        if count != segment.count or file.tell() != segment.offset + segment.num_bytes:
+        if count != segment.count or left:
             raise OSError(f"{path}: not what was written there")
+
+
+def is_whole(folder: pathlib.Path, segment: Segment, order: Order) -> bool:
+    """Whether a segment is what was filed; reads all of it."""
+    try:
+        return all(block.is_whole(segment.split, order) for block in read_blocks(folder, segment))
+    except OSError:
+        return False
 
 
 def _read(file: BinaryIO, size: int) -> bytes:
@@ -262,6 +293,10 @@ def write_all(file: BinaryIO, strings: list[bytes]) -> None:
 
 def _sizes(strings: list[bytes]) -> np.ndarray:
     return np.fromiter(map(len, strings), np.int64, len(strings))
+
+
+def _crcs(strings: Sequence[bytes]) -> np.ndarray:
+    return np.fromiter(map(google_crc32c.value, strings), np.uint32, len(strings))
 
 
 def _cut(content: bytes, sizes: np.ndarray) -> list[bytes]:
@@ -301,8 +336,7 @@ class RunWriter:
         for split, (keys, records) in buffers.items():
             names = _to_bytes(keys)
             ranks = self._order.ranks(split, keys, names)
-            crcs = np.fromiter(map(google_crc32c.value, records), np.uint32, len(records))
-            self._filer.add(split, Block(ranks, crcs, names, records))
+            self._filer.add(split, Block(ranks, _crcs(records), names, records))
 
 
 class _Filer:
@@ -324,7 +358,8 @@ class _Filer:
         for start, stop in zip(borders.tolist(), [*borders[1:].tolist(), len(groups)]):
             group = int(groups[start])
             name = f"{self._prefix}-{split}-{group}.run"
-            with (self._folder / name).open("ab") as file:
+            path = self._folder / name
+            with errors.file_named(path), path.open("ab") as file:
                 size, record_bytes = block.part(start, stop).write(file)
             offset = self._sizes.get(name, 0)
             self._sizes[name] = offset + size

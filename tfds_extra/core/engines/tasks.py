@@ -129,7 +129,7 @@ class Doer:
         self._filed = runs.RunWriter(job.folder, job.order)
 
     def do(self, task: PieceTask | ShardTask, progress: Progress) -> Any:
-        """Does a task: segments of a piece, or number of bytes of the records of a shard."""
+        """Does a task: segments of a piece, or what is known of a shard."""
         if isinstance(task, PieceTask):
             return self._read_piece(task, progress)
         return self._write_shard(task, progress)
@@ -167,7 +167,7 @@ class Doer:
             where = f"Split {rows.split}, one of the examples from {rows.keys[0]!r} on: "
             tfds.core.utils.reraise(e, prefix=where)
 
-    def _write_shard(self, task: ShardTask, progress: Progress) -> int:
+    def _write_shard(self, task: ShardTask, progress: Progress) -> records.Shard:
         report = _Report(progress)
 
         def part() -> Iterator[runs.Block]:
@@ -185,10 +185,10 @@ class Doer:
             report.send()
 
         path = self._job.folder / task.name
-        count, num_bytes = records.write_shard(path, part(), self._job.file_format)
+        count, shard = records.write_shard(path, part(), self._job.file_format)
         if count != task.count:
             raise OSError(f"{path}: {count} records were found, not {task.count}")
-        return num_bytes
+        return shard
 
 
 class _Report:

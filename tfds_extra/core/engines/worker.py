@@ -16,10 +16,9 @@ import pickle
 import queue
 import sys
 import threading
-import traceback
 from typing import BinaryIO
 
-from tfds_extra.core.engines.messages import receive, send
+from tfds_extra.core.engines.messages import portable, receive, send
 
 
 def main() -> None:
@@ -31,11 +30,12 @@ def main() -> None:
     sys.path[:] = path
     try:
         _import(modules)
+        from tfds_extra.core import disk
         from tfds_extra.core.engines.tasks import Doer
 
         doer = Doer(pickle.loads(job))
     except BaseException as e:
-        send(answers, ("failed", _portable(e)))
+        send(answers, ("failed", portable(e)))
         return
     send(answers, ("ready", None))
     inbox: queue.SimpleQueue = queue.SimpleQueue()
@@ -44,8 +44,9 @@ def main() -> None:
         task = inbox.get()
         try:
             result = doer.do(task, lambda count: send(answers, ("progress", count)))
+            disk.wait()
         except BaseException as e:
-            send(answers, ("failed", _portable(e)))
+            send(answers, ("failed", portable(e)))
         else:
             send(answers, ("done", result))
 
@@ -72,15 +73,6 @@ def _import(modules: dict[str, str]) -> None:
             module = importlib.util.module_from_spec(spec)
             sys.modules[name] = module
             spec.loader.exec_module(module)
-
-
-def _portable(error: BaseException) -> BaseException:
-    """The error, if it survives pickling; otherwise one that tells the same."""
-    try:
-        pickle.loads(pickle.dumps(error))
-        return error
-    except Exception:
-        return RuntimeError("".join(traceback.format_exception(error)))
 
 
 if __name__ == "__main__":
