@@ -8,12 +8,13 @@ import io
 import pathlib
 import zipfile
 
+import numpy as np
 import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
 
-from tfds_extra import core
+from tfds_extra import core, registry
 
 _TRACKS, _RAW, _FEATURES, _ECHONEST = "tracks.csv", "raw_tracks.csv", "features.csv", "echonest.csv"
 
@@ -188,7 +189,9 @@ def test_foreign_file(miniature, data_dir, name):
         hashlib.sha1(members[name]).hexdigest().encode() + f"  {name}\n".encode()
     )
     miniature.write("fma_small", members)
-    with refused(data_dir, name, "it is not one of the published files", "remove what does not belong"):
+    with refused(
+        data_dir, name, "it is not one of the published files", "remove what does not belong"
+    ):
         prepare(data_dir)
 
 
@@ -329,3 +332,34 @@ def test_tracks_that_are_left_out(miniature, data_dir):
     miniature.replace_table(_TRACKS, ",training,large,", ",training,other,")
     with refused(data_dir, "split train", "14 examples were read, the publisher has 15"):
         prepare(data_dir, "metadata")
+
+
+# ---------------------------------------------------------------------------------------- in part
+
+
+def test_part_with_tracks_alone(miniature, data_dir, tmp_path, monkeypatch):
+    """Of the other tables everything is missing, and said to be."""
+    cls = registry.builder_cls("fma")
+    monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
+    folder = tmp_path / "manual" / "fma_metadata"
+    folder.mkdir(parents=True)
+    (folder / _TRACKS).write_bytes(miniature.members("fma_metadata")[_TRACKS])
+    (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+    builder = preparing.prepared(
+        "fma/metadata_features", data_dir, tmp_path / "manual", partial=True
+    )
+    assert builder.info.splits.total_num_examples == 26
+    for example in tfds.as_numpy(builder.as_dataset("train")):
+        assert example["raw_track"]["license_url"] == b""
+        assert not example["echonest"]["available"]
+        assert np.isnan(example["features"]["mfcc"]).all()
+
+
+def test_part_without_tracks(miniature, data_dir, tmp_path, monkeypatch):
+    cls = registry.builder_cls("fma")
+    monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
+    folder = tmp_path / "manual" / "fma_metadata"
+    folder.mkdir(parents=True)
+    (folder / _RAW).write_bytes(miniature.members("fma_metadata")[_RAW])
+    with pytest.raises(core.CorpusError, match="tracks.csv: there is no such file"):
+        preparing.prepared("fma/metadata", data_dir, tmp_path / "manual", partial=True)

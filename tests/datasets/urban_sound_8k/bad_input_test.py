@@ -103,9 +103,7 @@ def test_part_beside_a_csv_that_is_cut(miniature, tmp_path, monkeypatch):
     path = miniature.root / "metadata" / "UrbanSound8K.csv"
     path.write_bytes(path.read_bytes()[:200])
     shutil.rmtree(miniature.root / "audio" / "fold8")
-    builder = preparing.prepared(
-        _NAME, tmp_path / "data", miniature.root.parent, partial=True
-    )
+    builder = preparing.prepared(_NAME, tmp_path / "data", miniature.root.parent, partial=True)
     assert builder.info.splits.total_num_examples == 24
 
 
@@ -208,3 +206,17 @@ def test_partial_of_nothing(tmp_path):
     config = tfds.download.DownloadConfig(manual_dir=tmp_path / "manual")
     with pytest.raises(core.CorpusError, match="not a single example"):
         builder.download_and_prepare(download_config=config)
+
+
+def test_layout_of_copies_on_kaggle(miniature, tmp_path, monkeypatch):
+    """The folds and the table lie at the top there, whatever the folder is called."""
+    cls = registry.builder_cls(_NAME)
+    monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
+    manual = tmp_path / "versions" / "1"
+    shutil.copytree(miniature.root / "audio", manual)
+    shutil.copy(miniature.root / "metadata" / "UrbanSound8K.csv", manual)
+    (manual / "fold1" / "._101415-3-0-2.wav").write_bytes(b"")
+    flat = preparing.prepared(_NAME, tmp_path / "flat", manual, partial=True)
+    same = preparing.prepared(_NAME, tmp_path / "same", miniature.root.parent, partial=True)
+    assert flat.info.splits.total_num_examples == 28
+    assert flat.info.metadata["order_digest"] == same.info.metadata["order_digest"]
