@@ -16,7 +16,7 @@ from absl import logging
 from tfds_extra import registry
 
 if TYPE_CHECKING:
-    from tfds_extra.core import Builder
+    from tfds_extra.core import Builder, digests
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -168,6 +168,8 @@ def _build(arguments: list[str]) -> int:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
+    from tfds_extra.core import digests
+
     builder = _builder(arguments)
     config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
     manager = builder._make_download_manager(arguments.download_dir, config)
@@ -177,12 +179,10 @@ def _fetch(arguments: argparse.Namespace) -> int:
     planned = manager.plan(files)
     rows = [("FILE", "SIZE", "STATE", "")]
     for file in planned:
-        size = "unknown" if file.size is None else str(tfds.core.utils.Size(file.size))
-        rows.append(
-            (file.file_name, size, file.state, str(file.path) if file.is_here else file.url)
-        )
+        place = str(file.path) if file.is_here else file.url
+        rows.append((file.file_name, str(file.amount), file.state, place))
     _print_table(rows)
-    remaining = tfds.core.utils.Size(sum(file.remaining for file in planned))
+    remaining = sum((file.remaining for file in planned), digests.Amount())
     print(f"To download: {remaining}. Free disk: {tfds.core.utils.Size(manager.free_disk())}.")
     if not arguments.dry_run:
         manager.download(files)
@@ -284,8 +284,10 @@ def _prepared(builder: Builder) -> list[str]:
     return names
 
 
-def _download_size(builder: Builder) -> tfds.core.utils.Size:
-    return tfds.core.utils.Size(sum(int(info.size) for info in builder.url_infos.values()))
+def _download_size(builder: Builder) -> digests.Amount:
+    from tfds_extra.core import digests
+
+    return sum((info.amount for info in builder.url_infos.values()), digests.Amount())
 
 
 def _feature_rows(name: str, feature: Any, spec: Any) -> Iterator[tuple[str, ...]]:

@@ -6,6 +6,7 @@ import pytest
 
 from tfds_extra import core
 from tfds_extra.core import own_copies
+from tfds_extra.core.downloads import by_hand
 
 _URL = "https://example.org/files/corpus.tar.gz?download=1"
 ARCHIVE = core.Archive(
@@ -110,22 +111,22 @@ def test_unpacked_file(tmp_path, place):
 
 
 def test_names_of_downloads(tmp_path):
-    names = own_copies.packed_names(
+    names = by_hand.packed_names(
         "corpus-1.0.tar.gz", ["https://example.org/a/v1.0.tar.gz?x=1", "https://example.org/b%20c.gz"]
     )
     assert names == ["corpus-1.0.tar.gz", "v1.0.tar.gz", "b c.gz"]
     put(tmp_path, "v1.0.tar.gz", "corpus-1.0.tar (1).gz", "corpus-1.0(2).tar.gz", "other.tar.gz")
-    found = [path.name for path in own_copies.packed(tmp_path, names)]
+    found = [path.name for path in by_hand.packed(tmp_path, names)]
     assert found == ["v1.0.tar.gz", "corpus-1.0(2).tar.gz", "corpus-1.0.tar (1).gz"]
     put(tmp_path, "corpus-1.0.tar.gz")
-    assert own_copies.packed(tmp_path, names)[0].name == "corpus-1.0.tar.gz"
-    assert own_copies.packed(tmp_path / "absent", names) == []
+    assert by_hand.packed(tmp_path, names)[0].name == "corpus-1.0.tar.gz"
+    assert by_hand.packed(tmp_path / "absent", names) == []
 
 
 def test_described(tmp_path):
-    assert own_copies.described(tmp_path) == "nothing"
+    assert by_hand.described(tmp_path) == "nothing"
     put(tmp_path, "a/b", "b.txt", ".DS_Store")
-    assert own_copies.described(tmp_path) == "a/, b.txt"
+    assert by_hand.described(tmp_path) == "a/, b.txt"
     put(tmp_path, *(f"{i:02}.txt" for i in range(12)))
-    assert own_copies.described(tmp_path).endswith("09.txt and 4 more")
-    assert "cannot be read" in own_copies.described(tmp_path / "absent")
+    assert by_hand.described(tmp_path).endswith("09.txt and 4 more")
+    assert "cannot be read" in by_hand.described(tmp_path / "absent")

@@ -582,7 +582,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             folder = pathlib.Path(source)
             lines.append(f"  {name}: {source}")
             if folder.is_dir():
-                lines[-1] += f". There lies: {own_copies.described(folder)}"
+                lines[-1] += f". There lies: {downloads.described(folder)}"
                 if isinstance(file, Archive) and file.holds:
                     lines[-1] += f". Looked for: {', '.join(file.holds)}"
         return "What was read:\n" + "\n".join(lines)

@@ -21,6 +21,10 @@ be known. A file that has a sha256 as well may be listed there too: then all its
 A file that only comes by hand has a row under its page, `<page>#<file name>` (see
 `downloads.ManualFile`).
 
+A file whose exact number of bytes nobody states has an approximate one in `checksums/<name>.about`,
+a table of the columns `file`, `bytes` and `source`: where the number is from. It is what a download
+is announced with and held against the free disk, and it bounds what is taken from a server.
+
 What TFDS does with the words: `load_url_infos` reads them and `--register_checksums` keeps them.
 `load_published`, below, turns them into entries whose sha256 is empty and which agree with any
 sha256. TFDS's own `DownloadManager` (`tfds build --download_only`) then takes such files without
@@ -40,11 +44,53 @@ from typing import Any
 from tensorflow_datasets.core import units
 from tensorflow_datasets.core.download import checksums
 
+from tfds_extra.core import tables
+
 UNPUBLISHED = "unpublished"
 _GIT_BLOB = "gitblob"
 _BESIDE = {"md5": 32, "sha1": 40, _GIT_BLOB: 40}  # Kinds with a file of their own, and hex digits.
 _HEX_DIGITS = {**_BESIDE, "sha256": 64}
 _BLOCK = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Amount:
+    """A number of bytes, as far as it is known. Amounts can be added.
+
+    Attributes:
+      size: Bytes.
+      is_about: Whether the number is approximate.
+      is_least: Whether there is more to it, of which nobody says how much.
+    """
+
+    size: int = 0
+    is_about: bool = False
+    is_least: bool = False
+
+    def __add__(self, other: Amount) -> Amount:
+        return Amount(
+            self.size + other.size,
+            self.is_about or other.is_about,
+            self.is_least or other.is_least,
+        )
+
+    def less(self, size: int) -> Amount:
+        """What remains when so many bytes are taken away."""
+        return dataclasses.replace(self, size=max(0, self.size - size))
+
+    @property
+    def in_bytes(self) -> str:
+        """In words, to the byte."""
+        return self._said(f"{self.size:,} bytes")
+
+    def __str__(self) -> str:
+        """In words, in a unit that fits."""
+        return self._said(str(units.Size(self.size)) if self.size else "0 bytes")
+
+    def _said(self, number: str) -> str:
+        if self.is_least and not self.size:
+            return "unknown"
+        return f"{'at least ' * self.is_least}{'about ' * self.is_about}{number}"
 
 
 @dataclasses.dataclass(eq=False)
@@ -56,9 +102,18 @@ class Published(checksums.UrlInfo):
       checksum: The sha256; empty if not known.
       filename: Name of the file.
       digests: All digests that are known, by algorithm, sha256 included.
+      about: Approximate number of bytes where the exact one is not known; 0 if not known either.
     """
 
     digests: dict[str, str] = dataclasses.field(default_factory=dict)
+    about: int = 0
+
+    @property
+    def amount(self) -> Amount:
+        """Bytes, exact or not."""
+        if self.size:
+            return Amount(int(self.size))
+        return Amount(self.about, is_about=True) if self.about else Amount(is_least=True)
 
     def __eq__(self, other: object) -> bool:
         """Whether nothing known of both differs, which is how TFDS verifies a file."""
@@ -96,7 +151,8 @@ class Published(checksums.UrlInfo):
 
     def __str__(self) -> str:
         """Size and digests, for messages."""
-        size = f"{int(self.size):,} bytes" if self.size else "size not published"
+        amount = self.amount
+        size = amount.in_bytes if amount.size else "size not published"
         sums = [f"{kind} {digest}" for kind, digest in self.digests.items()]
         return ", ".join([size, *(sums or ["no digest published"])])
 
@@ -105,7 +161,8 @@ def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
     """What was published about each URL.
 
     Args:
-      path: `<name>.tsv`; `<name>.md5` and so on are read from beside it if they exist.
+      path: `<name>.tsv`; `<name>.md5` and so on, and `<name>.about`, are read from beside it if they
+        exist.
 
     Returns:
       The entries by URL, in the order of the table.
@@ -119,6 +176,7 @@ def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
         beside = path.with_suffix(f".{kind}")
         if beside.exists():
             listed[kind] = parse_coreutils(beside.read_text(encoding="utf-8"), kind, beside)
+    about = _load_about(path.with_suffix(".about"))
     entries = {}
     for url, row in checksums.load_url_infos(path).items():
         digests = {k: sums[row.filename] for k, sums in listed.items() if row.filename in sums}
@@ -134,13 +192,26 @@ def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
         if _GIT_BLOB in digests and not row.size:
             raise ValueError(f"{path}: {url}: a {_GIT_BLOB} needs the number of bytes")
         sha256 = digests.get("sha256", "")
-        entries[url] = Published(row.size, sha256, row.filename or None, digests)
+        likely = 0 if row.size else about.get(row.filename, 0)
+        entries[url] = Published(row.size, sha256, row.filename or None, digests, likely)
     names = {entry.filename for entry in entries.values()}
-    for kind, sums in listed.items():
+    for kind, sums in {**listed, "about": about}.items():
         if stray := sorted(sums.keys() - names):
             beside = path.with_suffix(f".{kind}")
             raise ValueError(f"{beside}: {path.name} has no row for {', '.join(stray)}")
     return entries
+
+
+def _load_about(path: pathlib.Path) -> dict[str, int]:
+    """Approximate numbers of bytes by file name."""
+    if not path.exists():
+        return {}
+    about = {}
+    for row in tables.read_tsv(path):
+        if not row.get("bytes", "").isdecimal() or not row.get("source") or not row.get("file"):
+            raise ValueError(f"{path}: not a file, a number of bytes and a source: {row}")
+        about[row["file"]] = int(row["bytes"])
+    return about
 
 
 def parse_coreutils(text: str, kind: str, source: object = "digests") -> dict[str, str]:

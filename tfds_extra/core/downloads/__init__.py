@@ -1,5 +1,6 @@
 """Published files: what a builder asks for, and how it comes to the disk."""
 
+from tfds_extra.core.downloads.by_hand import described
 from tfds_extra.core.downloads.manager import DownloadManager
 from tfds_extra.core.downloads.sources import (
     CACHED,
@@ -30,4 +31,5 @@ __all__ = [
     "MissingFilesError",
     "PlannedFile",
     "as_resource",
+    "described",
 ]

@@ -27,7 +27,12 @@ with epy.lazy_imports():  # As in `transfer`.
 # Bytes at the start of a file that `judge_head` wants: enough to see the title of a web page.
 HEAD = 1 << 12
 
-GZIP = ("gzip", "x-gzip")
+_GZIP = ("gzip", "x-gzip")
+_GZIP_SUFFIXES = (".gz", ".tgz")
+_GZIP_MAGIC = b"\x1f\x8b"
+# No file has a size of more digits, and Python refuses to read numbers of some thousand.
+_DIGITS = 18
+_SHOWN = 300  # Characters of what a server or a library says.
 _PAGE = re.compile(
     rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,1000}?-->\s*)?<(!doctype\s+html|html|head|body|script|meta)\b",
     re.IGNORECASE | re.DOTALL,
@@ -35,7 +40,7 @@ _PAGE = re.compile(
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _PAGE_SUFFIXES = (".html", ".htm", ".xhtml")
 _MAGIC = {
-    (".gz", ".tgz"): b"\x1f\x8b",
+    _GZIP_SUFFIXES: _GZIP_MAGIC,
     (".bz2", ".tbz2"): b"BZh",
     (".xz", ".txz"): b"\xfd7zXZ\0",
     (".zip",): b"PK",
@@ -50,12 +55,20 @@ class Broken(Exception):
     Attributes:
       wait: Seconds that the server asks us to wait; None if it does not ask.
       no_such_host: Whether the name of the host did not resolve.
+      too_slow: Whether it was waited for as long as anybody should.
     """
 
-    def __init__(self, reason: str, wait: float | None = None, no_such_host: bool = False):
+    def __init__(
+        self,
+        reason: str,
+        wait: float | None = None,
+        no_such_host: bool = False,
+        too_slow: bool = False,
+    ):
         super().__init__(reason)
         self.wait = wait
         self.no_such_host = no_such_host
+        self.too_slow = too_slow
 
 
 class Refused(Exception):
@@ -67,10 +80,16 @@ class Refused(Exception):
 
 
 def source(url: str, response: requests.Response) -> dict[str, Any]:
-    """What identifies an answer: url, etag, last_modified, length, encoding."""
+    """What identifies an answer: url, etag, last_modified, length, encoding.
+
+    Raises:
+      Refused: The length is no number of bytes that a file could have.
+    """
     headers = response.headers
     encoding = headers.get("Content-Encoding", "").strip().lower()
     length = headers.get("Content-Length", "")
+    if length.isdecimal() and len(length) > _DIGITS:
+        raise Refused(f"the server states a Content-Length of {len(length):,} digits")
     return {
         "url": url,
         "etag": headers.get("ETag"),
@@ -94,8 +113,15 @@ def validator(known: Mapping[str, Any]) -> str | None:
 def is_the_rest(
     response: requests.Response, known: Mapping[str, Any], size: int, total: int | None, url: str
 ) -> bool:
-    """Whether a 206 holds what follows the first `size` bytes of the answer that is `known`."""
+    """Whether a 206 holds what follows the first `size` bytes of the answer that is `known`.
+
+    Raises:
+      Refused: It says so in numbers that no file could have.
+    """
     content_range = response.headers.get("Content-Range", "").strip()
+    if longest := max(map(len, re.findall(r"\d+", content_range)), default=0):
+        if longest > _DIGITS:
+            raise Refused(f"the server states a Content-Range of {longest:,} digits")
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
     if not found or int(found[1]) != size:
         return False
@@ -138,23 +164,31 @@ def judge_head(head: bytes, known: Mapping[str, Any], published: digests.Publish
     """
     name, encoding = (published.filename or "").lower(), known["encoding"]
     if published.size and published.size == known["length"]:
-        return  # Whatever it looks like, the digest will tell.
-    if encoding in GZIP:
+        return  # Whatever it looks like or is called, the digest will tell.
+    decoded = head
+    if encoding in _GZIP:
         with contextlib.suppress(zlib.error):
-            head = zlib.decompressobj(wbits=31).decompress(head)
-    elif encoding and not published.digests:
-        raise Refused(f"the file comes encoded as {encoding!r}, which nobody asked for")
-    if _PAGE.match(head.removeprefix(b"\xef\xbb\xbf")) and not name.endswith(_PAGE_SUFFIXES):
-        title = _TITLE.search(head)
+            decoded = zlib.decompressobj(wbits=31).decompress(head, HEAD)
+    if _PAGE.match(decoded.removeprefix(b"\xef\xbb\xbf")) and not name.endswith(_PAGE_SUFFIXES):
+        title = _TITLE.search(decoded)
         words = " ".join(title[1].decode("utf-8", "replace").split()) if title else ""
         raise Refused(
             "the server sends a web page"
             + (f", {words!r}," if words else "")
             + " instead of the file: a login, consent or error page. Open the URL in a browser"
         )
+    # As Apache did for years: a file that is compressed as published is said to be compressed on the
+    # way. Otherwise what comes is as long as the server likes, and no digest is known of it.
+    twice = decoded is not head and decoded.startswith(_GZIP_MAGIC)
+    mislabelled = encoding in _GZIP and name.endswith(_GZIP_SUFFIXES) and not twice
+    if encoding and not mislabelled:
+        raise Refused(
+            f"the server sends the file encoded as {encoding[:_SHOWN]!r}, although it was asked for the"
+            " file as it is"
+        )
     magic = next((m for suffixes, m in _MAGIC.items() if name.endswith(suffixes)), b"")
     # Where there is a digest it decides: not every published file is what its name says.
-    if not published.digests and not encoding and not head.startswith(magic):
+    if not published.digests and not head.startswith(magic):
         raise Refused(f"what the server sends is not what {name} should be{glimpse(head)}")
 
 
@@ -184,7 +218,7 @@ def _retry_after(value: str | None) -> float | None:
     if not value:
         return None
     if value.strip().isdecimal():
-        return float(value)
+        return float(value.strip()[:_DIGITS])
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError):
@@ -201,7 +235,7 @@ def network_error(error: BaseException) -> Broken | Refused:
             return Broken(f"the host is not found ({cause.strerror})", no_such_host=True)
         malformed = isinstance(cause, requests.RequestException) and isinstance(cause, ValueError)
         if malformed or isinstance(cause, requests.TooManyRedirects):
-            return Refused(f"it leads nowhere ({cause})")
+            return Refused(f"it leads nowhere ({str(cause)[:_SHOWN]})")
     for cause in causes:
         if isinstance(cause, requests.ConnectTimeout):
             return Broken("the host does not answer (time-out)")
@@ -210,7 +244,7 @@ def network_error(error: BaseException) -> Broken | Refused:
         if isinstance(cause, (urllib3.exceptions.IncompleteRead, http.client.IncompleteRead)):
             return Broken("the connection broke off in the middle of the file")
     spoken = [c.strerror for c in causes if isinstance(c, OSError) and c.strerror]
-    return Broken(f"the connection failed ({spoken[-1] if spoken else error})")
+    return Broken(f"the connection failed ({str(spoken[-1] if spoken else error)[:_SHOWN]})")
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

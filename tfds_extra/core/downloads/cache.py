@@ -2,7 +2,8 @@
 
 A file lies under a name made of its URL and its sha256 (or, where TFDS was given no sha256 for it,
 of the URL's), with an INFO file beside it. Files without a known sha256 keep the name made of the
-URL alone, and their INFO file notes the digests that were verified instead.
+URL alone. To what TFDS notes in the INFO file we add which digests the file was found to have, and
+what it looked like then (`verified`).
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from absl import logging
 from etils import epath
 from tensorflow_datasets.core import download
 from tensorflow_datasets.core.download import checksums
 from tensorflow_datasets.core.download import resource as resource_lib
 
 from tfds_extra.core import digests
-from tfds_extra.core.downloads import partial
+from tfds_extra.core.downloads import partial, verified
 
-_VERIFIED = "verified_digests"  # What we add to TFDS's INFO files.
+_VERIFIED = "verified"  # What we add to TFDS's INFO files.
 
 # `DownloadManager._get_dl_path`: resource, sha256 or None, whether as before TFDS 4.9 -> path.
 PathOf = Callable[[download.Resource, "str | None", bool], os.PathLike]
@@ -33,6 +35,7 @@ def find(
     resource: download.Resource,
     published: digests.Published,
     path_of: PathOf,
+    altered: dict[pathlib.Path, tuple[list[int], str]],
     check: Callable[[], None] | None = None,
 ) -> tuple[pathlib.Path, checksums.UrlInfo] | None:
     """A file that was downloaded before, by us or by TFDS.
@@ -41,29 +44,51 @@ def find(
       resource: What is asked for.
       published: What is known about it.
       path_of: TFDS's name for the file.
-      check: Makes sure that digests of other kinds have been verified, and may raise to stop that. A sha256
-        is not verified again: TFDS gives a file its name when that is done.
+      altered: Files that were found to be others, as they looked then, and how they differ. They are
+        passed over, and more are added.
+      check: Makes sure that the file still has its digests, those that are published and that which
+        was noted when it came; may raise to stop that.
 
     Returns:
       Path, and what is known about the file there; None if there is none.
     """
     for path in _paths(resource, published, path_of):
-        found = _read(path, published)
-        if not found:
-            continue
-        others = {} if published.checksum else published.digests
-        verified = _info(path).get(_VERIFIED, {})
-        if any(verified.get(kind, digest) != digest for kind, digest in others.items()):
-            continue  # An earlier edition.
-        if check and not others.items() <= verified.items():
-            with path.open("rb") as file:
-                digester = published.digester().read(file, check)
-            if published.difference(digester.size, digester.digests()):
-                continue
-            with contextlib.suppress(OSError):  # Where we may only read, it is read each time.
-                _note_verified(path, others)
-        return path, found
+        with contextlib.suppress(FileNotFoundError):  # Somebody takes it away at this moment.
+            if found := _checked(path, published, altered, check):
+                return path, found
     return None
+
+
+def _checked(
+    path: pathlib.Path,
+    published: digests.Published,
+    altered: dict[pathlib.Path, tuple[list[int], str]],
+    check: Callable[[], None] | None,
+) -> checksums.UrlInfo | None:
+    """What is known about one file, if it is the one, as in `find`."""
+    found = _read(path, published)
+    if not found or (path in altered and altered[path][0] == verified.stamp_of(path)):
+        return None
+    record = _record(path)
+    known = record["digests"]
+    if any(known.get(kind, digest) != digest for kind, digest in published.digests.items()):
+        return None  # An earlier edition.
+    if not check:
+        return found
+    stamp, now = verified.read(path, published, record, check)
+    difference = published.difference(stamp[0], now["digests"])
+    if not difference:
+        difference = digests.Published.of(found, "").difference(stamp[0], now["digests"])
+    if difference:
+        altered[path] = stamp, difference
+        logging.warning(
+            "%s: not used, since it is not the file that was to be downloaded: %s", path, difference
+        )
+        return None
+    if now != record:
+        with contextlib.suppress(OSError):  # Where we may only read, it is read each time.
+            _note(path, now)
+    return found
 
 
 def put(
@@ -72,7 +97,7 @@ def put(
     resource: download.Resource,
     dataset_name: str | None,
     found: checksums.UrlInfo,
-    verified: Mapping[str, str],
+    sums: Mapping[str, str],
 ) -> None:
     """Gives a complete file its name, and the INFO file that makes it TFDS's.
 
@@ -82,7 +107,7 @@ def put(
       resource: What was asked for.
       dataset_name: For whom.
       found: Size, sha256 and published name.
-      verified: The digests that it was held against.
+      sums: All its digests that were taken.
     """
     info_path = resource_lib.get_info_path(epath.Path(path))
     if _info(path).get("url_info", found.asdict()) != found.asdict():
@@ -94,9 +119,11 @@ def put(
         original_fname=_info(path).get("original_fname") or found.filename,
         url_info=found,
     )
-    _note_verified(path, verified)
+    _note(path, {"stamp": None, "digests": dict(sums)})
     os.replace(part, path)
     partial.discard(part)
+    with contextlib.suppress(OSError):
+        _note(path, verified.record_of(path, sums))
 
 
 def _paths(
@@ -121,11 +148,10 @@ def _paths(
 
 def _read(path: pathlib.Path, published: digests.Published) -> checksums.UrlInfo | None:
     """What is known about a file in the cache; None if it is not there, or not this file."""
-    info = _info(path)
-    if not info or not path.is_file():
+    info, size = _info(path), verified.size_of(path)
+    if not info or size is None:
         return None
     noted = info.get("url_info", {})
-    size = path.stat().st_size
     # TFDS before 3.1 noted nothing, but gave the file its name, like any, by the sha256.
     sha256 = noted.get("checksum") or published.checksum
     if not sha256 or size != int(noted.get("size") or published.size):
@@ -142,8 +168,16 @@ def _info(path: pathlib.Path) -> dict[str, Any]:
         return {}
 
 
-def _note_verified(path: pathlib.Path, verified: Mapping[str, str]) -> None:
-    """Notes which digests were verified, so that a large file is read for that only once."""
-    info = {**_info(path), _VERIFIED: dict(verified)}
+def _record(path: pathlib.Path) -> verified.Record:
+    """What was found out about a file in the cache."""
+    record = _info(path).get(_VERIFIED)
+    if isinstance(record, dict) and isinstance(record.get("digests"), dict):
+        return record
+    return {"stamp": None, "digests": {}}
+
+
+def _note(path: pathlib.Path, record: verified.Record) -> None:
+    """Notes what was found out about it, at once or not at all."""
+    info = {**_info(path), _VERIFIED: record}
     info_path = pathlib.Path(resource_lib.get_info_path(epath.Path(path)))
     digests.replace_text(info_path, json.dumps(info, sort_keys=True))

@@ -2,7 +2,7 @@
 
 It is used like TFDS's and keeps its cache, so that what TFDS has downloaded is not downloaded
 again. It differs in how a file is come by: from `manual_dir`, else from the cache, else from its
-URLs, and each time held against what was published about it (`digests`). Wherever TFDS's manager
+URLs, and each time held against what was published about it (`digests`, `verified`). Wherever TFDS's manager
 takes a URL, there may also stand
 
     Mirrors([url, ...])             several URLs of the same bytes, tried in order
@@ -17,6 +17,7 @@ but what they call is: `tfds.testing` replaces the former in TFDS's class.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import os
@@ -34,7 +35,15 @@ from tensorflow_datasets.core import download, units
 from tensorflow_datasets.core.download import checksums
 
 from tfds_extra.core import digests, errors, locks
-from tfds_extra.core.downloads import batches, cache, partial, progress, transfer
+from tfds_extra.core.downloads import (
+    batches,
+    by_hand,
+    cache,
+    partial,
+    progress,
+    transfer,
+    verified,
+)
 from tfds_extra.core.downloads.sources import (
     CACHED,
     MANUAL,
@@ -145,17 +154,24 @@ class DownloadManager(download.DownloadManager):
 
     def _planned(self, resource: download.Resource) -> PlannedFile:
         published = self._published(resource)
-        by_hand = self._manual_folder / published.filename
         target, part = self._target(resource, published)
-        state, path, received = TO_FETCH, target, 0
-        if by_hand.is_file():
-            state, path, received = MANUAL, by_hand, by_hand.stat().st_size
+        path = self._manual_folder / published.filename
+        is_renamed = False
+        if (received := verified.size_of(path)) is None:
+            renamed = (
+                own for own, objection in self._renamed(resource, published) if not objection
+            )
+            if renamed := next(renamed, None):
+                path, received, is_renamed = renamed, verified.size_of(renamed), True
+        if received is not None:
+            state = MANUAL
         elif isinstance(resource, ManualFile):
-            state, path = MISSING, by_hand
+            state, received = MISSING, 0
         elif cached := self._cached(resource, published):
             state, path, received = CACHED, cached[0], int(cached[1].size)
-        elif part.exists() and part.stat().st_size:
-            state, received = PARTIAL, part.stat().st_size
+        else:
+            path, received = target, verified.size_of(part) or 0
+            state = PARTIAL if received else TO_FETCH
         return PlannedFile(
             url=resource.url,
             file_name=published.filename,
@@ -165,7 +181,28 @@ class DownloadManager(download.DownloadManager):
             received=received,
             source=getattr(resource, "page", resource.url),
             terms=getattr(resource, "terms", ""),
+            is_renamed=is_renamed,
         )
+
+    def _renamed(
+        self, resource: download.Resource, published: digests.Published
+    ) -> Iterator[tuple[pathlib.Path, str]]:
+        """Files in `manual_dir` that may be the file under another name.
+
+        Yields:
+          Each, and why it is not taken; empty if it may be.
+        """
+        urls = () if isinstance(resource, ManualFile) else _urls(resource)
+        names = by_hand.packed_names(published.filename, urls)
+        expected = self._expected(resource, published)
+        for path in by_hand.packed(self._manual_folder, names):
+            if path.name == published.filename or (size := verified.size_of(path)) is None:
+                continue
+            if not expected.digests:
+                yield path, "no digest is known, so that only its published name could tell it"
+            else:
+                refused = self._downloader.refused.get(path, "")
+                yield path, refused or expected.difference(size, {})
 
     def _published(self, resource: download.Resource) -> digests.Published:
         """What is known about a file; its name at least."""
@@ -184,7 +221,7 @@ class DownloadManager(download.DownloadManager):
         """What the file is held against: what was published, or else what was seen first."""
         if self._register_checksums:  # The row is what is to be found out.
             others = {k: v for k, v in published.digests.items() if k != "sha256"}
-            return digests.Published(units.Size(0), "", published.filename, others)
+            return digests.Published(units.Size(0), "", published.filename, others, published.about)
         pinned = None if published.digests else self._pins.get(resource.url)
         return dataclasses.replace(pinned, filename=published.filename) if pinned else published
 
@@ -213,13 +250,15 @@ class DownloadManager(download.DownloadManager):
         """A file that was downloaded before; with `check`, one that is sure to be the published."""
         if self._force_download and key_of(resource) not in self._downloader.obtained:
             return None
-        return cache.find(resource, published, self._get_dl_path, check)
+        altered = self._downloader.altered[key_of(resource)]
+        return cache.find(resource, published, self._get_dl_path, altered, check)
 
     # ------------------------------------------------------------------------------- a batch
 
     def _prepare(self, resources: Sequence[download.Resource], bars: progress.Progress) -> None:
         """Looks for all files of a batch before anything is fetched."""
-        planned = [self._planned(resource) for resource in resources]
+        self._downloader.refused.clear()  # They may have been replaced since.
+        planned = [self._settled(resource) for resource in resources]
         if self._force_checksums_validation and not self._register_checksums:
             for file in planned:
                 if file.url not in self._url_infos:
@@ -229,8 +268,9 @@ class DownloadManager(download.DownloadManager):
                         "is not listed in the checksum file, and force_checksums_validation is set",
                         "List it (register_checksums does).",
                     )
-        if missing := [file for file in planned if file.state == MISSING]:
-            names = ", ".join(file.file_name for file in missing)
+        missing = [r for r, file in zip(resources, planned) if file.state == MISSING]
+        if missing:
+            names = ", ".join(self._published(resource).filename for resource in missing)
             problem = "cannot be downloaded: it has to be brought by hand"
             raise MissingFilesError(names, "", problem, self._how_to_bring(missing))
         if any(not file.is_here for file in planned) and "://" in os.fspath(self._download_dir):
@@ -240,11 +280,20 @@ class DownloadManager(download.DownloadManager):
                 "files can only be downloaded to a folder of this machine",
                 "Pass another download_dir.",
             )
-        needed = sum(file.remaining for file in planned)
-        if needed > (free := self.free_disk()):
+        needed = sum((file.remaining for file in planned), digests.Amount())
+        if needed.size > (free := self.free_disk()):
             raise transfer.no_room(self._download_dir, needed, free)
         bars.expect_files(len(planned))
-        bars.expect(sum(file.size or 0 for file in planned))
+        bars.expect(sum(file.amount.size for file in planned))
+
+    def _settled(self, resource: download.Resource) -> PlannedFile:
+        """The plan of a file, when it is sure that a file under another name is the one or is not."""
+        while (planned := self._planned(resource)).is_renamed:
+            difference, _ = self._read_by_hand(resource, planned)
+            if not difference:
+                break
+            self._downloader.refused[planned.path] = difference
+        return planned
 
     def _obtain(
         self, resource: download.Resource, cancelled: threading.Event, bars: progress.Progress
@@ -287,8 +336,7 @@ class DownloadManager(download.DownloadManager):
         names = ", ".join(self._published(resource).filename for resource, _ in failed)
         failures = [failure for _, error in failed for failure in error.failures]
         tried = "\n".join(f"  {failure.url}: {failure.reason}" for failure in failures)
-        planned = [self._planned(resource) for resource in resources]
-        remedy = self._how_to_bring([file for file in planned if not file.is_here])
+        remedy = self._how_to_bring([r for r in resources if not self._planned(r).is_here])
         for resource, error in failed:
             pinned = self._expected(resource, self._published(resource)).checksum
             if pinned and not self._published(resource).digests:
@@ -303,20 +351,34 @@ class DownloadManager(download.DownloadManager):
         self, resource: download.Resource, planned: PlannedFile, check: Callable[[], None]
     ) -> checksums.UrlInfo:
         """Holds a file in `manual_dir` against what was published."""
-        expected = self._expected(resource, planned.published)
-        difference = expected.difference(planned.received, {})
-        if not difference:
-            with errors.located(planned.path, "", "Check its rights."):
-                with planned.path.open("rb") as file:
-                    digester = expected.digester().read(file, check)
-            difference = expected.difference(digester.size, digester.digests())
+        difference, sums = self._read_by_hand(resource, planned, check)
         if difference:
             remedy = f"Get it again from {planned.source}, or take it out of the folder."
-            if expected.digests and not planned.published.digests:
+            if (
+                not planned.published.digests
+                and self._expected(resource, planned.published).digests
+            ):
                 remedy += self._how_to_accept(resource)
+            if self._manual_dir_instructions:
+                remedy += f"\n{self._manual_dir_instructions}"
             raise DigestError(planned.path, "", f"it is another file: {difference}", remedy)
-        sha256 = digester.digests()["sha256"]
-        return digests.url_info(digester.size, sha256, planned.file_name)
+        return digests.url_info(planned.received, sums["sha256"], planned.file_name)
+
+    def _read_by_hand(
+        self,
+        resource: download.Resource,
+        planned: PlannedFile,
+        check: Callable[[], None] = lambda: None,
+    ) -> tuple[str, Mapping[str, str]]:
+        """How a file in `manual_dir` differs from the published one, empty if not; its digests."""
+        expected = self._expected(resource, planned.published)
+        if difference := expected.difference(planned.received, {}):
+            return difference, {}
+        memory = self._downloader.by_hand
+        with errors.located(planned.path, "", "Check its rights."):
+            stamp, record = verified.read(planned.path, expected, memory.get(planned.path), check)
+        memory.put(planned.path, record)
+        return expected.difference(stamp[0], record["digests"]), record["digests"]
 
     def _from_cache_or_urls(
         self,
@@ -348,10 +410,21 @@ class DownloadManager(download.DownloadManager):
                 meter=bars,
             )
             try:
-                digester = task.run(getattr(resource, "urls", (resource.url,)), part)
-            except BaseException:
+                digester = task.run(_urls(resource), part)
+            except BaseException as e:
                 if not locked:
                     partial.discard(part)
+                if isinstance(e, transfer.TransferError):
+                    altered = self._downloader.altered[key_of(resource)]
+                    e.failures = [
+                        *(
+                            transfer.Failure(
+                                os.fspath(path), f"it was downloaded before, but {how}"
+                            )
+                            for path, (_, how) in altered.items()
+                        ),
+                        *e.failures,
+                    ]
                 raise
             listed = resource.url in self._url_infos
             name = published.filename if listed else task.file_name or published.filename
@@ -359,8 +432,7 @@ class DownloadManager(download.DownloadManager):
             found = digests.url_info(digester.size, sums["sha256"], name)
             if self._register_checksums:
                 target = pathlib.Path(self._get_dl_path(resource, found.checksum))
-            verified = {kind: sums[kind] for kind in published.digests}
-            cache.put(part, target, resource, self._dataset_name, found, verified)
+            cache.put(part, target, resource, self._dataset_name, found, sums)
             return target, found
 
     def _hold_against_pin(
@@ -392,15 +464,18 @@ class DownloadManager(download.DownloadManager):
 
     # -------------------------------------------------------------------------------- messages
 
-    def _how_to_bring(self, files: Sequence[PlannedFile]) -> str:
+    def _how_to_bring(self, resources: Sequence[download.Resource]) -> str:
         """Tells which files to put where."""
-        listed = "\n".join(f"  {file}" for file in files)
+        listed = "\n".join(f"  {self._planned(resource)}" for resource in resources)
         folder = self._manual_folder
         text = f"\nPut into {folder}, under exactly these names, and try again:\n{listed}"
-        with contextlib.suppress(OSError):
-            if there := sorted(entry.name for entry in os.scandir(folder)):
-                more = f" and {len(there) - 10:,} more" if len(there) > 10 else ""
-                text += f"\nWhat lies there now: {', '.join(there[:10])}{more}"
+        if folder.is_dir():
+            text += f"\nWhat lies there now: {by_hand.described(folder)}"
+        for resource in resources:
+            published = self._published(resource)
+            for path, objection in self._renamed(resource, published):
+                if objection:
+                    text += f"\n{path.name} is not taken for {published.filename}: {objection}"
         if self._manual_dir_instructions:
             text += f"\n{self._manual_dir_instructions}"
         return text
@@ -419,6 +494,9 @@ class _Live:
     Attributes:
       lock: Held to change what several threads change.
       obtained: Paths of the files that this manager has come by.
+      by_hand: What is remembered of files in `manual_dir`, which we never write to.
+      refused: Files in `manual_dir` under other names than published, and how they differ.
+      altered: Files in the cache that are not the published ones, as in `cache.find`.
     """
 
     def __init__(self, manager: DownloadManager, max_simultaneous: int | None):
@@ -427,6 +505,10 @@ class _Live:
         self._open = threading.local()
         self.lock = threading.Lock()
         self.obtained: dict[Any, epath.Path] = {}
+        self.by_hand = verified.Memory(manager._pins.path.with_name("by_hand.json"))
+        self.refused: dict[pathlib.Path, str] = {}
+        self.altered: dict[Any, dict[pathlib.Path, tuple[list[int], str]]]
+        self.altered = collections.defaultdict(dict)
 
     def batch(self) -> batches.Batch:
         """The batch of the call of `download` that this thread is in."""
@@ -449,3 +531,8 @@ class _Live:
                 yield
             finally:
                 self._open.batch = self._open.progress = None
+
+
+def _urls(resource: download.Resource) -> Sequence[str]:
+    """Where a file is to be had, in the order in which that is tried."""
+    return getattr(resource, "urls", (resource.url,))

@@ -68,15 +68,6 @@ class Partial:
             rest = rest[self._file.write(rest) :]
         self.digester.update(block)
 
-    def replace(self, other: pathlib.Path, digester: digests.Digester) -> None:
-        """Puts another file, with these digests, in the place of this one."""
-        self._file.close()
-        # Killed in between, the other file must not be taken for a part of the answer.
-        self._journal.unlink(missing_ok=True)
-        os.replace(other, self.path)
-        self._file = self.path.open("ab+", buffering=0)
-        self.digester = digester
-
     def sync(self) -> None:
         """Makes sure that the bytes outlive a power cut, before somebody gives them a name."""
         os.fsync(self._file.fileno())

@@ -83,6 +83,8 @@ class PlannedFile:
       state: `MANUAL`, `CACHED`, `PARTIAL`, `TO_FETCH` or `MISSING`.
       path: Where it is, or will be; if `MISSING`, where it has to be put.
       received: Bytes of it that are here.
+      is_renamed: Whether it lies in `manual_dir` under another name than the published one, so that
+        it is only taken if its digest is the published one.
       source: Where it is to be had, for people.
       terms: What stands in the way.
     """
@@ -95,11 +97,13 @@ class PlannedFile:
     received: int
     source: str
     terms: str = ""
+    is_renamed: bool = False
 
     @property
-    def size(self) -> int | None:
-        """Bytes; None if not known."""
-        return int(self.published.size) or (self.received if self.is_here else None)
+    def amount(self) -> digests.Amount:
+        """Bytes, as far as known."""
+        exact = int(self.published.size) or (self.received if self.is_here else 0)
+        return digests.Amount(exact) if exact else self.published.amount
 
     @property
     def is_here(self) -> bool:
@@ -107,11 +111,11 @@ class PlannedFile:
         return self.state in (MANUAL, CACHED)
 
     @property
-    def remaining(self) -> int:
+    def remaining(self) -> digests.Amount:
         """Bytes to fetch, as far as known."""
-        return (
-            0 if self.is_here or self.state == MISSING else max(0, self.size or 0) - self.received
-        )
+        if self.is_here or self.state == MISSING:
+            return digests.Amount()
+        return self.amount.less(self.received)
 
     def __str__(self) -> str:
         """Name, size, digest, origin and terms."""

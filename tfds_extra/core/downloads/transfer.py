@@ -9,7 +9,6 @@ import collections
 import contextlib
 import dataclasses
 import errno
-import gzip
 import http
 import http.client
 import os
@@ -20,9 +19,8 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import logging
 from etils import epath, epy
@@ -37,10 +35,18 @@ with epy.lazy_imports():  # A fifth of a second, which every worker process woul
     import requests
     import urllib3
 
+if TYPE_CHECKING:
+    from tfds_extra.core.downloads import watched
+
 CONNECTIONS_PER_HOST = 3
 _BLOCK = 1 << 18
 # Bytes that make an attempt one that got somewhere.
 _GAIN = 1 << 20
+# How often its approximate size a file may have.
+_LEEWAY = 2
+# Bytes that are taken of a file of which nobody says how long it is.
+_UNANNOUNCED = 1 << 30
+_SLOWEST = "TFDS_EXTRA_SLOWEST"
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
@@ -55,10 +61,14 @@ class Policy:
       connect_timeout: Seconds for a connection to come about.
       read_timeout: Seconds between two bytes.
       attempts: Failures in a row, without a mebibyte between them, after which a URL is given up.
-      patience: Seconds without a byte after which a URL is given up.
+      patience: Seconds without a byte after which a URL is given up. Also those in which the head of
+        an answer must be complete, from its first byte on, with the redirects that led to it.
       backoff: Seconds before the second attempt; twice as many before the third, and so on.
       longest_wait: Seconds that a server may ask us to wait (Retry-After).
-      slowest: Bytes a second, over `patience` seconds, below which a connection counts as broken.
+      slowest: Bytes a second, averaged over `patience` seconds of waiting for them, below which a
+        connection counts as broken, and a URL is given up from which not even a mebibyte came. By
+        default what the environment variable `TFDS_EXTRA_SLOWEST` says, else 1,000: a modem has
+        some thousands.
     """
 
     connect_timeout: float = 10
@@ -67,7 +77,16 @@ class Policy:
     patience: float = 45
     backoff: float = 1
     longest_wait: float = 120
-    slowest: int = 100
+    slowest: float = dataclasses.field(default_factory=lambda: _slowest())
+
+
+def _slowest() -> float:
+    """The speed below which a server is given up."""
+    text = os.environ.get(_SLOWEST, "1000")
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{_SLOWEST}={text}: not a number of bytes a second") from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,20 +216,22 @@ class Transfer:
         while True:
             try:
                 self._attempt(url)
-                if self._is_right():
-                    return
                 difference = self._difference()
-                reason = difference or "it is damaged: it cannot be decompressed"
+                if not difference:
+                    return
                 # Where the end is not known, the file may have ended early.
                 doubtful = self._partial.mixed or self._total is None
                 self._begin({})
                 if begun_again or not doubtful:
-                    raise Refused(reason, differs=bool(difference))
+                    raise Refused(difference, differs=True)
                 begun_again = True
-                raise Broken(f"the parts do not fit together: {reason}", wait=0)
+                raise Broken(f"the parts do not fit together: {difference}", wait=0)
             except Broken as e:
-                if self._partial.size >= best + _GAIN:
+                gained = self._partial.size >= best + _GAIN
+                if gained:
                     failures, best = 0, self._partial.size
+                elif e.too_slow:
+                    raise Refused(str(e)) from e
                 failures += 1
                 self._wait_or_refuse(url, e, failures)
 
@@ -241,14 +262,29 @@ class Transfer:
         self._partial.begin(source)
 
     @property
-    def _encoded(self) -> bool:
-        return bool(self._partial.source.get("encoding"))
-
-    @property
     def _total(self) -> int | None:
         """Bytes of the whole answer; None if nobody says."""
-        published = 0 if self._encoded else int(self._published.size)
-        return published or self._partial.source.get("length")
+        return int(self._published.size) or self._partial.source.get("length")
+
+    def _excess(self, size: int, length: int | None) -> str:
+        """What is wrong with so many bytes, if they are more than the file can have.
+
+        Args:
+          size: Number of bytes.
+          length: How many the server says that there are.
+        """
+        published = self._published
+        if published.size:
+            most, expected = int(published.size), f"{int(published.size):,} bytes"
+        elif published.about:
+            most = published.about * _LEEWAY
+            expected = f"{most:,} bytes, and {published.amount.in_bytes} were expected"
+        else:
+            most = length or _UNANNOUNCED
+            expected = f"{most:,} bytes"
+            if not length:
+                expected += ", and nobody says how many. Fetch it with a browser"
+        return f"it is another file: it has more than {expected}" if size > most else ""
 
     # -------------------------------------------------------------------------- one request
 
@@ -295,14 +331,15 @@ class Transfer:
         validator = answers.validator(partial.source)
         if url == partial.source.get("url") and validator:
             return {**part, "If-Range": validator}
-        # Without that, or from another mirror, the digest will tell. Not if the server compresses
-        # on the fly: no two of its answers need be the same.
-        if self._published.digests and total is not None and not self._encoded:
+        # Without that, or from another mirror, the digest will tell.
+        if self._published.digests and total is not None:
             return part
         return {}
 
     @contextlib.contextmanager
     def _answer(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
+        from tfds_extra.core.downloads import watched  # As requests, which it imports.
+
         headers = {
             "User-Agent": user_agent(),
             # The digest is that of the file, not of a compressed file; ranges must be its, too.
@@ -310,15 +347,22 @@ class Transfer:
             **headers,
         }
         timeout = (self._policy.connect_timeout, self._policy.read_timeout)
-        with requests.Session() as session:
+        watch = watched.Watch(self._policy.patience, self._policy.slowest)
+        with watched.session(watch) as session:
             try:
                 response = session.get(
                     url, headers=headers, stream=True, timeout=timeout, verify=self._verify_ssl
                 )
+            except watched.TooSlow as e:
+                raise _too_slow(url, e) from e
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
                 raise answers.network_error(e) from e
+            watch.body_begins()
             with response:
-                yield response
+                try:
+                    yield response
+                except watched.TooSlow as e:
+                    raise _too_slow(url, e) from e
 
     def _first_blocks(
         self, url: str, response: requests.Response, blocks: Iterator[bytes]
@@ -332,12 +376,14 @@ class Transfer:
                 break
         answers.judge_head(head, source, published)
         length = source["length"]
-        if length is not None and not source["encoding"]:
+        if length is not None:
             if difference := published.difference(length, {}):
                 problem = f"it is another file: {difference}{answers.glimpse(head)}"
                 raise Refused(problem, differs=True)
+            if excess := self._excess(length, length):
+                raise Refused(excess, differs=True)
             if not published.size and not self.file_name:  # Not told before.
-                self._meter.expect(length)
+                self._meter.expect(length - published.about)
             _check_room(self._partial.path.parent, length - self._partial.size)
         self.file_name = answers.file_name(response)
         self._begin(source)
@@ -345,7 +391,6 @@ class Transfer:
 
     def _blocks(self, response: requests.Response) -> Iterator[bytes]:
         """The body as it comes, not decoded."""
-        since, received = time.monotonic(), 0
         while True:
             self._check()
             try:
@@ -356,17 +401,15 @@ class Transfer:
             if not block:
                 return
             self._heard = True
-            self._last_byte = now = time.monotonic()
-            received += len(block)
-            if now - since > self._policy.patience:
-                if received < self._policy.slowest * (now - since):
-                    raise Broken(f"only {received:,} bytes came in {now - since:.0f} seconds")
-                since, received = now, 0
+            self._last_byte = time.monotonic()
             yield block
 
     def _receive(self, blocks: Iterator[bytes]) -> None:
-        published, partial = self._published, self._partial
+        partial = self._partial
         for block in blocks:
+            if excess := self._excess(partial.size + len(block), partial.source.get("length")):
+                self._begin({})
+                raise Refused(excess, differs=True)
             try:
                 partial.write(block)
             except OSError as e:
@@ -380,10 +423,6 @@ class Transfer:
                     " space and try again.",
                 ) from e
             self._meter.advance(len(block))
-            if published.size and partial.size > published.size and not self._encoded:
-                self._begin({})
-                problem = f"it is another file: it has more than {int(published.size):,} bytes"
-                raise Refused(problem, differs=True)
 
     def _judge_end(self, chunked: bool) -> None:
         """Makes sure that the answer has not ended early."""
@@ -411,65 +450,51 @@ class Transfer:
             head = file.read(answers.HEAD)
         return f"it is another file: {difference}{answers.glimpse(head)}"
 
-    def _is_right(self) -> bool:
-        """Whether what was received is the file, after undoing what the server may have done."""
-        published, right = self._published, not self._difference()
-        if self._partial.source.get("encoding") not in answers.GZIP:
-            return right
-        if right and published.digests:
-            return True
-        # Either the server compressed the file, or it is a compressed one and mislabelled (as
-        # Apache did with every .gz for years). The digest decides, and else the name.
-        named_so = (published.filename or "").endswith((".gz", ".tgz"))
-        decoded = self._partial.path.with_name(f"{self._partial.path.name}.decoded")
-        try:
-            digester = self._decode(decoded)
-            if digester and not published.difference(digester.size, digester.digests()):
-                with decoded.open("rb") as file:
-                    twice = file.read(2) == b"\x1f\x8b"
-                if published.digests or twice or not named_so:
-                    self._partial.replace(decoded, digester)
-                    return True
-        finally:
-            decoded.unlink(missing_ok=True)
-        return right and named_so
-
-    def _decode(self, path: pathlib.Path) -> digests.Digester | None:
-        """Decompresses what was received; None if it is not compressed, or is too much."""
-        digester = self._published.digester()
-        try:
-            with gzip.open(self._partial.path) as packed, path.open("wb") as file:
-                while block := packed.read(_BLOCK):
-                    self._check()
-                    file.write(block)
-                    digester.update(block)
-                    if self._published.size and digester.size > self._published.size:
-                        return None
-        except (EOFError, gzip.BadGzipFile, zlib.error):
-            return None
-        return digester
-
     # ---------------------------------------------------------------------------- other schemes
 
     def _copy(self, url: str) -> None:
         """Fetches from whatever else TFDS takes for a URL: ftp, a bucket, a file."""
-        self._begin({"url": url})
+        from tfds_extra.core.downloads import watched
+
+        watch = watched.Watch(self._policy.patience, self._policy.slowest)
+        watch.body_begins()
         try:
             if url.lower().startswith("ftp://"):
-                file = urllib.request.urlopen(url, timeout=self._policy.read_timeout)
+                file, length = self._open_ftp(url)
             else:
+                length = epath.Path(url).stat().length
                 file = epath.Path(url).open("rb")
+            self._begin({"url": url, "length": length})
             with file:
-                self._receive(iter(lambda: self._block_of(file), b""))
+                # Not `read` where it can be helped, which waits for a full block.
+                read = getattr(file, "read1", file.read)
+                self._receive(iter(lambda: self._block_of(read, watch), b""))
+        except watched.TooSlow as e:
+            raise _too_slow(url, e) from e
         except FileNotFoundError as e:
             raise Refused("there is no such file") from e
         except OSError as e:
             raise answers.network_error(e) from e
         self.file_name = answers.last_part(urllib.parse.urlsplit(url).path)
+        self._judge_end(chunked=False)
 
-    def _block_of(self, file: Any) -> bytes:
+    def _open_ftp(self, url: str) -> tuple[Any, int | None]:
+        """The file, and how long the server says that it is."""
+        try:
+            file = urllib.request.urlopen(url, timeout=self._policy.read_timeout)
+        except ValueError as e:  # Of ftplib, which reads numbers that the server sends.
+            raise Refused(f"the server answers in no way that can be understood ({e})") from e
+        length = file.headers.get("Content-Length", "")
+        return file, int(length) if length.isdecimal() else None
+
+    def _block_of(self, read: Callable[[int], bytes], watch: watched.Watch) -> bytes:
         self._check()
-        return file.read(_BLOCK)
+        return watch.timed(read, _BLOCK)
+
+
+def _too_slow(url: str, error: Exception) -> Broken:
+    """What follows when a server is not worth waiting for."""
+    return Broken(f"{urllib.parse.urlsplit(url).netloc}: {error}", too_slow=True)
 
 
 def user_agent() -> str:
@@ -488,14 +513,14 @@ def _chain(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
 def _check_room(folder: pathlib.Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise no_room(folder, needed, free)
+        raise no_room(folder, digests.Amount(needed), free)
 
 
-def no_room(folder: object, needed: int, free: int) -> CorpusError:
+def no_room(folder: object, needed: digests.Amount, free: int) -> CorpusError:
     """The error that files do not fit onto the disk."""
     return CorpusError(
         folder,
         "",
-        f"there is too little free disk: {needed:,} bytes are to be fetched, {free:,} are free",
+        f"there is too little free disk: {needed.in_bytes} are to be fetched, {free:,} are free",
         "Free some space, or choose another download_dir.",
     )

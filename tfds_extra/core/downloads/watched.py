@@ -1,0 +1,124 @@
+"""Connections on which every answer is watched: that its head ends, and that its body comes fast enough.
+
+The time-outs of sockets, which is all that requests has, begin anew with every byte.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+# Bytes until an answer stands, with the redirects that lead to it.
+_LONGEST_HEAD = 1 << 18
+
+
+class TooSlow(Exception):
+    """An answer comes so slowly, or so endlessly, that nobody should wait for it."""
+
+
+class Watch:
+    """Counts the bytes of one answer, and the time that was spent waiting for them."""
+
+    def __init__(self, patience: float, slowest: float):
+        """Begins with the head.
+
+        Args:
+          patience: Seconds of waiting in which the head must be complete, and over which the speed
+            of the body is averaged.
+          slowest: Bytes a second that the body must have.
+        """
+        self._patience = patience
+        self._slowest = slowest
+        self._received = 0
+        self._waited = 0.0
+        self._in_body = False
+
+    def body_begins(self) -> None:
+        """The head is complete."""
+        self._in_body = True
+        self._received, self._waited = 0, 0.0
+
+    def timed(self, read: Callable[..., Any], *args: Any) -> Any:
+        """Calls `read`, which returns bytes or a number of them.
+
+        Raises:
+          TooSlow: The answer is not worth waiting for.
+        """
+        begun = time.monotonic()
+        result = read(*args)
+        # Only the waiting counts: a slow disk, or a suspended machine, is not the server's fault.
+        self._waited += time.monotonic() - begun
+        self._received += result if isinstance(result, int) else len(result or b"")
+        if not self._in_body and self._received > _LONGEST_HEAD:
+            raise TooSlow(f"{self._received:,} bytes came, and no answer")
+        if self._waited > self._patience:
+            self._judge()
+        return result
+
+    def _judge(self) -> None:
+        speed = self._received / self._waited
+        over = f"{speed:,.0f} bytes a second over {self._waited:,.0f} seconds"
+        if not self._in_body:
+            raise TooSlow(f"the head of the answer does not end: {over}")
+        if speed < self._slowest:
+            raise TooSlow(
+                f"the file comes too slowly: {over}, where {self._slowest:,.0f} are the least. If it is"
+                " your line that is slow, set TFDS_EXTRA_SLOWEST to fewer bytes a second"
+            )
+        self._received, self._waited = 0, 0.0
+
+
+def session(watch: Watch) -> requests.Session:
+    """A session whose connections are watched; it is good for one answer."""
+    watched = requests.Session()
+    for scheme in ("http://", "https://"):
+        watched.mount(scheme, _Adapter(watch))
+    return watched
+
+
+class _Adapter(requests.adapters.HTTPAdapter):
+    """Makes connections whose answers are watched, with a proxy or without."""
+
+    def __init__(self, watch: Watch):
+        super().__init__()
+        self._watch = watch
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        watch = self._watch
+
+        class Response(http.client.HTTPResponse):
+            def __init__(self, sock: Any, *args: Any, **kwargs: Any):
+                super().__init__(sock, *args, **kwargs)
+                self.fp.close()
+                self.fp = io.BufferedReader(_Watched(sock.makefile("rb", buffering=0), watch))
+
+        class Connection(pool.ConnectionCls):
+            response_class = Response
+
+        pool.ConnectionCls = Connection
+        return pool
+
+
+class _Watched(io.RawIOBase):
+    """What comes through a socket, watched."""
+
+    def __init__(self, raw: io.RawIOBase, watch: Watch):
+        self._raw = raw
+        self._watch = watch
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        return self._watch.timed(self._raw.readinto, buffer)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+        super().close()
