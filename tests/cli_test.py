@@ -173,7 +173,16 @@ def test_fetch_says_what_it_would_do(extra, tmp_path):
     assert "To download: 6.49 MiB. Free disk: " in output
     (tmp_path / _ROOT).mkdir()
     output = extra("fetch", f"{_NAME}/v1.0.8", "--dry-run", f"--manual_dir={tmp_path}")[1]
-    assert f"{tmp_path / _ROOT}: used as it is" in output and "To download: Unknown" in output
+    assert f"{tmp_path / _ROOT}: used as it is" in output and "To download: 0 bytes." in output
+
+
+def test_sizes_that_nobody_states_exactly(extra):
+    status, output, _ = extra("fetch", "fma/full", "--dry-run")
+    assert status == 0 and "To download: about 879.33 GiB. Free disk: " in output
+    assert "fma_full.zip      about 879.00 GiB  to fetch" in output
+    assert "Download: about 879.33 GiB" in extra("info", "fma/full")[1]
+    rows = {row.split("  ")[0]: row for row in extra("list")[1].splitlines()}
+    assert "  about 1.35 GiB  " in rows["ballroom"] and "  7.49 GiB  " in rows["fma"]
 
 
 def test_fetch_what_is_there(extra, data_dir):

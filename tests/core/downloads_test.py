@@ -33,7 +33,8 @@ from tensorflow_datasets.core import units
 from tensorflow_datasets.core.download import checksums, download_manager
 from tensorflow_datasets.core.download import resource as resource_lib
 
-from tfds_extra.core import digests, downloads, locks
+from tfds_extra import registry
+from tfds_extra.core import digests, downloads, locks, tables
 from tfds_extra.core.downloads import ManualFile, Mirrors, transfer
 from tfds_extra.core.errors import CorpusError
 
@@ -450,6 +451,159 @@ def test_few_connections_to_one_host(server, manager):
         urls
     )
     assert 1 < server.most_connections <= transfer.CONNECTIONS_PER_HOST
+
+
+# ------------------------------------------------------------------------- what does not end
+
+IMPATIENT = transfer.Policy(
+    connect_timeout=1, read_timeout=1, attempts=2, patience=0.4, backoff=0.01, slowest=1000
+)
+OK = b"HTTP/1.1 200 OK\r\n"
+IN_CHUNKS = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+HEAD_ENDS_NOT = r"the head of the answer does not end: [\d,]+ bytes a second over 0 seconds"
+TOO_SLOW = r"the file comes too slowly: \d+ bytes a second over 0 seconds, where 1,000 are "
+
+# What the server sends, then sends again and again, with seconds between; what the error says.
+ENDLESS = {
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.02, HEAD_ENDS_NOT),
+    "100 Continue, fast": (
+        b"",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 99,
+        0,
+        "bytes came, and no answer",
+    ),
+    "a drip of a header": (OK + b"X-A: ", b"a", 0.02, HEAD_ENDS_NOT),
+    "a drip": (OK + b"Content-Length: 3000000\r\n\r\n", b"abc", 0.02, TOO_SLOW),
+    "a drip of chunks": (IN_CHUNKS, b"1\r\na\r\n", 0.02, TOO_SLOW),
+    "a trailer": (IN_CHUNKS + b"0\r\n", b"X-A: a\r\n", 0.02, TOO_SLOW),
+    "the page of a redirect": (
+        b"HTTP/1.1 302 Found\r\nLocation: /corpus.bin\r\n\r\n",
+        bytes(10_000),
+        0,
+        "bytes came, and no answer",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_who_does_not_come_to_an_end_is_left_for_the_next_mirror(server, manager, case):
+    *behaviour, message = ENDLESS[case]
+    slow = server.add("/slow/corpus.bin", endless=[tuple(behaviour)] * 9)
+    gone = server.url("/gone/corpus.bin")
+    begun = time.monotonic()
+    with pytest.raises(downloads.DownloadError, match=message) as raised:
+        manager({slow: published(CONTENT)}, policy=IMPATIENT).download(Mirrors([slow, gone]))
+    assert time.monotonic() - begun < 2
+    host = slow.split("/")[2]
+    assert f"  {slow}: {host}: " in str(raised.value)
+    assert f"  {gone}: the server answers 404" in str(raised.value)
+    assert len(server.requests("/slow/corpus.bin")) == 1
+
+
+def test_a_line_that_was_good_may_be_slow_once(server, manager):
+    content = CONTENT[:1_500_000] + b"a" * 100 + CONTENT[1_500_100:]
+    slow = (OK + b"Content-Length: 3000000\r\n\r\n" + content[:1_500_000], b"a", 0.3)
+    url = server.add("/corpus.bin", content, endless=[slow], etag=None, last_modified=False)
+    infos = {url: published(content)}
+    assert manager(infos, policy=IMPATIENT).download(url).read_bytes() == content
+    first, second = server.requests("/corpus.bin")
+    assert int(second["Range"][6:-1]) > 1_500_000
+
+
+def test_who_has_a_slow_line_says_so(monkeypatch):
+    assert transfer.Policy().slowest == 1000
+    monkeypatch.setenv("TFDS_EXTRA_SLOWEST", "20.5")
+    assert transfer.Policy().slowest == 20.5
+    monkeypatch.setenv("TFDS_EXTRA_SLOWEST", "slow")
+    with pytest.raises(ValueError, match="TFDS_EXTRA_SLOWEST=slow: not a number of bytes a second"):
+        transfer.Policy()
+
+
+@pytest.fixture
+def most_written(monkeypatch) -> list[int]:
+    """The size of each partial file after each writing."""
+    sizes = [0]
+    write = transfer.Partial.write
+
+    def noting(self, block):
+        write(self, block)
+        sizes.append(os.path.getsize(self.path))
+
+    monkeypatch.setattr(transfer.Partial, "write", noting)
+    monkeypatch.setattr(transfer, "_UNANNOUNCED", 2_500_000)
+    return sizes
+
+
+def about(size: int, name: str = "corpus.bin") -> digests.Published:
+    """What is known of a file whose exact size nobody states."""
+    return digests.Published(units.Size(0), "", name, {"md5": "0" * 32}, size)
+
+
+GZIPPED = OK + b"Content-Encoding: gzip\r\n\r\n"
+# Head of an endless answer, what was published, what the error says, bytes that may be written.
+TOO_MUCH = {
+    "encoded": (GZIPPED, published(CONTENT), "encoded as 'gzip'", 0),
+    "encoded, of unknown size": (GZIPPED, unpublished(), "encoded as 'gzip'", 0),
+    "br": (OK + b"Content-Encoding: br\r\n\r\n", published(CONTENT), "encoded as 'br'", 0),
+    "called so": (
+        GZIPPED,
+        published(CONTENT, name="corpus.gz"),
+        "it has more than 3,000,000 bytes",
+        3_000_000,
+    ),
+    "of about a size": (
+        OK + b"\r\n",
+        about(1_000_000),
+        "more than 2,000,000 bytes, and about 1,000,000 bytes were expected",
+        2_000_000,
+    ),
+    "of unknown size": (
+        OK + b"\r\n",
+        published(CONTENT, size=False),
+        "more than 2,500,000 bytes, and nobody says how many",
+        2_500_000,
+    ),
+    "of unknown size, without a digest": (
+        OK + b"\r\n",
+        unpublished(),
+        "more than 2,500,000 bytes, and nobody says how many",
+        2_500_000,
+    ),
+    "of a length that is too much": (
+        OK + b"Content-Length: 2000001\r\n\r\n",
+        about(1_000_000),
+        "more than 2,000,000 bytes, and about 1,000,000 bytes were expected",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOO_MUCH)
+def test_no_more_is_written_than_the_file_can_have(server, manager, most_written, case):
+    head, info, message, most = TOO_MUCH[case]
+    url = server.add("/corpus.bin", endless=[(head, OTHER[:65_536], 0)] * 9)
+    good = server.add("/good.bin", CONTENT, statuses=[(404, {}, b"")])
+    with pytest.raises(CorpusError, match=message) as raised:
+        manager({url: info}).download(Mirrors([url, good]))
+    assert f"{good}: the server answers 404" in str(raised.value)
+    assert max(most_written) <= most
+
+
+@pytest.mark.parametrize("digits", [19, 4000, 5000])
+@pytest.mark.parametrize("header", ["Content-Length", "Content-Range"])
+@pytest.mark.parametrize("known", [True, False])
+def test_numbers_without_end_are_the_servers_fault(server, manager, header, digits, known):
+    number = "9" * digits
+    value = f"bytes 1000000-2999999/{number}" if header == "Content-Range" else number
+    behaviour = {"cuts": [1_000_000]} if header == "Content-Range" else {}
+    url = server.add("/corpus.bin", CONTENT, headers={header: value}, **behaviour)
+    gone = server.url("/gone.bin")
+    infos = {url: published(CONTENT) if known else unpublished()}
+    with pytest.raises(downloads.DownloadError) as raised:
+        manager(infos).download(Mirrors([url, gone]))
+    text = str(raised.value)
+    assert f"{url}: the server states a {header} of {digits:,} digits" in text
+    assert f"{gone}: the server answers 404" in text and len(text) < 1500
 
 
 # -------------------------------------------------------------------------------- mirrors, batch
@@ -968,6 +1122,125 @@ def test_a_builder_prepares_and_can_be_mocked(server, tmp_path):
     assert asked == [url] and len(server.requests("/corpus.bin")) == 1
 
 
+# ----------------------------------------------------------------------- held against the digest
+
+LARGE = CONTENT + OTHER  # Not read again each time.
+
+
+def flip(path: os.PathLike, at: int = 12_345) -> None:
+    """Alters one bit of a file, and leaves size and time of change as they were."""
+    times = os.stat(path)
+    with open(path, "r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def what_is_known(content: bytes, kind: str) -> digests.Published:
+    return unpublished() if kind == "unpublished" else published(content, kind)
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5", "unpublished"])
+@pytest.mark.parametrize("content", [CONTENT, LARGE], ids=["small", "large"])
+def test_one_altered_bit_in_the_cache(server, manager, kind, content, caplog):
+    url = server.add("/corpus.bin", content)
+    infos = {url: what_is_known(content, kind)}
+    path = manager(infos).download(url)
+    flip(path)
+    found = digest("sha256" if kind == "unpublished" else kind, path.read_bytes())
+    # Where it cannot be fetched again, the error says what is wrong with the copy.
+    server.routes["/corpus.bin"].statuses = [(404, {}, b"")]
+    with pytest.raises(downloads.DownloadError) as raised:
+        manager(infos).download(url)
+    text = str(raised.value)
+    assert f"{path}: it was downloaded before, but its " in text
+    assert found in text and "404" in text and f"  corpus.bin ({infos[url]})" in text
+    caplog.clear()
+    caplog.set_level(logging.WARNING)
+    assert manager(infos).download(url).read_bytes() == content
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert str(path) in told and "not used" in told and found in told
+    caplog.clear()
+    assert manager(infos).download(url) == path
+    assert len(server.requests("/corpus.bin")) == 3 and not caplog.records
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5", "unpublished"])
+def test_one_altered_bit_of_what_tfds_downloaded(server, manager, tmp_path, kind):
+    url = server.add("/corpus.bin", CONTENT)
+    infos = {url: what_is_known(CONTENT, kind)}
+    theirs = tfds.download.DownloadManager(
+        download_dir=tmp_path / "downloads", dataset_name="corpus", url_infos=infos
+    )
+    flip(theirs.download(url))
+    assert manager(infos).download(url).read_bytes() == CONTENT
+    assert len(server.requests("/corpus.bin")) == 2
+
+
+@contextlib.contextmanager
+def nothing_read() -> Iterator[None]:
+    """Whoever takes the digest of a file fails."""
+    with mock.patch.object(digests.Digester, "read", side_effect=AssertionError("it is read")):
+        yield
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5", "unpublished"])
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_large_file_is_read_once(server, manager, tmp_path, kind, by_hand):
+    url = server.add("/corpus.bin", LARGE)
+    infos = {url: what_is_known(LARGE, kind)}
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    if by_hand:
+        (mine / "corpus.bin").write_bytes(LARGE)
+        time.sleep(0.05)  # A file that changed a moment ago may change again unnoticed.
+    path = pathlib.Path(manager(infos, manual_dir=mine).download(url))
+    before = {p: p.stat() for p in mine.iterdir()}
+    with nothing_read():
+        assert pathlib.Path(manager(infos, manual_dir=mine).download(url)) == path
+        # What somebody else writes in its place is read, also at the same size and time.
+        flip(path)
+        for _ in range(2):
+            with pytest.raises(AssertionError, match="it is read"):
+                manager(infos, manual_dir=mine).download(url)
+    if by_hand:
+        with pytest.raises(downloads.DigestError, match="it is another file: its "):
+            manager(infos, manual_dir=mine).download(url)
+        assert list(mine.iterdir()) == list(before)
+        assert (tmp_path / "downloads" / "corpus" / "by_hand.json").exists()
+    else:
+        note = json.loads(resource_lib.get_info_path(path).read_text())["verified"]
+        assert len(note["stamp"]) == 5 and digest("sha256", LARGE) in note["digests"].values()
+
+
+def test_another_digest_than_the_remembered_ones_is_taken(manager, tmp_path):
+    url = "http://127.0.0.1:9/corpus.bin"
+    by_hand = tmp_path / "downloads" / "manual" / "corpus.bin"
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_bytes(LARGE)
+    time.sleep(0.05)
+    manager({url: published(LARGE, "md5")}).download(url)
+    with pytest.raises(downloads.DigestError, match="its sha1 is"):
+        manager({url: published(OTHER + CONTENT, "sha1")}).download(url)
+    memory = tmp_path / "downloads" / "corpus" / "by_hand.json"
+    assert {"md5", "sha1", "sha256"} >= json.loads(memory.read_text())[str(by_hand)][
+        "digests"
+    ].keys()
+    for damage in ("", "[1]", '{"a": 1}', memory.read_text()[:-9]):
+        memory.write_text(damage)
+        manager({url: published(LARGE, "md5")}).download(url)
+        with nothing_read():
+            manager({url: published(LARGE, "md5")}).download(url)
+    # Without the right to write there, all is read.
+    memory.unlink()
+    with mock.patch.object(digests, "replace_text", side_effect=PermissionError):
+        for _ in range(2):
+            manager({url: published(LARGE, "md5")}).download(url)
+    assert not memory.exists()
+
+
 # --------------------------------------------------------------------------- manual and offline
 
 
@@ -1040,6 +1313,94 @@ def test_split_archives_are_brought_in_parts_and_all_that_lack_are_named(manager
         assert dl_manager.choose(whole, parts) is whole
         assert dl_manager.choose(parts, whole) is parts
         dl_manager.download(whole)
+
+
+RENAMED = {
+    "end of the URL": "v1.0.tar.gz",
+    "end of a mirror's URL": "corpus of 1.0.tar.gz",
+    "downloaded again": "corpus-1.0.tar (1).gz",
+    "downloaded again by another browser": "corpus-1.0(2).tar.gz",
+    "end of the URL, again": "v1.0.tar (3).gz",
+}
+
+
+@pytest.mark.parametrize("kind", ["sha256", "md5"])
+@pytest.mark.parametrize("case", RENAMED)
+def test_a_download_under_the_name_that_a_program_gave_it(manager, tmp_path, kind, case):
+    url = "http://127.0.0.1:9/archive/v1.0.tar.gz?download=1"
+    files = Mirrors([url, "http://127.0.0.1:9/corpus%20of%201.0.tar.gz"])
+    infos = {url: published(CONTENT, kind, name="corpus-1.0.tar.gz", size=kind == "sha256")}
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / RENAMED[case]).write_bytes(CONTENT)
+    with no_network():
+        dl_manager = manager(infos, manual_dir=mine)
+        (planned,) = dl_manager.plan(files)
+        assert planned.state == downloads.MANUAL and planned.path.name == RENAMED[case]
+        assert pathlib.Path(dl_manager.download(files)) == planned.path
+    # Another file of such a name is not taken, whether its size tells or its digest.
+    for content in (OTHER, OTHER + b"x"):
+        (mine / RENAMED[case]).write_bytes(content)
+        with pytest.raises(downloads.DownloadError) as raised:
+            manager(infos, manual_dir=mine, policy=transfer.Policy(attempts=1)).download(files)
+        text = str(raised.value)
+        assert f"What lies there now: {RENAMED[case]}" in text
+        by_size = infos[url].difference(len(content), {})
+        difference = by_size or infos[url].difference(len(content), {kind: digest(kind, content)})
+        assert f"{RENAMED[case]} is not taken for corpus-1.0.tar.gz: {difference}" in text
+    # Under the published name it is an error.
+    (mine / "corpus-1.0.tar.gz").write_bytes(OTHER)
+    with pytest.raises(downloads.DigestError, match="it is another file") as raised:
+        will_do = "The folder will do: corpus"
+        manager(infos, manual_dir=mine, manual_dir_instructions=will_do).download(files)
+    assert will_do in str(raised.value)
+
+
+def test_the_first_of_several_copies_that_is_the_file_is_taken(server, manager, tmp_path):
+    url = server.add("/corpus.bin", CONTENT)
+    infos = {url: published(CONTENT, "md5", size=False)}
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "corpus (1).bin").write_bytes(OTHER)
+    (mine / "corpus (2).bin").write_bytes(CONTENT)
+    (mine / "corpus (3).bin").write_bytes(CONTENT)
+    path = manager(infos, manual_dir=mine).download(url)
+    assert pathlib.Path(path) == mine / "corpus (2).bin"
+    for name in ("corpus (2).bin", "corpus (3).bin"):
+        (mine / name).write_bytes(OTHER)
+    assert manager(infos, manual_dir=mine).download(url).read_bytes() == CONTENT
+    assert len(server.requests("/corpus.bin")) == 1
+
+
+def test_without_a_digest_only_the_published_name_counts(server, manager, tmp_path):
+    url = server.add("/corpus.bin", CONTENT, statuses=[(404, {}, b"")])
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "corpus (1).bin").write_bytes(CONTENT)
+    with pytest.raises(downloads.DownloadError) as raised:
+        manager({url: unpublished()}, manual_dir=mine).download(url)
+    assert "corpus (1).bin is not taken for corpus.bin: no digest is known" in str(raised.value)
+    # What was seen first is one.
+    (mine / "corpus.bin").write_bytes(CONTENT)
+    manager({url: unpublished()}, manual_dir=mine).download(url)
+    (mine / "corpus.bin").unlink()
+    path = manager({url: unpublished()}, manual_dir=mine).download(url)
+    assert pathlib.Path(path) == mine / "corpus (1).bin"
+
+
+def test_files_that_come_by_hand_under_other_names(manager, tmp_path):
+    form = ManualFile("corpus.zip", "http://h/form", TERMS)
+    infos = {form.url: published(CONTENT, name="corpus.zip")}
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "corpus (1).zip").write_bytes(OTHER)
+    with pytest.raises(downloads.MissingFilesError) as raised:
+        manager(infos, manual_dir=mine).download(form)
+    assert "corpus (1).zip is not taken for corpus.zip: its sha256 is " in str(raised.value)
+    assert TERMS in str(raised.value)
+    (mine / "corpus (2).zip").write_bytes(CONTENT)
+    path = manager(infos, manual_dir=mine).download(form)
+    assert pathlib.Path(path) == mine / "corpus (2).zip"
 
 
 def test_offline_with_everything_there_no_socket_is_touched(server, manager, tmp_path):
@@ -1130,6 +1491,101 @@ def test_too_little_disk_is_said_before_the_first_byte(server, manager, monkeypa
         manager({urls[1]: unpublished()}).download(urls[1])
     assert server.routes["/1.bin"].sent <= len(CONTENT)
     monkeypatch.undo()
+
+
+def test_approximate_sizes_are_counted_and_said(server, manager, tmp_path, monkeypatch):
+    names = ("full.bin", "small.bin", "other.bin")
+    md5 = f"{hashlib.md5(CONTENT).hexdigest()}  full.bin\n"
+    full, small, other = (server.add(f"/{name}", CONTENT) for name in names)
+    rows = [
+        (full, 0, "md5", "full.bin"),
+        (small, len(CONTENT), digest("sha256", CONTENT), "small.bin"),
+        (other, 0, "unpublished", "other.bin"),
+    ]
+    tsv = write_checksums(
+        tmp_path,
+        rows,
+        md5=md5,
+        about="# Why.\nfile\tbytes\tsource\nfull.bin\t943819063296\t879 GiB in the README\n",
+    )
+    assert list(checksums.load_url_infos(tsv)) == [full, small, other]  # TFDS's reader.
+    infos = digests.load_published(tsv)
+    assert str(infos[full]).startswith("about 943,819,063,296 bytes, md5 ")
+    dl_manager = manager(infos)
+    planned = dl_manager.plan([full, small, other])
+    assert [str(file.amount) for file in planned] == ["about 879.00 GiB", "2.86 MiB", "unknown"]
+    sums = [sum((f.remaining for f in some), digests.Amount()) for some in (planned, planned[:2])]
+    assert list(map(str, sums)) == ["at least about 879.00 GiB", "about 879.00 GiB"]
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**11))
+    with pytest.raises(CorpusError, match="free disk: at least about 943,822,063,296 bytes are to"):
+        dl_manager.download([full, small, other])
+    assert not any(route.requests for route in server.routes.values())
+    # What is there already is no more about anything.
+    (tmp_path / "downloads" / "manual").mkdir(parents=True)
+    (tmp_path / "downloads" / "manual" / "full.bin").write_bytes(CONTENT)
+    assert [str(file.amount) for file in dl_manager.plan(full)] == ["2.86 MiB"]
+    assert str(digests.Amount(5).less(7)) == "0 bytes"
+    # A row whose exact size was found out since is that.
+    rows[0] = (full, len(CONTENT), "md5", "full.bin")
+    infos = digests.load_published(write_checksums(tmp_path, rows, md5=md5))
+    assert infos[full].amount == digests.Amount(len(CONTENT))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("b\t5\tx", "corpus.tsv has no row for b"),
+        ("a\t5 GB\tx", "not a file, a number of bytes and a source"),
+        ("a\t5\t", "not a file, a number of bytes and a source"),
+    ],
+)
+def test_approximate_sizes_that_are_none(tmp_path, row, message):
+    about = f"file\tbytes\tsource\n{row}\n"
+    tsv = write_checksums(tmp_path, [("u", 0, "unpublished", "a")], about=about)
+    with pytest.raises(ValueError, match=message):
+        digests.load_published(tsv)
+
+
+def test_every_published_file_has_a_size_at_least_about():
+    for tsv in sorted(registry.resource_dir("checksums").glob("*.tsv")):
+        infos = digests.load_published(tsv)
+        assert not [info for info in infos.values() if not info.amount.size], tsv
+        if tsv.with_suffix(".about").exists():
+            rows = tables.read_tsv(tsv.with_suffix(".about"))
+            exact = {info.filename for info in infos.values() if info.size}
+            assert rows and not exact & {row["file"] for row in rows}, tsv
+
+
+def test_a_partial_file_that_is_taken_away_in_between(server, manager, monkeypatch):
+    """The message is about what failed, not about a file that another thread removes."""
+    url = server.add("/corpus.bin", CONTENT, statuses=[(404, {}, b"")] * 9)
+    infos = {url: published(CONTENT)}
+    target = manager(infos).plan(url)[0].path
+    part = target.with_name(f"{target.name}.partial")
+    stat = pathlib.Path.stat
+
+    def stat_once(self, **kwargs):
+        found = stat(self, **kwargs)
+        if self == part:
+            part.unlink()
+        return found
+
+    monkeypatch.setattr(pathlib.Path, "stat", stat_once)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(b"begun")
+    (planned,) = manager(infos).plan(url)
+    assert (planned.state, planned.received) == (downloads.PARTIAL, 5)
+    assert [file.state for file in manager(infos).plan(url)] == [downloads.TO_FETCH]
+    explain = downloads.DownloadManager._explain
+
+    def explain_late(self, *args):
+        part.write_bytes(b"begun by another")
+        return explain(self, *args)
+
+    monkeypatch.setattr(downloads.DownloadManager, "_explain", explain_late)
+    with pytest.raises(downloads.DownloadError, match="404 Not Found"):
+        manager(infos).download(url)
 
 
 def test_a_full_disk_keeps_what_was_fetched(server, manager):

@@ -44,6 +44,9 @@ class Route:
       successor: The content from the second request on.
       no_content_range: Whether a 206 does not say which part it is.
       speed: Bytes a second.
+      endless: In place of an answer, bytes, then other bytes again and again with so many seconds
+        between them.
+      headers: More headers; one of a name that is sent anyway takes its place.
       sent: Bytes of bodies that were sent.
       requests: Headers of the requests.
     """
@@ -67,6 +70,8 @@ class Route:
     successor: bytes | None = None
     no_content_range: bool = False
     speed: float | None = None
+    endless: list[tuple[bytes, bytes, float]] = dataclasses.field(default_factory=list)
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
     sent: int = 0
     requests: list[dict[str, str]] = dataclasses.field(default_factory=list)
 
@@ -148,11 +153,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             status = route.statuses.pop(0) if route.statuses else None
             cut = route.cuts.pop(0) if not status and route.cuts else None
             stall = route.stalls.pop(0) if not status and route.stalls else None
+            endless = route.endless.pop(0) if route.endless else None
         agent = self.headers.get("User-Agent", "")
         if route.wants_agent and (not agent or agent.startswith("python")):
             return self._short(403, {}, b"who are you?")
         if status:
             return self._short(*status)
+        if endless:
+            return self._send_for_ever(route, *endless)
         if route.encode:
             content = gzip.compress(content, mtime=0)
         tags = _tags(route, content)
@@ -164,17 +172,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             start -= 1
         self.protocol_version = "HTTP/1.1" if route.chunked else "HTTP/1.0"
         self.send_response(206 if start else 200)
-        for name, value in tags.items():
-            self.send_header(name, value)
-        self.send_header("Content-Type", route.content_type)
+        headers = {**tags, "Content-Type": route.content_type}
         if start and not route.no_content_range:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         if route.encode or route.mislabel:
-            self.send_header("Content-Encoding", "gzip")
+            headers["Content-Encoding"] = "gzip"
         if route.chunked:
-            self.send_header("Transfer-Encoding", "chunked")
+            headers["Transfer-Encoding"] = "chunked"
         elif route.length != "none":
-            self.send_header("Content-Length", str(len(body) + route.length))
+            headers["Content-Length"] = str(len(body) + route.length)
+        for name, value in {**headers, **route.headers}.items():
+            self.send_header(name, value)
         self.end_headers()
         self._send(route, body, start, cut, stall)
 
@@ -227,6 +235,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if route.chunked:
             self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
+
+    def _send_for_ever(self, route: Route, first: bytes, then: bytes, pause: float) -> None:
+        self.wfile.write(first)
+        while not self.owner.stopping.is_set():
+            self.wfile.write(then)
+            with self.owner.lock:
+                route.sent += len(then)
+            if pause:
+                self.owner.stopping.wait(pause)
 
     def _short(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

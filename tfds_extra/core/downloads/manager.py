@@ -162,7 +162,8 @@ class DownloadManager(download.DownloadManager):
                 own for own, objection in self._renamed(resource, published) if not objection
             )
             if renamed := next(renamed, None):
-                path, received, is_renamed = renamed, verified.size_of(renamed), True
+                path, received = renamed, verified.size_of(renamed)
+                is_renamed = received is not None
         if received is not None:
             state = MANUAL
         elif isinstance(resource, ManualFile):
