@@ -580,12 +580,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         for name, file in self.published_files().items():
             source = self._sources.get(name, "")
             folder = pathlib.Path(source)
-            lines.append(f"  {name}: {source}")
+            lines.append(f"{name}: {source}")
             if folder.is_dir():
                 lines[-1] += f". There lies: {downloads.described(folder)}"
                 if isinstance(file, Archive) and file.holds:
                     lines[-1] += f". Looked for: {', '.join(file.holds)}"
-        return "What was read:\n" + "\n".join(lines)
+        return "What was read: " + "; ".join(lines)
 
     # ----------------------------------------------------------------------------------- reading
 
