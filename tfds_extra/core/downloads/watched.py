@@ -1,4 +1,4 @@
-"""Connections on which every answer is watched: that its head ends, and that its body comes fast enough.
+"""Connections whose answers are watched: that the head ends, and that the body comes fast enough.
 
 The time-outs of sockets, which is all that requests has, begin anew with every byte.
 """
@@ -28,8 +28,8 @@ class Watch:
         """Begins with the head.
 
         Args:
-          patience: Seconds of waiting in which the head must be complete, and over which the speed
-            of the body is averaged.
+          patience: Seconds of waiting, from the first byte on, in which the head must be complete;
+            also those over which the speed of the body is averaged.
           slowest: Bytes a second that the body must have.
         """
         self._patience = patience
@@ -51,8 +51,10 @@ class Watch:
         """
         begun = time.monotonic()
         result = read(*args)
-        # Only the waiting counts: a slow disk, or a suspended machine, is not the server's fault.
-        self._waited += time.monotonic() - begun
+        # Only the waiting counts: a slow disk, or a suspended machine, is not the server's fault. For
+        # the first byte of all the socket has its own time-out.
+        if self._in_body or self._received:
+            self._waited += time.monotonic() - begun
         self._received += result if isinstance(result, int) else len(result or b"")
         if not self._in_body and self._received > _LONGEST_HEAD:
             raise TooSlow(f"{self._received:,} bytes came, and no answer")
