@@ -220,7 +220,12 @@ WRONG = {
     ),
     "a login page in chunks": ({"content": LOGIN, "chunked": True}, 1, False, "a web page"),
     "a compressed login page": ({"content": LOGIN, "encode": True}, 1, False, "a web page"),
-    "compressed on the way": ({"encode": True}, 1, False, "encoded as 'gzip', although it was asked"),
+    "compressed on the way": (
+        {"encode": True},
+        1,
+        False,
+        "encoded as 'gzip', although it was asked",
+    ),
     "called compressed, in chunks": (
         {"mislabel": True, "chunked": True},
         1,
@@ -560,13 +565,13 @@ TOO_MUCH = {
     "of unknown size": (
         OK + b"\r\n",
         published(CONTENT, size=False),
-        "more than 2,500,000 bytes, and nobody says how many",
+        "more than 2,500,000 bytes, and nobody says how many there are",
         2_500_000,
     ),
     "of unknown size, without a digest": (
         OK + b"\r\n",
         unpublished(),
-        "more than 2,500,000 bytes, and nobody says how many",
+        "more than 2,500,000 bytes, and nobody says how many there are",
         2_500_000,
     ),
     "of a length that is too much": (
@@ -604,6 +609,43 @@ def test_numbers_without_end_are_the_servers_fault(server, manager, header, digi
     text = str(raised.value)
     assert f"{url}: the server states a {header} of {digits:,} digits" in text
     assert f"{gone}: the server answers 404" in text and len(text) < 1500
+
+
+def _endless(block: bytes, pause: float) -> Callable[[socket.socket], None]:
+    def send(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(block)
+            time.sleep(pause)
+
+    return send
+
+
+# The size that the server tells, what it sends, and what the error says.
+FTP = {
+    "nothing wrong": (b"3000000", lambda c: c.sendall(CONTENT), None),
+    "cut": (b"3000000", lambda c: c.sendall(CONTENT[:999]), "broke off after 999 of 3,000,000"),
+    "no size": (
+        b"some",
+        lambda c: c.sendall(CONTENT[:999]),
+        "nobody could tell the whole from a part",
+    ),
+    "a drip": (b"3000000", _endless(b"a", 0.02), TOO_SLOW),
+    "a flood": (b"some", _endless(bytes(65_536), 0), "more than 2,500,000 bytes, and nobody says"),
+    "a size of 19 digits": (b"9" * 19, _endless(b"a", 0.02), "a Content-Length of 19 digits"),
+    "a size of 5,000 digits": (b"9" * 5000, _endless(b"a", 0.02), "can be understood"),
+}
+
+
+@pytest.mark.parametrize("case", FTP)
+def test_ftp(manager, most_written, case):
+    said, send, message = FTP[case]
+    with misbehaving_server.running_ftp(said, send) as url:
+        if message:
+            with pytest.raises(downloads.DownloadError, match=message):
+                manager({url: unpublished()}, policy=IMPATIENT).download(url)
+        else:
+            assert manager({url: unpublished()}).download(url).read_bytes() == CONTENT
+    assert max(most_written) <= 3_000_000
 
 
 # -------------------------------------------------------------------------------- mirrors, batch
@@ -1228,7 +1270,8 @@ def test_another_digest_than_the_remembered_ones_is_taken(manager, tmp_path):
     assert {"md5", "sha1", "sha256"} >= json.loads(memory.read_text())[str(by_hand)][
         "digests"
     ].keys()
-    for damage in ("", "[1]", '{"a": 1}', memory.read_text()[:-9]):
+    lists = json.dumps({str(by_hand): {"digests": ["md5"], "stamp": 5}})
+    for damage in ("", "[1]", '{"a": 1}', lists, memory.read_text()[:-9]):
         memory.write_text(damage)
         manager({url: published(LARGE, "md5")}).download(url)
         with nothing_read():

@@ -12,7 +12,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _BLOCK = 1 << 16
 _FOREVER = 20  # Seconds for which a silent server is silent: longer than any test waits.
@@ -121,6 +121,47 @@ def running() -> Iterator[Server]:
         yield server
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def running_ftp(said: bytes, send: Callable[[socket.socket], None]) -> Iterator[str]:
+    """An FTP server that runs during the block, of one file.
+
+    Args:
+      said: The number of bytes that it tells.
+      send: Sends the content.
+
+    Yields:
+      The URL of the file.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        arguments = server, said, send
+        threading.Thread(target=_serve_ftp, args=arguments, daemon=True).start()
+        yield f"ftp://127.0.0.1:{server.getsockname()[1]}/corpus.bin"
+
+
+def _serve_ftp(server: socket.socket, said: bytes, send: Callable[[socket.socket], None]) -> None:
+    answers = {b"USER": b"331 ?", b"PASS": b"230 !", b"EPSV": b"500 ?", b"QUIT": b"221 bye"}
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:  # Closed.
+            return
+        with connection, connection.makefile("rwb", 0) as control, contextlib.suppress(OSError):
+            control.write(b"220 welcome\r\n")
+            for line in control:
+                command = line.split()[0]
+                if command == b"PASV":
+                    data = socket.create_server(("127.0.0.1", 0))
+                    port = data.getsockname()[1]
+                    control.write(b"227 (127,0,0,1,%d,%d)\r\n" % divmod(port, 256))
+                elif command == b"RETR":
+                    control.write(b"150 opening (%s bytes)\r\n" % said)
+                    with data, data.accept()[0] as content:
+                        send(content)
+                    control.write(b"226 done\r\n")
+                else:
+                    control.write(answers.get(command, b"200 well") + b"\r\n")
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -90,7 +90,8 @@ def _check_file(planned: downloads.PlannedFile) -> Finding:
                     bar.update(len(block))
         difference = published.difference(digester.size, digester.digests())
         problem = f"altered: {difference}" if difference else ""
-    return Finding(str(planned.path), problem)
+    # Under another name than the published one it is just another file.
+    return Finding(str(planned.path), problem, absent=bool(problem) and planned.is_renamed)
 
 
 def _check_unpacked(builder: Builder, file: str, path: pathlib.Path) -> Finding:

@@ -87,16 +87,28 @@ def source(url: str, response: requests.Response) -> dict[str, Any]:
     """
     headers = response.headers
     encoding = headers.get("Content-Encoding", "").strip().lower()
-    length = headers.get("Content-Length", "")
-    if length.isdecimal() and len(length) > _DIGITS:
-        raise Refused(f"the server states a Content-Length of {len(length):,} digits")
+    length = content_length(headers)
     return {
         "url": url,
         "etag": headers.get("ETag"),
         "last_modified": headers.get("Last-Modified"),
-        "length": int(length) if length.isdecimal() and not is_chunked(response) else None,
+        "length": None if is_chunked(response) else length,
         "encoding": "" if encoding == "identity" else encoding,
     }
+
+
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """Bytes of a body, as its server states them; None if it does not.
+
+    Raises:
+      Refused: They are more than a file could have.
+    """
+    length = headers.get("Content-Length", "")
+    if not length.isdecimal():
+        return None
+    if len(length) > _DIGITS:
+        raise Refused(f"the server states a Content-Length of {len(length):,} digits")
+    return int(length)
 
 
 def is_chunked(response: requests.Response) -> bool:
@@ -119,9 +131,9 @@ def is_the_rest(
       Refused: It says so in numbers that no file could have.
     """
     content_range = response.headers.get("Content-Range", "").strip()
-    if longest := max(map(len, re.findall(r"\d+", content_range)), default=0):
-        if longest > _DIGITS:
-            raise Refused(f"the server states a Content-Range of {longest:,} digits")
+    longest = max(map(len, re.findall(r"\d+", content_range)), default=0)
+    if longest > _DIGITS:
+        raise Refused(f"the server states a Content-Range of {longest:,} digits")
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", content_range)
     if not found or int(found[1]) != size:
         return False

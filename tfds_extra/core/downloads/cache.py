@@ -69,7 +69,7 @@ def _checked(
     found = _read(path, published)
     if not found or (path in altered and altered[path][0] == verified.stamp_of(path)):
         return None
-    record = _record(path)
+    record = verified.as_record(_info(path).get(_VERIFIED))
     known = record["digests"]
     if any(known.get(kind, digest) != digest for kind, digest in published.digests.items()):
         return None  # An earlier edition.
@@ -166,14 +166,6 @@ def _info(path: pathlib.Path) -> dict[str, Any]:
         return resource_lib.read_info_file(epath.Path(path))
     except (OSError, ValueError):
         return {}
-
-
-def _record(path: pathlib.Path) -> verified.Record:
-    """What was found out about a file in the cache."""
-    record = _info(path).get(_VERIFIED)
-    if isinstance(record, dict) and isinstance(record.get("digests"), dict):
-        return record
-    return {"stamp": None, "digests": {}}
 
 
 def _note(path: pathlib.Path, record: verified.Record) -> None:

@@ -266,25 +266,27 @@ class Transfer:
         """Bytes of the whole answer; None if nobody says."""
         return int(self._published.size) or self._partial.source.get("length")
 
-    def _excess(self, size: int, length: int | None) -> str:
-        """What is wrong with so many bytes, if they are more than the file can have.
+    def _check_size(self, size: int, length: int | None) -> None:
+        """Makes sure that the file can have so many bytes.
 
         Args:
           size: Number of bytes.
           length: How many the server says that there are.
+
+        Raises:
+          Refused: They are too many.
         """
         published = self._published
-        if published.size:
-            most, expected = int(published.size), f"{int(published.size):,} bytes"
-        elif published.about:
-            most = published.about * _LEEWAY
-            expected = f"{most:,} bytes, and {published.amount.in_bytes} were expected"
-        else:
-            most = length or _UNANNOUNCED
-            expected = f"{most:,} bytes"
-            if not length:
-                expected += ", and nobody says how many. Fetch it with a browser"
-        return f"it is another file: it has more than {expected}" if size > most else ""
+        most = int(published.size) or published.about * _LEEWAY or length or _UNANNOUNCED
+        if size <= most:
+            return
+        problem = f"it has more than {most:,} bytes"
+        if published.about:
+            problem += f", and {published.amount.in_bytes} were expected"
+        if not (published.amount.size or length):
+            problem += ", and nobody says how many there are. Fetch it with a browser"
+            raise Refused(problem)
+        raise Refused(f"it is another file: {problem}", differs=True)
 
     # -------------------------------------------------------------------------- one request
 
@@ -380,8 +382,7 @@ class Transfer:
             if difference := published.difference(length, {}):
                 problem = f"it is another file: {difference}{answers.glimpse(head)}"
                 raise Refused(problem, differs=True)
-            if excess := self._excess(length, length):
-                raise Refused(excess, differs=True)
+            self._check_size(length, length)
             if not published.size and not self.file_name:  # Not told before.
                 self._meter.expect(length - published.about)
             _check_room(self._partial.path.parent, length - self._partial.size)
@@ -407,9 +408,11 @@ class Transfer:
     def _receive(self, blocks: Iterator[bytes]) -> None:
         partial = self._partial
         for block in blocks:
-            if excess := self._excess(partial.size + len(block), partial.source.get("length")):
+            try:
+                self._check_size(partial.size + len(block), partial.source.get("length"))
+            except Refused:
                 self._begin({})
-                raise Refused(excess, differs=True)
+                raise
             try:
                 partial.write(block)
             except OSError as e:
@@ -484,8 +487,11 @@ class Transfer:
             file = urllib.request.urlopen(url, timeout=self._policy.read_timeout)
         except ValueError as e:  # Of ftplib, which reads numbers that the server sends.
             raise Refused(f"the server answers in no way that can be understood ({e})") from e
-        length = file.headers.get("Content-Length", "")
-        return file, int(length) if length.isdecimal() else None
+        try:
+            return file, answers.content_length(file.headers)
+        except Refused:
+            file.close()
+            raise
 
     def _block_of(self, read: Callable[[int], bytes], watch: watched.Watch) -> bytes:
         self._check()

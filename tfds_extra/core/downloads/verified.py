@@ -42,6 +42,13 @@ def stamp_of(file: int | pathlib.Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev]
 
 
+def as_record(value: Any) -> Record:
+    """What was read from JSON as a record, which remembers nothing if it is none."""
+    if isinstance(value, dict) and isinstance(value.get("digests"), dict):
+        return {"stamp": value.get("stamp"), "digests": value["digests"]}
+    return {"stamp": None, "digests": {}}
+
+
 def record_of(path: pathlib.Path, sums: Mapping[str, str]) -> Record:
     """What to remember of a file that was just written; whoever changes it later is noticed."""
     record = {"stamp": stamp_of(path), "digests": dict(sums)}
@@ -53,7 +60,7 @@ def record_of(path: pathlib.Path, sums: Mapping[str, str]) -> Record:
 def read(
     path: pathlib.Path,
     published: digests.Published,
-    record: Mapping[str, Any],
+    record: Record,
     check: Callable[[], None],
 ) -> tuple[list[int], Record]:
     """The stamp of a file, which begins with its size, and what to remember of it.
@@ -68,8 +75,8 @@ def read(
     with path.open("rb") as file:
         stamp = stamp_of(file.fileno())
         if stamp[0] > ALWAYS_READ:
-            if record.get("stamp") == stamp and kinds <= record.get("digests", {}).keys():
-                return stamp, dict(record)
+            if record["stamp"] == stamp and kinds <= record["digests"].keys():
+                return stamp, record
             logging.info("Reading %s, to hold it against its digest", path)
         settled = time.time_ns() - max(stamp[1:3]) > _TICK * 1e9
         digester = published.digester().read(file, check)
@@ -94,8 +101,8 @@ class Memory:
         self._records = self._load()
 
     def get(self, path: pathlib.Path) -> Record:
-        """What is remembered of a file; empty if nothing."""
-        return self._records.get(os.path.abspath(path), {})
+        """What is remembered of a file."""
+        return as_record(self._records.get(os.path.abspath(path)))
 
     def put(self, path: pathlib.Path, record: Record) -> None:
         """Remembers it."""
@@ -116,6 +123,6 @@ class Memory:
     def _load(self) -> dict[str, Record]:
         try:
             table = json.loads(self._path.read_text(encoding="utf-8"))
-            return {name: dict(record) for name, record in table.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+            return {name: as_record(record) for name, record in table.items()}
+        except (OSError, ValueError, AttributeError):
             return {}
