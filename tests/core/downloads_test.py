@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import email.utils
 import gzip
 import hashlib
@@ -465,8 +466,8 @@ IMPATIENT = transfer.Policy(
 )
 OK = b"HTTP/1.1 200 OK\r\n"
 IN_CHUNKS = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-HEAD_ENDS_NOT = r"the head of the answer does not end: [\d,]+ bytes a second over 0 seconds"
-TOO_SLOW = r"the file comes too slowly: \d+ bytes a second over 0 seconds, where 1,000 are "
+HEAD_ENDS_NOT = r"the head of the answer does not end: [\d,]+ bytes a second over \d seconds"
+TOO_SLOW = r"the file comes too slowly: \d+ bytes a second over \d seconds, where 1,000 are "
 
 # What the server sends, then sends again and again, with seconds between; what the error says.
 ENDLESS = {
@@ -498,7 +499,7 @@ def test_who_does_not_come_to_an_end_is_left_for_the_next_mirror(server, manager
     begun = time.monotonic()
     with pytest.raises(downloads.DownloadError, match=message) as raised:
         manager({slow: published(CONTENT)}, policy=IMPATIENT).download(Mirrors([slow, gone]))
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
     host = slow.split("/")[2]
     assert f"  {slow}: {host}: " in str(raised.value)
     assert f"  {gone}: the server answers 404" in str(raised.value)
@@ -507,10 +508,11 @@ def test_who_does_not_come_to_an_end_is_left_for_the_next_mirror(server, manager
 
 def test_a_line_that_was_good_may_be_slow_once(server, manager):
     content = CONTENT[:1_500_000] + b"a" * 100 + CONTENT[1_500_100:]
-    slow = (OK + b"Content-Length: 3000000\r\n\r\n" + content[:1_500_000], b"a", 0.3)
+    slow = (OK + b"Content-Length: 3000000\r\n\r\n" + content[:1_500_000], b"a", 0.05)
     url = server.add("/corpus.bin", content, endless=[slow], etag=None, last_modified=False)
     infos = {url: published(content)}
-    assert manager(infos, policy=IMPATIENT).download(url).read_bytes() == content
+    policy = dataclasses.replace(IMPATIENT, patience=0.25)
+    assert manager(infos, policy=policy).download(url).read_bytes() == content
     first, second = server.requests("/corpus.bin")
     assert int(second["Range"][6:-1]) > 1_500_000
 
@@ -639,10 +641,11 @@ FTP = {
 @pytest.mark.parametrize("case", FTP)
 def test_ftp(manager, most_written, case):
     said, send, message = FTP[case]
+    policy = dataclasses.replace(IMPATIENT, read_timeout=0.3)
     with misbehaving_server.running_ftp(said, send) as url:
         if message:
             with pytest.raises(downloads.DownloadError, match=message):
-                manager({url: unpublished()}, policy=IMPATIENT).download(url)
+                manager({url: unpublished()}, policy=policy).download(url)
         else:
             assert manager({url: unpublished()}).download(url).read_bytes() == CONTENT
     assert max(most_written) <= 3_000_000
