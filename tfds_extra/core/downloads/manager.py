@@ -104,6 +104,9 @@ class DownloadManager(download.DownloadManager):
     def plan(self, urls: Any) -> list[PlannedFile]:
         """What `download(urls)` would do. Reads no file and touches no network.
 
+        A file in `manual_dir` under another name than published is counted, if its size does not
+        tell that it is another; `download` takes it if its digest is the published one.
+
         Args:
           urls: What `download` takes.
 

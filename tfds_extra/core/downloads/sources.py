@@ -60,7 +60,8 @@ class ManualFile(download.Resource):
         """Declares the file.
 
         Args:
-          name: Exactly as published, which is how it must be called in `manual_dir`.
+          name: Exactly as published. In `manual_dir` it is called so, or as a browser calls a second
+            download if a digest is known.
           url_or_page: Where it is to be had.
           terms: What stands in the way: the licence, the form, whom to ask.
           **kwargs: Of `tfds.download.Resource`.
