@@ -639,6 +639,20 @@ def test_nested_in_nested(tmp_path):
     assert str(tree).endswith("corpus.bin/in/in/in")
 
 
+def test_nested_without_end(tmp_path):
+    tree = Tree(write(tmp_path, tar_bytes([("in", b"x")])))
+    with pytest.raises(ArchiveError, match=r"in: it is an archive in 32 others \(the limit is 32\)"):
+        for _ in range(1500):
+            tree = tree.nested("in")
+    data = tar_bytes([("last", b"x")])
+    for _ in range(32):
+        data = tar_bytes([("in", data)])
+    tree = Tree(write(tmp_path, data))
+    for _ in range(32):
+        tree = tree.nested("in")
+    assert content(pickle.loads(pickle.dumps(tree))) == {"last": b"x"}
+
+
 def test_nested_errors_name_both_files(tmp_path):
     inner = tar_bytes([("good", b"1"), ("../evil", b"2")], "w:gz")
     path = write(tmp_path, zip_bytes([("in.tgz", inner)]))
@@ -965,6 +979,50 @@ def test_long_headers(tmp_path):
         refused(Tree(path, limits=Limits(header_bytes=1999)), str(path), "2,000 bytes")
     path = write(tmp_path, raw_tar(header(b"pax", 1 << 32, b"x"), header()))
     refused(Tree(path), str(path), "extended header of 4,294,967,296 bytes")
+
+
+def test_many_long_headers(tmp_path):
+    """Each is below the limit; all that come before one member, or hold for all, are not."""
+    for kind in (b"x", b"g", b"L"):
+        blocks = [header(b"pax", 900, kind), b"9 k=12345" * 100] * 2
+        path = write(tmp_path, raw_tar(*blocks, header()))
+        if kind != b"L":
+            path = write(tmp_path, raw_tar(pax([(b"a", b"1" * 900)], kind) * 2, header()))
+        refused(Tree(path, limits=Limits(header_bytes=1500)), str(path), "extended header of 1,8")
+    # Before a member each they may be as long.
+    data = raw_tar(*(pax([(b"path", b"%d" % i), (b"a", b"1" * 900)]) + header() for i in range(3)))
+    assert list(content(Tree(write(tmp_path, data), limits=Limits(header_bytes=1500)))) == [
+        "0", "1", "2",
+    ]  # fmt: skip
+
+
+def test_records_that_change_nothing_are_not_kept():
+    data = pax([(b"%x" % i, b"") for i in range(100_000)] + [(b"path", b"a")])[512:].rstrip(b"\0")
+    tracemalloc.start()
+    try:
+        assert tar_stream.parse_pax(data) == {b"path": b"a"}
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("digits", [21, 4000, 900_000])
+def test_sizes_of_any_number_of_digits(tmp_path, digits):
+    path = write(tmp_path, raw_tar(pax([(b"size", b"9" * digits)]), header(b"a", 1), b"1"))
+    refused(Tree(path), f"{path}: byte ", f"the pax header has a size of {digits:,} digits")
+
+
+@pytest.mark.parametrize("character", ["n", "\u202e"])
+def test_messages_do_not_grow_with_names(tmp_path, character):
+    name = ("begins" + character * 100_000 + "ends").encode()
+    path = write(tmp_path, raw_tar(pax([(b"path", name)]), header(b"x", kind=b"2")))
+    with pytest.raises(ArchiveError, match=r"begins.* \.\.\. .*ends: it is a symbolic") as caught:
+        list(Tree(path))
+    assert len(str(caught.value)) < 1000
+    path = write(tmp_path, zip_bytes([("n" * 60_000 + "ends/../x", b"1")]))
+    with pytest.raises(ArchiveError, match="climbs") as caught:
+        list(Tree(path))
+    assert len(str(caught.value)) < 1000
 
 
 def test_memory_for_lzma(tmp_path):

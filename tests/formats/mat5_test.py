@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -125,3 +126,49 @@ def test_claimed_shape():
     content[at : at + 4] = struct.pack("<i", 1 << 30)
     with pytest.raises(FormatError, match=r"y of shape \(1073741824, 1\) has 17 bytes"):
         read_all(bytes(content))
+
+
+def claiming(shape: tuple[int, ...], stored: int, claimed: int, data: bytes = b"") -> bytes:
+    """An array of doubles, stored as another type, whose header states more than follows."""
+    dimensions = struct.pack(f"<{len(shape)}i", *shape)
+    body = struct.pack("<IIII", 6, 8, 6, 0) + struct.pack("<II", 5, len(dimensions)) + dimensions
+    body += bytes(-len(dimensions) % 8) + struct.pack("<HH4s", 1, 1, b"y\0\0\0")
+    body += struct.pack("<II", stored, claimed) + data
+    return saved({})[:128] + struct.pack("<II", 14, (1 << 32) - 1) + body
+
+
+@pytest.mark.parametrize("buffered", [False, True])
+@pytest.mark.parametrize("read", [lambda a: a.read(), lambda a: list(a.slices(1 << 30))])
+@pytest.mark.parametrize("shape", [(1, (1 << 31) - 1), ((1 << 31) - 1, 1), (1 << 24, 2)])
+def test_claimed_numbers_take_no_memory(shape, read, buffered, tmp_path):
+    content = claiming(shape, 2, shape[0] * shape[1])
+    path = tmp_path / "x.mat"
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with path.open("rb") if buffered else io.BytesIO(content) as file:
+            with pytest.raises(FormatError, match="cut off|at once, more than"):
+                read(next(mat5.arrays(file)))
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [(0, (1 << 31) - 1), (3, 0, (1 << 31) - 1)])
+def test_slices_without_numbers_come_at_once(shape):
+    (array,) = [next(mat5.arrays(io.BytesIO(claiming(shape, 9, 0))))]
+    assert [s.shape for s in array.slices(1)] == [shape]
+    assert array.read().shape == shape
+
+
+def test_zeros_by_the_gigabyte():
+    """A small file unpacks to a thousand times its size, and doubles stored as bytes to 8,000."""
+    zeros = bytes(40 << 20)
+    body = claiming((1, len(zeros)), 2, len(zeros), zeros)[128 + 8 :]
+    packed = zlib.compress(struct.pack("<II", 14, len(body)) + body)
+    content = saved({})[:128] + struct.pack("<II", 15, len(packed)) + packed
+    assert len(content) < 50_000
+    with pytest.raises(FormatError, match="numbers of y at once, more than 268,435,456 bytes"):
+        next(mat5.arrays(io.BytesIO(content))).read()
+    array = next(mat5.arrays(io.BytesIO(content)))
+    assert sum(s.shape[1] for s in array.slices(1 << 20)) == len(zeros)

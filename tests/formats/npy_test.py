@@ -7,8 +7,9 @@ import io
 import numpy as np
 import pytest
 
-from tfds_extra.formats import npy
+from tfds_extra.formats import FormatError, npy
 
+_MAGIC = b"\x93NUMPY\x01\x00"
 _TABLE = np.arange(6, dtype=np.float64).reshape(3, 2) / 7
 
 
@@ -45,3 +46,22 @@ def test_reads_what_numpy_wrote(array):
 def test_all_else_is_refused(content, problem):
     with pytest.raises(ValueError, match=problem):
         npy.parse(content, np.float64, (2,))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), ",  # tokenize.TokenError
+        "{'descr': '<f8', 'fortran_order': False, [1]: (3, 2), }",  # TypeError
+        "{'descr': " + "(" * 3000 + ", }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (" + "9" * 9000 + ",), }",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (" + "9" * 3000 + ", 2), }",
+        "{'descr': [('" + "n" * 9000 + "', '<f8')], 'fortran_order': False, 'shape': (3, 2), }",
+    ],
+)
+def test_damaged_headers(header):
+    """Numpy reads them with Python's own parsers, which throw whatever comes to them."""
+    content = _MAGIC + len(header).to_bytes(2, "little") + header.encode() + bytes(48)
+    with pytest.raises(FormatError) as caught:
+        npy.parse(content, np.float64, (2,))
+    assert str(caught.value).startswith("byte ") and len(str(caught.value)) <= 500

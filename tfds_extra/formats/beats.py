@@ -16,7 +16,7 @@ import re
 
 import numpy as np
 
-from tfds_extra.formats import FormatError
+from tfds_extra.formats import FormatError, parser
 
 _LINE = re.compile(
     rb"(?P<time>[0-9]{1,6}(?:\.[0-9]{1,18})?)[ \t]+(?:(?P<bar>[0-9]{1,6})\.)?(?P<position>[0-9]{1,6})"
@@ -57,6 +57,7 @@ class Beats:
         return float(60 / np.median(np.diff(self.times)))
 
 
+@parser
 def parse(content: bytes) -> Beats:
     """Reads a file of beats.
 

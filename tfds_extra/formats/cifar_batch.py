@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from tfds_extra.formats import safe_pickle
+from tfds_extra.formats import FormatError, parser, safe_pickle
 
 _SIDE = 32
 _ROW_BYTES = 3 * _SIDE * _SIDE
@@ -33,6 +33,7 @@ class Batch:
         return self.rows.reshape(-1, 3, _SIDE, _SIDE).transpose(0, 2, 3, 1)
 
 
+@parser
 def parse(content: bytes, *, count: int, num_classes: int = 10) -> Batch:
     """Reads a batch.
 
@@ -42,26 +43,26 @@ def parse(content: bytes, *, count: int, num_classes: int = 10) -> Batch:
       num_classes: Number of classes.
 
     Raises:
-      ValueError: It is something else, or damaged.
+      FormatError: It is something else, or damaged.
     """
     values = safe_pickle.load_dict(content)
     rows, labels = values.get("data"), values.get("labels")
     if type(rows) is not np.ndarray or rows.dtype != np.uint8 or rows.shape != (count, _ROW_BYTES):
         is_array = type(rows) is np.ndarray
         found = f"{rows.dtype} of shape {rows.shape}" if is_array else type(rows).__name__
-        raise ValueError(f"data: {found}, expected uint8 of shape {(count, _ROW_BYTES)}")
+        raise FormatError(f"data: {found}, expected uint8 of shape {(count, _ROW_BYTES)}")
     if type(labels) is np.ndarray and labels.shape == (count,):
         labels = labels.tolist()
     if type(labels) is not list or len(labels) != count:
-        raise ValueError(f"labels: not a list of {count:,}")
+        raise FormatError(f"labels: not a list of {count:,}")
     if not all(type(label) is int and 0 <= label < num_classes for label in labels):
-        raise ValueError(f"labels: not all of them are numbers from 0 to {num_classes - 1}")
+        raise FormatError(f"labels: not all of them are numbers from 0 to {num_classes - 1}")
     return Batch(rows, np.array(labels, np.int64), _file_names(values.get("filenames", []), count))
 
 
 def _file_names(names: object, count: int) -> list[str]:
     if type(names) is not list or (names and len(names) != count):
-        raise ValueError(f"filenames: not a list of {count:,}")
+        raise FormatError(f"filenames: not a list of {count:,}")
     if not all(type(name) in (bytes, str) for name in names):
-        raise ValueError("filenames: not all of them are names")
+        raise FormatError("filenames: not all of them are names")
     return [name.decode("ascii") if type(name) is bytes else name for name in names]

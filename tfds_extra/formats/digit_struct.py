@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tfds_extra.formats import FormatError
+from tfds_extra.formats import FormatError, hdf5, parser, reading
 
 FIELDS = ("left", "top", "width", "height", "label")
 
@@ -45,9 +45,6 @@ _ITEM_BYTES = {_UINT16: 2, _FLOAT64: 8, _REFERENCE: 8}
 # The rest of them says where sign, exponent and so on are; a reference has none.
 _PROPERTIES = {_UINT16: 0x0000000000100000, _FLOAT64: 0x34000B3400400000}
 _SORTED_FIELDS = sorted(FIELDS)  # As a group holds its members.
-
-# What h5py raises of files that are not as expected.
-_H5PY_ERRORS = (ValueError, KeyError, OSError, RuntimeError, TypeError, AttributeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +71,7 @@ class DigitStruct:
         return self.values[self.starts[image] : self.starts[image + 1]]
 
 
+@parser
 def read(file: BinaryIO) -> DigitStruct:
     """Reads a digitStruct.mat.
 
@@ -86,32 +84,26 @@ def read(file: BinaryIO) -> DigitStruct:
     Raises:
       FormatError: It is no such file, or damaged; the message names the image.
     """
-    import h5py  # Only needed to prepare this one corpus.
-
-    try:
-        hdf5 = h5py.File(file, "r")
-    except _H5PY_ERRORS as e:
-        raise FormatError(f"it is no HDF5 file, or a truncated one ({_short(e)})") from e
-    with hdf5:
-        names, boxes = (_references(hdf5, field) for field in ("name", "bbox"))
+    with hdf5.open_file(file) as opened:
+        names, boxes = (_references(opened, field) for field in ("name", "bbox"))
         if len(names) != len(boxes):
             raise FormatError(f"{len(names):,} names, but boxes of {len(boxes):,} images")
-        bulk = _Bulk(_content(file), hdf5.userblock_size)
+        bulk = _Bulk(_content(file), opened.userblock_size)
         texts: list[str] = []
         counts, values = [np.zeros(1, np.int64)], [np.empty((0, len(FIELDS)))]
         name_addresses, box_addresses = (_addresses(bulk, field) for field in (names, boxes))
         for start in range(0, len(names), _BATCH):
             batch = slice(start, start + _BATCH)
             # A new map each time, so that the pages of the last one do not count as our memory.
-            bulk = _Bulk(_content(file), hdf5.userblock_size)
+            bulk = _Bulk(_content(file), opened.userblock_size)
             for i, text in enumerate(bulk.texts(name_addresses[batch]), start):
-                texts.append(_name(hdf5, names, i) if text is None else text)
+                texts.append(_name(opened, names, i) if text is None else text)
             lengths, digits = bulk.digits(box_addresses[batch])
             odd = np.flatnonzero(lengths == 0)
             if len(odd):
                 parts = np.split(digits, np.cumsum(lengths)[:-1])
                 for i in odd.tolist():
-                    parts[i] = _digits(hdf5, boxes, start + i)
+                    parts[i] = _digits(opened, boxes, start + i)
                 lengths, digits = np.array([len(p) for p in parts]), np.concatenate(parts)
             counts.append(lengths)
             values.append(digits)
@@ -119,14 +111,13 @@ def read(file: BinaryIO) -> DigitStruct:
     return _checked(DigitStruct(texts, np.cumsum(np.concatenate(counts)), np.concatenate(values)))
 
 
+@parser
 def read_one_by_one(file: BinaryIO) -> DigitStruct:
     """The same with the HDF5 library alone, object by object: slow, to compare with."""
-    import h5py
-
-    with h5py.File(file, "r") as hdf5:
-        names, boxes = (_references(hdf5, field) for field in ("name", "bbox"))
-        texts = [_name(hdf5, names, i) for i in range(len(names))]
-        digits = [_digits(hdf5, boxes, i) for i in range(len(boxes))]
+    with hdf5.open_file(file) as opened:
+        names, boxes = (_references(opened, field) for field in ("name", "bbox"))
+        texts = [_name(opened, names, i) for i in range(len(names))]
+        digits = [_digits(opened, boxes, i) for i in range(len(boxes))]
     starts = np.cumsum([0, *map(len, digits)])
     return _checked(DigitStruct(texts, starts, np.concatenate(digits)))
 
@@ -150,19 +141,17 @@ def _checked(digits: DigitStruct) -> DigitStruct:
 # ----------------------------------------------------------------------------- the library's way
 
 
-def _references(hdf5: Any, field: str) -> Any:
+def _references(opened: Any, field: str) -> Any:
     """The dataset of the references of all images to one field."""
     import h5py
 
-    try:
-        dataset = hdf5["digitStruct"][field]
+    with reading(f"it has no digitStruct/{field} to read"):
+        dataset = hdf5.member(opened, "digitStruct", field)
         shape, kind = dataset.shape, h5py.check_ref_dtype(dataset.dtype)
-    except _H5PY_ERRORS as e:
-        raise FormatError(f"it has no digitStruct/{field} ({_short(e)})") from e
     if kind is not h5py.Reference or len(shape) != 2 or shape[1] != 1 or not shape[0]:
         raise FormatError(f"digitStruct/{field} is {dataset.dtype} {shape}, not (N, 1) references")
     # A lie about the number would have us ask for that much memory.
-    if shape[0] * _ITEM_BYTES[_REFERENCE] > hdf5.id.get_filesize():
+    if shape[0] * _ITEM_BYTES[_REFERENCE] > opened.id.get_filesize():
         raise FormatError(
             f"digitStruct/{field} claims {shape[0]:,} images, more than the file holds"
         )
@@ -177,61 +166,43 @@ def _addresses(bulk: _Bulk, dataset: Any) -> np.ndarray:
     if len(found) == len(dataset):
         return found
     found = np.full(len(dataset), -1)  # In chunks, say.
-    with contextlib.suppress(*_H5PY_ERRORS):  # `_name` or `_digits` will say what is wrong.
+    with contextlib.suppress(Exception):  # `_name` or `_digits` will say what is wrong.
         for i, reference in enumerate(dataset[:, 0]):
             found[i] = h5o.get_info(h5r.dereference(reference, dataset.id)).addr
     return found
 
 
-def _name(hdf5: Any, references: Any, image: int) -> str:
-    with _Place(f"image {image + 1}: its name"):
-        dataset = hdf5[references[image, 0]]
+def _name(opened: Any, references: Any, image: int) -> str:
+    with reading(f"image {image + 1}: its name"):
+        dataset = hdf5.referred(opened, references[image, 0])
         if dataset.dtype != np.uint16 or dataset.ndim != 2 or not 0 < dataset.size <= _MAX_NAME:
-            raise ValueError(f"{dataset.dtype} {dataset.shape}, not a short row of characters")
+            raise FormatError(f"{dataset.dtype} {dataset.shape}, not a short row of characters")
         return dataset[()].astype("<u2").tobytes("F").decode("utf-16-le")
 
 
-def _digits(hdf5: Any, references: Any, image: int) -> np.ndarray:
+def _digits(opened: Any, references: Any, image: int) -> np.ndarray:
     """Rows of `DigitStruct.values` for one image."""
     columns = []
     for field in FIELDS:
-        with _Place(f"image {image + 1}: {field} of its digits"):
-            dataset = hdf5[references[image, 0]][field]
+        with reading(f"image {image + 1}: {field} of its digits"):
+            dataset = hdf5.member(hdf5.referred(opened, references[image, 0]), field)
             if dataset.ndim != 2 or dataset.shape[1] != 1 or not 0 < len(dataset) <= _MAX_DIGITS:
-                raise ValueError(f"shape {dataset.shape}, not one number a digit")
+                raise FormatError(f"shape {dataset.shape}, not one number a digit")
             values = dataset[:, 0]
             if values.dtype == object:
-                values = np.array([_number(hdf5[reference]) for reference in values])
+                values = np.array([_number(hdf5.referred(opened, r)) for r in values])
             elif values.dtype.kind != "f":
-                raise ValueError(f"{values.dtype}, not float64")
+                raise FormatError(f"{values.dtype}, not float64")
             if columns and len(values) != len(columns[0]):
-                raise ValueError(f"of {len(values)} digits, others of {len(columns[0])}")
+                raise FormatError(f"of {len(values)} digits, others of {len(columns[0])}")
             columns.append(values.astype(np.float64))
     return np.stack(columns, axis=1)
 
 
 def _number(dataset: Any) -> float:
     if dataset.dtype.kind != "f" or dataset.shape != (1, 1):
-        raise ValueError(f"a reference to {dataset.dtype} {dataset.shape}, not to one number")
+        raise FormatError(f"a reference to {dataset.dtype} {dataset.shape}, not to one number")
     return dataset[0, 0]
-
-
-class _Place:
-    """Turns what h5py raises inside the block into a `FormatError` that says where."""
-
-    def __init__(self, place: str):
-        self._place = place
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, _H5PY_ERRORS):
-            raise FormatError(f"{self._place}: {_short(error)}") from error
-
-
-def _short(error: BaseException) -> str:
-    return str(error).splitlines()[0].strip("'\"") if str(error) else type(error).__name__
 
 
 # -------------------------------------------------------------------------------- many at a time

@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from tfds_extra.formats import FormatError, parser
+
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_BLOCK = 6 << 20  # Bytes that are read at once by default.
 
@@ -39,27 +41,29 @@ class Header:
         return self.dtype.itemsize * math.prod(self.shape[1:])
 
 
+@parser
 def read_header(file: BinaryIO) -> Header:
     """Reads the header at the beginning of a file.
 
     Raises:
-      ValueError: It is none; the message gives the byte offset.
+      FormatError: It is none; the message gives the byte offset.
     """
     magic = file.read(4)
     if len(magic) < 4:
-        raise ValueError(f"byte 0: the file ends after {len(magic)} bytes, before its idx header")
+        raise FormatError(f"byte 0: the file ends after {len(magic)} bytes, before its idx header")
     if magic[:2] != b"\0\0" or magic[2] not in _TYPES or not magic[3]:
-        raise ValueError(f"byte 0: it begins with {magic.hex(' ')}, which is not how an idx does")
+        raise FormatError(f"byte 0: it begins with {magic.hex(' ')}, which is not how an idx does")
     sizes = file.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
-        raise ValueError(f"byte {4 + len(sizes)}: the file ends within its idx header")
+        raise FormatError(f"byte {4 + len(sizes)}: the file ends within its idx header")
     shape = struct.unpack(f">{magic[3]}i", sizes)
     if min(shape) < 0:
         at = 4 + 4 * shape.index(min(shape))
-        raise ValueError(f"byte {at}: a dimension has the negative size {min(shape):,}")
+        raise FormatError(f"byte {at}: a dimension has the negative size {min(shape):,}")
     return Header(np.dtype(_TYPES[magic[2]]), shape, 4 + len(sizes))
 
 
+@parser
 def read_blocks(
     file: BinaryIO, dtype: str | type, row_shape: tuple[int, ...], rows: int | None = None
 ) -> Iterator[np.ndarray]:
@@ -76,12 +80,12 @@ def read_blocks(
       may be called the file only when the iteration has come to its end.
 
     Raises:
-      ValueError: It is another array, is cut, or goes on after it; the message gives the offset.
+      FormatError: It is another array, is cut, or goes on after it; the message gives the offset.
     """
     header = read_header(file)
     native = header.dtype.newbyteorder("=")
     if native != np.dtype(dtype) or header.shape[1:] != tuple(row_shape):
-        raise ValueError(
+        raise FormatError(
             f"byte 0: it holds {native} of shape {header.shape}, expected {np.dtype(dtype)} of"
             f" shape {('n', *row_shape)}".replace("'n'", "n")
         )
@@ -93,7 +97,7 @@ def read_blocks(
         if len(data) < number * row_bytes:
             at = header.num_bytes + first * row_bytes + len(data)
             whole = header.num_bytes + count * row_bytes
-            raise ValueError(
+            raise FormatError(
                 f"byte {at:,}: the file ends in row {first + len(data) // row_bytes:,} of"
                 f" {count:,}; it should have {whole:,} bytes"
             )
@@ -101,9 +105,10 @@ def read_blocks(
         yield block.astype(native, copy=False)
     if file.read(1):
         at = header.num_bytes + count * row_bytes
-        raise ValueError(f"byte {at:,}: the file goes on after its {count:,} rows")
+        raise FormatError(f"byte {at:,}: the file goes on after its {count:,} rows")
 
 
+@parser
 def read(file: BinaryIO, dtype: str | type, row_shape: tuple[int, ...] = ()) -> np.ndarray:
     """Reads a whole idx file; see `read_blocks`."""
     blocks = list(read_blocks(file, dtype, row_shape))

@@ -12,6 +12,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from tfds_extra.formats import FormatError, parser, reading
+
 _VOTERS = 5
 _MAJORITY = 3
 _CHOICES = ("given", "guessed", "neither")
@@ -28,6 +30,7 @@ NO_CANDIDATE = {
 }
 
 
+@parser
 def parse(
     content: bytes, given_labels: Sequence[int], choices: Sequence[str] = _CHOICES
 ) -> dict[int, dict[str, Any]]:
@@ -44,29 +47,25 @@ def parse(
       `corrected_label` is another one that three or more chose.
 
     Raises:
-      ValueError: It is something else, or does not fit the labels; the message names the entry.
+      FormatError: It is something else, or does not fit the labels; the message names the entry.
     """
-    try:
+    with reading("not a list of candidates"):
         entries = json.loads(content)
-    except RecursionError as e:
-        raise ValueError("not a list of candidates") from e
     if not isinstance(entries, list):
-        raise ValueError("not a list of candidates")
+        raise FormatError("not a list of candidates")
     candidates = {}
     for number, entry in enumerate(entries):
-        try:
+        with reading(f"entry {number}: not a candidate as published"):
             row, given, guessed = (
-                int(entry[k]) for k in ("id", "given_original_label", "our_guessed_label")
+                _integer(entry[k]) for k in ("id", "given_original_label", "our_guessed_label")
             )
-            votes = {k: int(entry["mturk"][k]) for k in choices}
-        except (KeyError, TypeError, ValueError) as e:
-            raise ValueError(f"entry {number}: not a candidate as published ({e!r})") from e
+            votes = {k: _integer(entry["mturk"][k]) for k in choices}
         if not 0 <= row < len(given_labels) or row in candidates or given != given_labels[row]:
-            raise ValueError(f"entry {number}: row {row} with label {given} is not in the test set")
+            raise FormatError(f"entry {number}: row {row} with label {given} is not in the test set")
         if guessed == given:
             votes["guessed"] = 0  # The publisher counts the same votes under both.
         if sum(votes.values()) != _VOTERS or min(votes.values()) < 0:
-            raise ValueError(f"entry {number}: {votes} are not the votes of {_VOTERS} people")
+            raise FormatError(f"entry {number}: {votes} are not the votes of {_VOTERS} people")
         candidates[row] = {
             "candidate": True,
             "guessed_label": guessed,
@@ -75,3 +74,10 @@ def parse(
             "corrected_label": guessed if votes["guessed"] >= _MAJORITY else -1,
         }
     return candidates
+
+
+def _integer(value: object) -> int:
+    """A number as it is published, neither 1.0 nor true nor "1"; all of them are small."""
+    if type(value) is not int or not -(2**31) <= value < 2**31:
+        raise FormatError(f"{str(value)[:40]} is no integer of 32 bits")
+    return value

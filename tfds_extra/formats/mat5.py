@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tfds_extra.formats import FormatError
+from tfds_extra.formats import FormatError, parser
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
@@ -27,6 +27,8 @@ _COMPLEX = 0x0800
 _MAX_NAME = 63
 _MAX_DIMENSIONS = 32
 _BLOCK = 1 << 16
+_PIECE = 4 << 20
+_MAX_AT_ONCE = 256 << 20  # Bytes of a slice; of a file of deflated zeros they are a thousandth.
 
 
 @dataclasses.dataclass
@@ -45,6 +47,7 @@ class Array:
     _stored: np.dtype
     _reader: _Reader
 
+    @parser
     def slices(self, count: int) -> Iterator[np.ndarray]:
         """Reads the numbers, up to `count` entries of the last axis at a time.
 
@@ -52,24 +55,35 @@ class Array:
           count: Entries at a time.
 
         Yields:
-          Arrays of the shape of the whole but for the last axis.
+          Arrays of the shape of the whole but for the last axis. One without numbers comes whole.
 
         Raises:
-          FormatError: The file is cut off or damaged.
+          FormatError: The file is cut off or damaged, or a slice has more than 256 MiB.
         """
         *inner, total = self.shape
         size = math.prod(inner)
+        if not size:  # It may say that there are 2**31 of them, which take no bytes.
+            count = max(1, total)
         for start in range(0, total, count):
             n = min(count, total - start)
+            if size * n * self.dtype.itemsize > _MAX_AT_ONCE:
+                raise self._reader.error(
+                    f"{size:,} x {n:,} numbers of {self.name} at once, more than {_MAX_AT_ONCE:,}"
+                    " bytes"
+                )
             content = self._reader.take(size * n * self._stored.itemsize)
             numbers = np.frombuffer(content, self._stored).astype(self.dtype, copy=False)
             yield numbers.reshape((*inner, n), order="F")
 
+    @parser
     def read(self) -> np.ndarray:
-        """Reads all numbers at once."""
-        return next(self.slices(max(1, self.shape[-1])), np.empty(self.shape, self.dtype))
+        """Reads all numbers at once; see `slices`."""
+        for whole in self.slices(max(1, self.shape[-1])):
+            return whole
+        return np.empty(self.shape, self.dtype)  # The last axis is empty.
 
 
+@parser
 def arrays(file: BinaryIO) -> Iterator[Array]:
     """Reads the variables of a file one after the other.
 
@@ -163,7 +177,12 @@ class _Reader:
         return struct.unpack("<I", self.take(4))[0]
 
     def _next(self, size: int) -> bytes:
-        content = self._file.read(min(size, self._left))
+        # A buffered file sets the memory aside before it reads, whatever the file holds.
+        size, parts = min(size, self._left), []
+        while size and (part := self._file.read(min(size, _PIECE))):
+            parts.append(part)
+            size -= len(part)
+        content = parts[0] if len(parts) == 1 else b"".join(parts)
         self._left -= len(content)
         return content
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+from tfds_extra.formats import parser
+
 _V1, _V2, _V25 = 3, 2, 0  # As coded in a header; 1 is reserved.
 _LAYER_1, _LAYER_2, _LAYER_3 = 3, 2, 1  # As coded; 0 is reserved.
 _SAMPLE_RATES = {
@@ -91,13 +93,19 @@ class Stream:
         return self.first.channels if self.first else 0
 
 
+@parser
 def parse_header(content: bytes, at: int = 0) -> Frame | None:
     """The frame header at an offset; None where there is none (or one of free bit rate)."""
+    return _header(content, at)
+
+
+def _header(content: bytes, at: int) -> Frame | None:
     if at + _HEADER > len(content) or content[at] != 0xFF:
         return None
     return _frame(content[at + 1], content[at + 2], content[at + 3] >> 6 == _MONO)
 
 
+@parser
 def parse(content: bytes) -> Stream:
     """Walks along the frames of a whole recording.
 
@@ -121,7 +129,7 @@ def parse(content: bytes) -> Stream:
     bit_rate = round(8 * sound_bytes * first.sample_rate / samples) if first else 0
     if info and first:
         samples = info.sounding(samples, first.samples)
-    last = parse_header(content, at)
+    last = _header(content, at)
     if not (first and last and _fits(last, first)):
         stray += stop - at
     tag_bytes = start + len(content) - stop
@@ -132,13 +140,13 @@ def _frames(content: bytes, start: int, stop: int) -> Iterator[tuple[int, Frame]
     """Position and header of every complete frame between two offsets."""
     at, before = start, None  # `before` is the frame that ends at `at`.
     while True:
-        frame = parse_header(content, at)
+        frame = _header(content, at)
         if frame is None or at + frame.size > stop or not _fits(frame, before):
             frame = None
         elif before is None:
             # Any four bytes may look like a header by chance: the next one has to follow.
             end = at + frame.size
-            follower = parse_header(content, end)
+            follower = _header(content, end)
             if end != stop and not (follower and _fits(follower, frame)):
                 frame = None
         if frame is not None:

@@ -6,7 +6,10 @@ import io
 
 import numpy as np
 
+from tfds_extra.formats import FormatError, parser, reading
 
+
+@parser
 def parse(content: bytes, dtype: str | type, row_shape: tuple[int, ...] = ()) -> np.ndarray:
     """The array of a file (version 1.0, C order).
 
@@ -19,25 +22,23 @@ def parse(content: bytes, dtype: str | type, row_shape: tuple[int, ...] = ()) ->
       An array of shape (rows, *row_shape), not to be written to.
 
     Raises:
-      ValueError: It is another array, or its length is not what its header says.
+      FormatError: It is another array, or its length is not what its header says.
     """
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
     if version != (1, 0):
-        raise ValueError(f"byte 6: npy version {version}, not (1, 0)")
-    try:
+        raise FormatError(f"byte 6: npy version {version}, not (1, 0)")
+    with reading("byte 8: its npy header cannot be read"):
         shape, by_columns, found = np.lib.format.read_array_header_1_0(file)
-    except ValueError as e:
-        raise ValueError(f"byte 8: its npy header cannot be read: {e}") from e
     expected = np.dtype(dtype)
     if found != expected or shape[1:] != tuple(row_shape) or not shape or by_columns:
-        raise ValueError(
+        raise FormatError(
             f"byte 10: it holds {found} of shape {shape}{' by columns' if by_columns else ''},"
             f" expected {expected} of shape {('n', *row_shape)}".replace("'n'", "n")
         )
     row_bytes = expected.itemsize * int(np.prod(row_shape, dtype=int))
     if len(content) - file.tell() != shape[0] * row_bytes:
-        raise ValueError(
+        raise FormatError(
             f"byte {len(content):,}: the file ends here, and should have"
             f" {file.tell() + shape[0] * row_bytes:,} bytes"
         )

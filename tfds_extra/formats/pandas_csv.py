@@ -19,8 +19,10 @@ import csv
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
+
+from tfds_extra.formats import FormatError, parser
 
 MAX_LINE = 1 << 22  # Bytes; nobody's biography is longer.
 MAX_LIST = 1 << 20  # Characters of a cell that holds a list.
@@ -53,6 +55,7 @@ class Table:
       columns: Names of all columns but the index.
     """
 
+    @parser
     def __init__(self, file: BinaryIO, levels: int = 1):
         """Reads the header.
 
@@ -61,7 +64,7 @@ class Table:
           levels: Number of levels of the columns.
 
         Raises:
-          ValueError: It is no such table; the message names the line.
+          FormatError: It is no such table; the message names the line.
         """
         # One for the whole process, so never lowered; 128 KiB are less than some biographies take.
         csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
@@ -70,29 +73,30 @@ class Table:
         self._reader = csv.reader(self._lines(), strict=True)
         header = [self._next() for _ in range(levels)]
         if None in header or len({len(cells) for cells in header}) != 1:
-            raise ValueError(f"line {self._line}: the header has not {levels} rows of equal length")
+            raise FormatError(f"line {self._line}: the header has not {levels} rows of equal length")
         self.columns: list[Column] = list(zip(*(cells[1:] for cells in header)))
         if len(set(self.columns)) != len(self.columns):
-            raise ValueError(f"line {self._line}: a column comes twice")
+            raise FormatError(f"line {self._line}: a column comes twice")
         self._first = None
         if levels > 1:
             self._first = self._next()
             if self._first is not None and not any(self._first[1:]):
                 self._first = None  # It only names the index.
 
+    @parser
     def __iter__(self) -> Iterator[Row]:
         """Yields the rows.
 
         Raises:
-          ValueError: A row is damaged; the message names the line.
+          FormatError: A row is damaged; the message names the line.
         """
         cells = self._first or self._next()
         width = len(self.columns) + 1
         while cells is not None:
             if len(cells) != width:
-                raise ValueError(f"line {self._line}: {len(cells)} cells, not {width}")
+                raise FormatError(f"line {self._line}: {len(cells)} cells, not {width}")
             if not _INTEGER.fullmatch(cells[0]):
-                raise ValueError(f"line {self._line}: {_shown(cells[0])} is no integer index")
+                raise FormatError(f"line {self._line}: {_shown(cells[0])} is no integer index")
             yield Row(int(cells[0]), self._line, cells[1:])
             cells = self._next()
 
@@ -100,7 +104,7 @@ class Table:
         try:
             return next(self._reader, None)
         except csv.Error as e:
-            raise ValueError(f"line {self._line}: {e}") from e
+            raise FormatError(f"line {self._line}: {e}") from e
 
     def _lines(self) -> Iterator[str]:
         while True:
@@ -109,60 +113,71 @@ class Table:
                 return
             self._line += 1
             if len(line) == MAX_LINE:
-                raise ValueError(f"line {self._line}: {MAX_LINE:,} bytes or more")
+                raise FormatError(f"line {self._line}: {MAX_LINE:,} bytes or more")
             try:
                 yield line.decode()
             except UnicodeDecodeError as e:
-                raise ValueError(f"line {self._line}: not UTF-8 ({e.reason})") from e
+                raise FormatError(f"line {self._line}: not UTF-8 ({e.reason})") from e
 
 
 # ------------------------------------------------------------------------------------------- cells
 
 
+@parser
 def integer(cell: str, missing: int = -1) -> int:
     """A cell of integers, which pandas prints as `3.0` where a column has missing values.
 
     Raises:
-      ValueError: It is no 64-bit integer.
+      FormatError: It is no 64-bit integer.
     """
     if not cell:
         return missing
     found = _INTEGER.fullmatch(cell)
     if not found or not -(2**63) <= int(found[1]) < 2**63:
-        raise ValueError(f"{_shown(cell)} is no integer")
+        raise FormatError(f"{_shown(cell)} is no integer")
     return int(found[1])
 
 
+@parser
 def real(cell: str) -> float:
     """A cell of floating-point numbers; NaN if it is missing.
 
     Raises:
-      ValueError: It is no number.
+      FormatError: It is no number.
     """
+    return reals((cell,))[0]
+
+
+@parser
+def reals(cells: Sequence[str]) -> list[float]:
+    """Many cells of floating-point numbers, of a row; see `real`."""
     try:
-        return float(cell) if cell else math.nan
+        return [float(cell) if cell else math.nan for cell in cells]
     except ValueError:
-        raise ValueError(f"{_shown(cell)} is no number") from None
+        cell = next(cell for cell in cells if cell and not _is_number(cell))
+        raise FormatError(f"{_shown(cell)} is no number") from None
 
 
+@parser
 def int_list(cell: str) -> list[int]:
     """A cell with a list of integers; empty if it is missing.
 
     Raises:
-      ValueError: It is no such list.
+      FormatError: It is no such list.
     """
     if not cell or cell == "[]":
         return []
     if not _INT_LIST.fullmatch(cell):
-        raise ValueError(f"{_shown(cell)} is no list of integers")
+        raise FormatError(f"{_shown(cell)} is no list of integers")
     return [int(number) for number in cell[1:-1].split(", ")]
 
 
+@parser
 def text_list(cell: str) -> list[str]:
     """A cell with a list of texts; empty if it is missing.
 
     Raises:
-      ValueError: It is no such list.
+      FormatError: It is no such list.
     """
     if not cell or cell == "[]":
         return []
@@ -173,8 +188,16 @@ def text_list(cell: str) -> list[str]:
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             pass  # Nesting without end exhausts Python's parser in one of these ways.
     if type(values) is not list or any(type(value) is not str for value in values):
-        raise ValueError(f"{_shown(cell)} is no list of texts")
+        raise FormatError(f"{_shown(cell)} is no list of texts")
     return values
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _shown(cell: str) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import struct
 import zlib
 
-from tfds_extra.formats import FormatError
+from tfds_extra.formats import FormatError, parser
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -28,6 +28,7 @@ class Header:
     colour_type: int
 
 
+@parser
 def check(content: bytes) -> Header:
     """Verifies that all chunks are there and that their check sums are right.
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from tfds_extra.formats import FormatError, parser, reading
+
 _OPERATIONS = frozenset(
     "PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1"
     " BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8"
@@ -31,12 +33,9 @@ _MAX_OPERATIONS = 500_000
 _MAX_CONTAINERS = 1_000
 _MAX_CALLS = 1_000
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
-_WRONG = (
-    pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError, ImportError, LookupError,
-    MemoryError, RecursionError, TypeError, ValueError,
-)  # fmt: skip
 
 
+@parser
 def load_dict(content: bytes) -> dict[str, Any]:
     """Reads a pickled dict, written by Python 2 or 3 in protocol 2 to 5.
 
@@ -48,15 +47,16 @@ def load_dict(content: bytes) -> dict[str, Any]:
       Python has it. What Python 2 wrote as `str` is bytes.
 
     Raises:
-      ValueError: The pickle is damaged, is no such dict, or names or does anything else.
+      FormatError: The pickle is damaged, is no such dict, or names or does anything else.
     """
     _check_operations(content)
-    try:
-        value = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-    except _WRONG as e:
-        raise ValueError(f"this pickle cannot be read: {e}") from e
+    with reading("this pickle cannot be read"):
+        try:
+            value = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        except (ImportError, MemoryError) as e:  # A length that the pickle states, and has not.
+            raise FormatError(str(e)) from e
     if type(value) is not dict:
-        raise ValueError(f"a pickled {type(value).__name__}, not a dict")
+        raise FormatError(f"a pickled {type(value).__name__}, not a dict")
     return {_name(key): _finished(item) for key, item in value.items()}
 
 
@@ -68,18 +68,18 @@ def _check_operations(content: bytes) -> None:
         for count, (operation, argument, position) in enumerate(pickletools.genops(content)):
             name = operation.name
             if name not in _OPERATIONS:
-                raise ValueError(f"byte {position}: operation {name} is refused")
+                raise FormatError(f"byte {position}: operation {name} is refused")
             containers += name in _CONTAINERS
             calls += name in ("REDUCE", "BUILD")
             if max(containers / _MAX_CONTAINERS, calls / _MAX_CALLS, count / _MAX_OPERATIONS) > 1:
-                raise ValueError(f"byte {position}: this pickle does too much, and is refused")
+                raise FormatError(f"byte {position}: this pickle does too much, and is refused")
             if name == "LONG_BINPUT" and argument > _MAX_OPERATIONS:
-                raise ValueError(f"byte {position}: entry {argument} of the memo is refused")
+                raise FormatError(f"byte {position}: entry {argument} of the memo is refused")
             end = position + 1
     except (UnicodeDecodeError, OverflowError) as e:
-        raise ValueError(f"after byte {end}: not a pickle ({e})") from e
+        raise FormatError(f"after byte {end}: not a pickle ({e})") from e
     if end != len(content):
-        raise ValueError(f"byte {end}: {len(content) - end:,} bytes after the end of the pickle")
+        raise FormatError(f"byte {end}: {len(content) - end:,} bytes after the end of the pickle")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -108,17 +108,17 @@ class _Unpickler(pickle.Unpickler):
     def _reconstruct(self, cls: object, shape: object, code: object) -> _Array:
         """An array that is still empty."""
         if cls is not self._array_class or shape != (0,) or code != b"b":
-            raise ValueError("not an array as NumPy pickles it")
+            raise FormatError("not an array as NumPy pickles it")
         return _Array()
 
     def _encode(self, text: object, codec: object) -> bytes:
         """How Python 3 writes bytes for Python 2."""
         if type(text) is not str or codec not in ("latin1", b"latin1"):
-            raise ValueError("not bytes as Python pickles them")
+            raise FormatError("not bytes as Python pickles them")
         # Else one long text could be asked for again and again.
         self._to_encode -= len(text)
         if self._to_encode < 0:
-            raise ValueError("more bytes than the file has")
+            raise FormatError("more bytes than the file has")
         return text.encode("latin1")
 
 
@@ -134,11 +134,11 @@ class _StandIn:
         return self._call(*args)
 
     def __setstate__(self, state: object) -> None:
-        raise ValueError("it alters a class or a function, which is refused")
+        raise FormatError("it alters a class or a function, which is refused")
 
 
 def _refuse_call(*args: object) -> None:
-    raise ValueError("it makes an array as NumPy's pickles do not")
+    raise FormatError("it makes an array as NumPy's pickles do not")
 
 
 class _Dtype:
@@ -154,14 +154,14 @@ class _Dtype:
         _, order, *others = state
         # Names of fields, subarrays and the like are not for numbers.
         if others[:3] != [None, None, None]:
-            raise ValueError("an array of something else than numbers")
+            raise FormatError("an array of something else than numbers")
         self.order = order.decode() if type(order) is bytes else order
 
     def dtype(self) -> np.dtype:
         if self._code not in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8"):
-            raise ValueError("an array of something else than numbers")
+            raise FormatError("an array of something else than numbers")
         if self.order not in ("<", ">", "|"):
-            raise ValueError("numbers of an unknown byte order")
+            raise FormatError("numbers of an unknown byte order")
         return np.dtype(self._code).newbyteorder(self.order)
 
 
@@ -176,9 +176,9 @@ class _Array:
     def __setstate__(self, state: object) -> None:
         _, shape, dtype, by_columns, content = state
         if type(dtype) is not _Dtype or type(content) is not bytes or type(by_columns) is not bool:
-            raise ValueError("not an array as NumPy pickles it")
+            raise FormatError("not an array as NumPy pickles it")
         if type(shape) is not tuple or not all(type(n) is int and n >= 0 for n in shape):
-            raise ValueError("an array without a shape")
+            raise FormatError("an array without a shape")
         # reshape allocates nothing, and raises unless there are as many numbers as the shape says.
         flat = np.frombuffer(content, dtype.dtype())
         self.array = flat.reshape(shape, order="F" if by_columns else "C")
@@ -188,7 +188,7 @@ def _name(key: object) -> str:
     if type(key) is bytes:
         return key.decode("latin1")
     if type(key) is not str:
-        raise ValueError("a dict with keys that are no names")
+        raise FormatError("a dict with keys that are no names")
     return key
 
 
@@ -197,5 +197,5 @@ def _finished(value: object) -> Any:
     if type(value) is _Array and value.array is not None:
         return value.array
     if type(value) not in (list, tuple, dict, str, bytes, int, bool, type(None)):
-        raise ValueError("an unfinished array, or a name without a use")
+        raise FormatError("an unfinished array, or a name without a use")
     return value

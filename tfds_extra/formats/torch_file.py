@@ -11,11 +11,12 @@ import io
 import zipfile
 from typing import Any
 
-from tfds_extra.formats import safe_pickle
+from tfds_extra.formats import FormatError, parser, reading, safe_pickle
 
 _PICKLE = "/data.pkl"
 
 
+@parser
 def load_dict(content: bytes) -> dict[str, Any]:
     """Reads a saved dict.
 
@@ -26,20 +27,16 @@ def load_dict(content: bytes) -> dict[str, Any]:
       See `safe_pickle.load_dict`.
 
     Raises:
-      ValueError: It is another file, is damaged, or holds anything else.
+      FormatError: It is another file, is damaged, or holds anything else.
     """
-    try:
+    with reading("no file of torch.save, or a damaged one"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             pickles = [i for i in archive.infolist() if i.filename.endswith(_PICKLE)]
             if len(pickles) != 1:
-                raise ValueError(f"{len(pickles)} members are called data.pkl, not one")
+                raise FormatError(f"{len(pickles)} members are called data.pkl, not one")
             # torch compresses nothing; so no member can be larger than the file.
             if pickles[0].compress_type != zipfile.ZIP_STORED:
-                raise ValueError(f"{pickles[0].filename} is compressed, which torch does not do")
+                raise FormatError(f"{pickles[0].filename} is compressed, which torch does not do")
             pickled = archive.read(pickles[0])
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as e:
-        raise ValueError(f"no file of torch.save, or a damaged one ({e})") from e
-    try:
+    with reading(pickles[0].filename[:100]):
         return safe_pickle.load_dict(pickled)
-    except ValueError as e:
-        raise ValueError(f"{pickles[0].filename}: {e}") from e

@@ -14,7 +14,7 @@ import struct
 
 import numpy as np
 
-from tfds_extra.formats import FormatError
+from tfds_extra.formats import FormatError, parser
 
 PCM, MS_ADPCM, FLOAT, IMA_ADPCM = 1, 2, 3, 17
 _EXTENSIBLE = 0xFFFE
@@ -78,6 +78,7 @@ class Wav:
         """Number of frames, that is samples of each channel."""
         return len(self.data) // (self.channels * self.bits_per_sample // 8)
 
+    @parser
     def samples(self) -> np.ndarray:
         """Samples as published: uint8 for 8 bits, int16 for 16, of shape (frames, channels).
 
@@ -93,6 +94,7 @@ class Wav:
         return np.frombuffer(self.data, dtype).reshape(self.frames, self.channels)
 
 
+@parser
 def read_header(content: bytes) -> Header:
     """Reads the headers of a WAVE file of any codec.
 
@@ -130,6 +132,7 @@ def read_header(content: bytes) -> Header:
     raise FormatError(f"byte {len(view)}: no {'fmt' if fmt is None else 'data'} chunk")
 
 
+@parser
 def parse(content: bytes) -> Wav:
     """Reads the headers of a WAVE file and finds its samples.
 

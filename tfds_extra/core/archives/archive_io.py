@@ -39,6 +39,11 @@ MAX_LZMA_MEMORY = 512 << 20
 # above it in an unnamed temporary file (in TMPDIR) that vanishes with its reader.
 NESTED_IN_MEMORY = 64 << 20
 
+# What messages quote, in characters: any path that a file can have, and the beginning and the end of
+# the name of a member, which may be as long as an extended header.
+_SHOWN_PATH = 5000
+SHOWN_PLACE = 300
+
 BLOCK_IN = 1 << 17
 BLOCK_OUT = 1 << 18
 
@@ -73,8 +78,9 @@ class Limits:
 
 
 def error(file: str, place: str, wrong: str, todo: str = FETCH_AGAIN) -> ArchiveError:
-    """Builds the one shape of message."""
-    return ArchiveError(f"{shown(file)}: {place}: {wrong}. {todo}.")
+    """Builds the one shape of message, in which what an archive says has a limited length."""
+    file, place = cut(shown(file), _SHOWN_PATH), cut(place, SHOWN_PLACE)
+    return ArchiveError(f"{file}: {place}: {wrong}. {todo}.")
 
 
 def os_error(path: str, place: str, cause: OSError) -> ArchiveError:
@@ -86,6 +92,11 @@ def os_error(path: str, place: str, cause: OSError) -> ArchiveError:
 def shown(name: str) -> str:
     """`name` as it can be printed: control characters and undecodable bytes are escaped."""
     return name if name.isprintable() else ascii(name)[1:-1]
+
+
+def cut(text: str, limit: int) -> str:
+    """Without its middle if it is long: the end may say more than the name."""
+    return text if len(text) <= limit else f"{text[: limit - 55]} ... {text[-50:]}"
 
 
 # ------------------------------------------------------------------------------------------ names

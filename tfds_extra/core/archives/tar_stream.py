@@ -25,6 +25,10 @@ _ZEROS = bytes(BLOCK)
 _FILES = frozenset((b"0", b"\0", b"7"))  # 7: contiguous, a regular file to everyone today.
 _EXTENDED = frozenset((b"x", b"X", b"g", b"L", b"K"))
 _SKIPPED = frozenset((b"V", b"D"))  # GNU volume label and directory listing.
+# The pax records that make a member another one. There may be any number of others, and none is kept.
+_PAX_KEYS = frozenset((b"path", b"size"))
+_SPARSE = b"GNU.sparse."
+_LONGEST_NUMBER = 20  # Digits; 2**64 has as many.
 _DIRECTORY = b"5"
 _REFUSED = {
     b"1": "it is a hard link",
@@ -136,6 +140,9 @@ def is_header(block: bytes) -> bool:
 def parse_pax(data: bytes) -> dict[bytes, bytes]:
     """Reads pax records, `<length> <key>=<value>\\n` each.
 
+    Returns:
+        Those named `path` and `size`, and `GNU.sparse.` if there is any whose name so begins.
+
     Raises:
         Damaged: The records do not add up.
     """
@@ -149,7 +156,10 @@ def parse_pax(data: bytes) -> dict[bytes, bytes]:
         key, equals, value = data[at + len(digits) + 1 : end].partition(b"=")
         if end > len(data) or not equals or not value.endswith(b"\n"):
             raise Damaged("the pax header has a broken record")
-        records[key] = value[:-1]
+        if key in _PAX_KEYS:
+            records[key] = value[:-1]
+        elif key.startswith(_SPARSE):
+            records[_SPARSE] = b""
         at = end
     return records
 
@@ -169,6 +179,7 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
     records: dict[bytes, bytes] = {}
     long_name: bytes | None = None
     prefixed = False  # Whether an extended header waits for its member.
+    waiting = shared = 0  # Bytes of extended headers for the next member, and for all of them.
     while True:
         block = cursor.take(BLOCK)
         if block == _ZEROS:
@@ -181,7 +192,12 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
         try:
             header = parse_header(block)
             if header.kind in _EXTENDED:
-                data = _extension(cursor, header, limits)
+                if header.kind == b"g":
+                    shared += header.size
+                else:
+                    waiting += header.size
+                # Together they have the limit of one, or a row of them would have none.
+                data = _extension(cursor, header.size, max(waiting, shared), limits)
                 if header.kind == b"L":
                     long_name = data.rstrip(b"\0")
                 elif header.kind == b"g":
@@ -195,7 +211,7 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
                 records = {**everywhere, **records}
                 raw = records.get(b"path") or raw
                 size = _pax_size(records.get(b"size"), size)
-                if any(key.startswith(b"GNU.sparse.") for key in records):
+                if _SPARSE in records:
                     kind = b"S"
             if long_name is not None and not records.get(b"path"):
                 raw = long_name
@@ -205,6 +221,7 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
         records = {}
         long_name = None
         prefixed = False
+        waiting = 0
 
         if kind in _SKIPPED:
             _pass_over(cursor, name, size)
@@ -240,16 +257,16 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
         _pass_over(cursor, clean, size, offset)
 
 
-def _extension(cursor: Cursor, header: Header, limits: archive_io.Limits) -> bytes:
-    """The content of an extended header."""
-    if header.size > limits.header_bytes:
+def _extension(cursor: Cursor, size: int, together: int, limits: archive_io.Limits) -> bytes:
+    """The content of an extended header, unless those of one member are too large together."""
+    if together > limits.header_bytes:
         raise Damaged(
-            f"an extended header of {header.size:,} bytes (the limit is {limits.header_bytes:,})"
+            f"an extended header of {together:,} bytes (the limit is {limits.header_bytes:,})"
         )
-    data = cursor.take(-(-header.size // BLOCK) * BLOCK)
-    if len(data) < header.size:
+    data = cursor.take(-(-size // BLOCK) * BLOCK)
+    if len(data) < size:
         raise Damaged("the archive stops within an extended header: it is truncated")
-    return data[: header.size]
+    return data[:size]
 
 
 def _pax_size(value: bytes | None, otherwise: int) -> int:
@@ -257,6 +274,8 @@ def _pax_size(value: bytes | None, otherwise: int) -> int:
         return otherwise
     if not value.isdigit():
         raise Damaged("the pax header has no readable size")
+    if len(value) > _LONGEST_NUMBER:
+        raise Damaged(f"the pax header has a size of {len(value):,} digits")
     return int(value)
 
 

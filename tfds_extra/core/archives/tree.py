@@ -40,6 +40,7 @@ from tfds_extra.core.archives.archive_io import ArchiveError, Limits
 from tfds_extra.core.archives.system_files import is_system_file
 
 _HEAD = 1024
+_MAX_NESTED = 32  # Archives in archives; nobody publishes more than three.
 _GIVE_THE_FILE = "Give the archive as its publisher serves it, or the extracted folder"
 
 
@@ -128,6 +129,7 @@ class Tree:
         self._renamed = dict(renamed or {})
         self._limits = limits
         self._parent: tuple[Tree, str] | None = None  # Set by `nested`, with the member's name.
+        self._depth = 0
         self._archive: _Archive | None = None
 
     def nested(self, name: str, root: str = "") -> Tree:
@@ -138,9 +140,20 @@ class Tree:
         `Limits.nested_in_memory` bytes, else to an unnamed temporary file that goes with the tree.
         Of a member that is read where it is, only the check sums within the nested archive are
         verified. Compressed tars have no nested trees, since nothing in them can be reached directly.
+
+        Raises:
+            ArchiveError: This tree is nested too deep already.
         """
+        if self._depth >= _MAX_NESTED:
+            raise archive_io.error(
+                self._paths[0],
+                archive_io.shown(name),
+                f"it is an archive in {self._depth} others (the limit is {_MAX_NESTED})",
+                archive_io.NOT_SAFE,
+            )
         tree = Tree(f"{self._paths[0]}/{name}", root=root, limits=self._limits)
         tree._parent = (self, name)
+        tree._depth = self._depth + 1
         return tree
 
     def __str__(self) -> str:

@@ -118,7 +118,7 @@ class LibrosaParser:
         if cells is None:
             cells = [""] * self._width
         # Printed with 11 digits, of which float32, as which they were computed, needs nine.
-        values = np.array([pandas_csv.real(cell) for cell in cells], np.float32)
+        values = np.array(pandas_csv.reals(cells), np.float32)
         found, at = {}, 0
         for name, (size, _) in LIBROSA.items():
             stop = at + len(STATISTICS) * size
@@ -147,7 +147,7 @@ class EchonestParser:
         return {
             "available": available,
             **self._columns(cells),
-            "temporal_features": np.array([pandas_csv.real(cell) for cell in temporal], np.float64),
+            "temporal_features": np.array(pandas_csv.reals(temporal), np.float64),
         }
 
 
