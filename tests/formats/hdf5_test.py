@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import digit_struct_file
 import h5py
@@ -277,3 +278,19 @@ def test_as_matlab_writes_it():
     file = hdf5.open_file(io.BytesIO(content))
     for field in ("name", "bbox"):
         assert hdf5.member(file, "digitStruct", field).shape == (1, 1)
+
+
+@pytest.mark.parametrize("size", [0, 3, 1 << 20, 0xFFFFFFFF])
+def test_sizes_of_chunks(size):
+    """The library reads before the beginning of a chunk that is shorter than its check sum."""
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="earliest") as file:
+        options = {"chunks": (64,), "compression": "gzip", "fletcher32": True}
+        chunk = file.create_dataset("data", data=np.zeros(64), **options).id.get_chunk_info(0)
+    # As the index of the chunks has it: size, filters that were left out, place in the dataset.
+    known = struct.pack("<IIQ", chunk.size, 0, 0)
+    assert content.getvalue().count(known) == 1
+    changed = content.getvalue().replace(known, struct.pack("<IIQ", size, 0, 0))
+    with hdf5.open_file(io.BytesIO(changed)) as file:
+        with pytest.raises(FormatError, match=rf"data: its chunk at \(0,\) has {size:,} bytes"):
+            hdf5.member(file, "data")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import h5py  # Else only needed to prepare a few corpora, so each function imports it.
 
 # The filters that come with HDF5 and undo no more than their own bytes.
-_DEFLATE = 1
-_FILTERS = {_DEFLATE: "deflate", 2: "shuffle", 3: "fletcher32"}
+_DEFLATE, _FLETCHER32 = 1, 3
+_FILTERS = {_DEFLATE: "deflate", 2: "shuffle", _FLETCHER32: "fletcher32"}
 _MAX_RATIO = 1032  # Of deflate.
 # What a dataset may have whatever the size of its file: values that were never written take no bytes.
 _ALWAYS = 1 << 20
@@ -142,13 +142,40 @@ def _check(found: Any) -> None:
     if shape is None:
         raise FormatError("a dataset without a shape")
     room = found.file.id.get_filesize() * (_MAX_RATIO if _DEFLATE in codes else 1)
-    chunk = stored.get_chunk() if stored.get_layout() == h5d.CHUNKED else ()
+    chunk: tuple[int, ...] = ()
+    if stored.get_layout() == h5d.CHUNKED:
+        chunk = stored.get_chunk()
+        _check_chunks(found, _FLETCHER32 in codes)
     # HDF5 sets aside the memory of a whole chunk, even to read one value of it.
     for what, sizes in (("shape", shape), ("chunks of shape", chunk)):
         if math.prod(sizes) * found.id.get_type().get_size() > max(room, _ALWAYS):
             raise FormatError(
                 f"{what} {tuple(sizes)} of {np.dtype(dtype)}, more than the file can hold"
             )
+
+
+def _check_chunks(dataset: h5py.Dataset, has_sums: bool) -> None:
+    """Raises for a chunk that is not in the file.
+
+    The library's own filters take the length of a chunk on trust: fletcher32 reads on before the
+    beginning of one that is shorter than a check sum, and the process dies.
+    """
+    end = dataset.file.id.get_filesize()
+    least = 4 if has_sums else 1
+    wrong = []
+
+    def look(chunk: Any) -> bool | None:
+        if chunk.byte_offset is None or chunk.size < least or chunk.byte_offset + chunk.size > end:
+            wrong.append(chunk)
+            return True  # Ends the iteration.
+        return None
+
+    dataset.id.chunk_iter(look)
+    for chunk in wrong:
+        raise FormatError(
+            f"its chunk at {tuple(chunk.chunk_offset)} has {chunk.size:,} bytes at byte"
+            f" {chunk.byte_offset}, of a file of {end:,}"
+        )
 
 
 def _text(raw: bytes | str) -> str:
