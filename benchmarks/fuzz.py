@@ -650,16 +650,16 @@ def targets() -> dict[str, Target]:
 class _Progress:
     """What a process is at, for the parent to see: target, number, time."""
 
-    _FORM = struct.Struct("=iqd")
-
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, self._FORM.size)
+        # Numbers of eight bytes are written at once; a half-written time would look like a hang.
+        self._memory = memoryview(mmap.mmap(-1, 24)).cast("d")
 
     def set(self, target: int, number: int) -> None:
-        self._FORM.pack_into(self._memory, 0, target, number, time.monotonic())
+        self._memory[0], self._memory[1], self._memory[2] = target, number, time.monotonic()
 
     def get(self) -> tuple[int, int, float]:
-        return self._FORM.unpack_from(self._memory, 0)
+        target, number, since = self._memory
+        return int(target), int(number), since
 
 
 def _work(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import digit_struct_file
 import h5py
@@ -277,3 +279,37 @@ def test_as_matlab_writes_it():
     file = hdf5.open_file(io.BytesIO(content))
     for field in ("name", "bbox"):
         assert hdf5.member(file, "digitStruct", field).shape == (1, 1)
+
+
+@pytest.mark.parametrize("size", [0, 3, 1 << 20, 0xFFFFFFFF])
+def test_sizes_of_chunks(size):
+    """The library reads before the beginning of a chunk that is shorter than its check sum."""
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver="earliest") as file:
+        options = {"chunks": (64,), "compression": "gzip", "fletcher32": True}
+        chunk = file.create_dataset("data", data=np.zeros(64), **options).id.get_chunk_info(0)
+    # As the index of the chunks has it: size, filters that were left out, place in the dataset.
+    known = struct.pack("<IIQ", chunk.size, 0, 0)
+    assert content.getvalue().count(known) == 1
+    changed = content.getvalue().replace(known, struct.pack("<IIQ", size, 0, 0))
+    with hdf5.open_file(io.BytesIO(changed)) as file:
+        with pytest.raises(FormatError, match=rf"data: its chunk at \(0,\) has {size:,} bytes"):
+            hdf5.member(file, "data")
+
+
+def test_a_chunk_that_unpacks_to_more_than_a_chunk():
+    """Deflate gives memory to all that is packed there, here 100 MB for a chunk of 512 bytes."""
+    content, bomb = io.BytesIO(), zlib.compress(bytes(100 << 20), 9)
+    with h5py.File(content, "w", libver="earliest") as file:
+        made_ = file.create_dataset("x", data=np.zeros(64), chunks=(64,), compression="gzip")
+        chunk = made_.id.get_chunk_info(0)
+        file["bomb"] = np.frombuffer(bomb, np.uint8)
+    # As the index of the chunks has it: size, filters left out, place in the dataset, end, address.
+    known, at = (
+        struct.pack("<IIQQQ", chunk.size, 0, 0, 0, chunk.byte_offset),
+        content.getvalue().index(bomb),
+    )
+    assert content.getvalue().count(known) == 1
+    changed = content.getvalue().replace(known, struct.pack("<IIQQQ", len(bomb), 0, 0, 0, at))
+    with pytest.raises(FormatError, match=r"x: its chunk at \(0,\) has 1[0-9]{2},[0-9]{3} bytes"):
+        opened(changed, "x")

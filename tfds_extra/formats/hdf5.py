@@ -1,10 +1,10 @@
 """HDF5 files, of which nothing is followed that leads out of them.
 
-An HDF5 file can name other files of the machine: as the storage of a dataset, as the target of a link,
-as the source of a virtual dataset. It can have a filter run that is loaded from a library, and state
-shapes that no memory holds. The HDF5 library follows all of it without a word. So every object is
-opened by one of the functions here, which looks first; once it is open it may be read by h5py's means,
-except that members of a group and targets of references are opened by these functions again.
+An HDF5 file can name other files of the machine: as the storage of a dataset, as the target of a
+link, as the source of a virtual dataset. It can have a filter run that is loaded from a library, and
+state shapes that no memory holds. The HDF5 library follows all of it without a word. So every object
+is opened by one of the functions here, which looks first; once it is open it may be read by h5py's
+means, except that members of a group and targets of references are opened by these functions again.
 (HDF5 File Format Specification, version 3.0, sections III.C and IV.A.2.)
 """
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import h5py  # Else only needed to prepare a few corpora, so each function imports it.
 
 # The filters that come with HDF5 and undo no more than their own bytes.
-_DEFLATE = 1
-_FILTERS = {_DEFLATE: "deflate", 2: "shuffle", 3: "fletcher32"}
+_DEFLATE, _FLETCHER32 = 1, 3
+_FILTERS = {_DEFLATE: "deflate", 2: "shuffle", _FLETCHER32: "fletcher32"}
 _MAX_RATIO = 1032  # Of deflate.
-# What a dataset may have whatever the size of its file: values that were never written take no bytes.
+# Bytes that any dataset may have: values that were never written take none of the file.
 _ALWAYS = 1 << 20
 
 
@@ -142,13 +142,43 @@ def _check(found: Any) -> None:
     if shape is None:
         raise FormatError("a dataset without a shape")
     room = found.file.id.get_filesize() * (_MAX_RATIO if _DEFLATE in codes else 1)
-    chunk = stored.get_chunk() if stored.get_layout() == h5d.CHUNKED else ()
+    chunk: tuple[int, ...] = ()
+    if stored.get_layout() == h5d.CHUNKED:
+        chunk = stored.get_chunk()
+        unpacked = math.prod(chunk) * found.id.get_type().get_size()
+        _check_chunks(found, unpacked, _FLETCHER32 in codes)
     # HDF5 sets aside the memory of a whole chunk, even to read one value of it.
     for what, sizes in (("shape", shape), ("chunks of shape", chunk)):
         if math.prod(sizes) * found.id.get_type().get_size() > max(room, _ALWAYS):
             raise FormatError(
                 f"{what} {tuple(sizes)} of {np.dtype(dtype)}, more than the file can hold"
             )
+
+
+def _check_chunks(dataset: h5py.Dataset, unpacked: int, has_sums: bool) -> None:
+    """Raises for a chunk that is not in the file, or is longer there than without its filters.
+
+    The library's own filters take the length of a chunk on trust: fletcher32 reads on before the
+    beginning of one that is shorter than a check sum, and the process dies; deflate unpacks all of
+    one, whatever the size of a chunk should be.
+    """
+    end = dataset.file.id.get_filesize()
+    least, most = 4 if has_sums else 1, unpacked + unpacked // 100 + 64  # More than deflate adds.
+    wrong = []
+
+    def look(chunk: Any) -> bool | None:
+        at, size = chunk.byte_offset, chunk.size
+        if at is None or not least <= size <= most or at + size > end:
+            wrong.append(chunk)
+            return True  # Ends the iteration.
+        return None
+
+    dataset.id.chunk_iter(look)
+    for chunk in wrong:
+        raise FormatError(
+            f"its chunk at {tuple(chunk.chunk_offset)} has {chunk.size:,} bytes at byte"
+            f" {chunk.byte_offset}, of a file of {end:,}"
+        )
 
 
 def _text(raw: bytes | str) -> str:
