@@ -9,6 +9,8 @@ import pathlib
 import resource
 import subprocess
 import sys
+import threading
+from concurrent import futures
 
 import pytest
 import tensorflow_datasets as tfds
@@ -141,6 +143,52 @@ def test_all_is_synced_before_it_is_published(tmp_path, monkeypatch):
 
 def _name(file: int) -> str:
     return os.readlink(f"/proc/self/fd/{file}")
+
+
+@pytest.fixture
+def slow_disk(monkeypatch):
+    """Lets nothing come to the disk until it is set; it refuses what is called "bad"."""
+    ready = threading.Event()
+
+    def sync_and_close(file: int, name: str) -> None:
+        ready.wait(10)
+        os.close(file)
+        if pathlib.Path(name).name == "bad":
+            raise OSError(5, "Input/output error", name)
+
+    monkeypatch.setattr(disk, "_sync_and_close", sync_and_close)
+    monkeypatch.setattr(disk, "_BACKGROUND_BYTES", 1)
+    yield ready
+    ready.set()
+
+
+def test_few_files_are_open_where_the_disk_is_slow(tmp_path, monkeypatch, slow_disk):
+    monkeypatch.setattr(disk, "_MOST_PENDING", 5)
+    before, most = len(os.listdir("/proc/self/fd")), 0
+    timer = threading.Timer(0.5, slow_disk.set)
+    timer.start()
+    with (tmp_path / "x").open("wb") as file:
+        writeback = disk.Writeback(file)
+        for _ in range(100):
+            file.write(b"x")
+            writeback.go_on()
+            most = max(most, len(os.listdir("/proc/self/fd")) - before)
+    disk.wait()
+    timer.join()
+    assert most <= 1 + 5 + 1  # The file, what waits, and what has just been done.
+
+
+def test_what_the_disk_refuses_is_told_once_to_who_wrote_it(tmp_path, slow_disk):
+    for name in ("bad", "good", "bad"):
+        with (tmp_path / name).open("wb") as file:
+            file.write(b"x")
+            disk.Writeback(file).go_on(to_end=True)
+    slow_disk.set()
+    with futures.ThreadPoolExecutor(1) as other:
+        other.submit(disk.wait).result()
+    with pytest.raises(OSError, match="bad"):
+        disk.wait()
+    disk.wait()
 
 
 @pytest.mark.parametrize("remains", ["unfinished.1.0.0/x", "1.0.0.lock"])

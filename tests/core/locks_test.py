@@ -259,3 +259,35 @@ def test_users_that_wait_in_a_fresh_shared_folder(repository, shared_folder, tmp
         assert output.split()[-3:] == ["1", "600", "True"]
     assert sorted(log.read_text().split()) == list("012345")
     assert [p.name for p in (shared_folder / "engine_corpus").iterdir()] == ["1.0.0"]
+
+
+@needs_users
+def test_unfinished_work_of_a_killed_user_stops_nobody(repository, shared_folder, tmp_path):
+    """Who may write beside it, but not into it, works in a folder of its own."""
+    log = tmp_path / "log"
+    log.touch()
+    log.chmod(0o666)
+    folder = shared_folder / "engine_corpus"
+    folder.mkdir()
+    folder.chmod(0o777)
+    first, second = (preparing(repository, shared_folder, log, user=u) for u in (1001, 1002))
+    go(first)
+    while not log.read_text():
+        time.sleep(0.05)
+        assert first.poll() is None, first.communicate()
+    first.kill()
+    first.communicate()
+    assert (folder / "unfinished.1.0.0").stat().st_uid == 1001
+    go(second)
+    output, errors = second.communicate(timeout=60)
+    assert second.returncode == 0, errors
+    assert output.split()[-3:] == ["1", "600", "True"]
+    assert "unfinished.1.0.0 is another user's" in errors
+    # The user whose work it is removes it when the data is used next.
+    assert {p.name for p in folder.iterdir()} >= {"1.0.0", "unfinished.1.0.0"}
+    third = preparing(repository, shared_folder, log, user=1001)
+    go(third)
+    output, errors = third.communicate(timeout=60)
+    assert third.returncode == 0 and output.split()[-3:] == ["1", "600", "True"], errors
+    left = {p.name for p in folder.iterdir()}
+    assert "unfinished.1.0.0" not in left and "1.0.0.lock" not in left

@@ -444,13 +444,16 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if locked:
                 for remains in final.parent.glob(f"{_TFDS_INCOMPLETE}*_{final.name}"):
                     shutil.rmtree(remains, ignore_errors=True)  # Of a process that was killed.
-            else:  # Others may prepare the same at the same time.
-                work_folder = work_folder.with_name(f"{work_folder.name}.{uuid.uuid4().hex[:8]}")
+            # Others may prepare the same at the same time, or somebody else was killed.
+            is_own = not locked or not _is_writable(work_folder)
+            if is_own:
+                left = work_folder
+                work_folder = left.with_name(f"{left.name}.{uuid.uuid4().hex[:8]}")
                 if not reused and not final.exists():
                     logging.warning(
-                        "%s cannot be locked, so that unfinished work lies in a folder of this"
-                        " process alone, %s. If the process is killed, the folder stays: remove it.",
-                        lock,
+                        "%s, so that unfinished work lies in a folder of this process alone, %s."
+                        " If the process is killed, the folder stays: remove it.",
+                        f"{left} is another user's" if locked else f"{lock} cannot be locked",
                         work_folder,
                     )
             self._work_folder = work_folder
@@ -462,7 +465,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     if folder == pathlib.Path(self.data_dir_root):
                         break
             except BaseException as e:
-                if not locked:
+                if is_own:
                     shutil.rmtree(work_folder, ignore_errors=True)
                 is_there = isinstance(e, FileExistsError) or (
                     isinstance(e, OSError) and e.errno == errno.ENOTEMPTY
@@ -635,6 +638,14 @@ def _check_readable(folder: pathlib.Path) -> None:
             f"the manual_dir cannot be read ({e.strerror})",
             "Check its name and rights.",
         ) from e
+
+
+def _is_writable(folder: pathlib.Path) -> bool:
+    """Whether a folder, if there is one, and all that lies in it may be written to."""
+    if not folder.exists():
+        return True
+    rights = os.R_OK | os.W_OK | os.X_OK
+    return os.access(folder, rights) and all(os.access(p, os.W_OK) for p in folder.iterdir())
 
 
 def _is_local(folder: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import io
 import os
 import pathlib
+import threading
 from concurrent import futures
 from typing import BinaryIO
 
@@ -14,6 +16,7 @@ from etils import epath
 from tfds_extra.core import errors
 
 _BACKGROUND_BYTES = 4 << 20  # Larger ones leave more to wait for (measured).
+_MOST_PENDING = 64  # Files may be written faster than the disk takes them.
 
 
 def sync(path: str | os.PathLike[str]) -> None:
@@ -67,7 +70,8 @@ def put(source: pathlib.Path | epath.Path, target: epath.Path) -> None:
 class Writeback:
     """Syncs a file in the background while it is written, so that in the end there is less to do.
 
-    Whoever has written it calls `wait` before he relies on it: what a disk refuses, it tells once.
+    Whoever has written it calls `wait` in the same thread before he relies on it: what a disk
+    refuses, it tells once.
     """
 
     def __init__(self, file: BinaryIO):
@@ -81,22 +85,37 @@ class Writeback:
         if position - self._begun >= _BACKGROUND_BYTES or (to_end and position):
             self._begun = position
             self._file.flush()
+            pending = _pending()
+            # Each holds a file open, of which a process may have but so many.
+            while pending and (len(pending) >= _MOST_PENDING or pending[0].done()):
+                pending.popleft().result()
             # Of its own, since the file may be closed before its turn comes.
             own = os.dup(self._file.fileno())
-            _PENDING.append(_background().submit(_sync_and_close, own, self._file.name))
+            pending.append(_background().submit(_sync_and_close, own, self._file.name))
 
 
-_PENDING: list[futures.Future[None]] = []
+_OF_THREAD = threading.local()
+
+
+def _pending() -> collections.deque[futures.Future[None]]:
+    """What this thread has begun to sync: another one may be preparing something else."""
+    if not hasattr(_OF_THREAD, "pending"):
+        _OF_THREAD.pending = collections.deque()
+    return _OF_THREAD.pending
 
 
 def wait() -> None:
-    """Waits for what is synced in the background.
+    """Waits for what this thread has begun to sync in the background.
 
     Raises:
       OSError: The disk refuses something; it names the file.
     """
-    while _PENDING:
-        _PENDING.pop().result()
+    pending = _pending()
+    begun = list(pending)
+    pending.clear()  # What is told of now is not told again by whoever comes next.
+    futures.wait(begun)
+    for one in begun:
+        one.result()
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import download, file_adapters, naming, utils
 
-from tfds_extra.core import errors
+from tfds_extra.core import disk, errors
 from tfds_extra.core.archives import ArchiveError
 from tfds_extra.core.engines import journal, pool, records, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
@@ -113,6 +113,8 @@ def prepare_locally(
                 for split in shards
             ]
         except BaseException as e:
+            with contextlib.suppress(OSError):
+                disk.wait()  # What it says is of this preparation, not of the next one.
             # The corpus would be refused again, and a full disk is to have room.
             if isinstance(e, _LASTING) or errors.is_disk_full(e):
                 work.remove()
