@@ -22,6 +22,12 @@ def use_miniature(monkeypatch: pytest.MonkeyPatch, name: str, folder: pathlib.Pa
     monkeypatch.setattr(cls, "miniature_dir", classmethod(lambda cls: folder))
 
 
+def use_facts(monkeypatch: pytest.MonkeyPatch, name: str, folder: pathlib.Path) -> None:
+    """Has a builder, in every variant, take its tables of facts from a folder."""
+    cls = registry.builder_cls(name)
+    monkeypatch.setattr(cls, "facts_path", lambda self, file_name: folder / file_name)
+
+
 def write_vouched(folder: pathlib.Path, file_name: str, content: bytes) -> None:
     """Writes a published file of a miniature, and has its checksums vouch for it."""
     (folder / file_name).write_bytes(content)

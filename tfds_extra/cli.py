@@ -173,9 +173,10 @@ def _fetch(arguments: argparse.Namespace) -> int:
     builder = _builder(arguments)
     config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
     manager = builder._make_download_manager(arguments.download_dir, config)
-    for copy in builder.extracted().values():
+    extracted = builder.extracted()
+    for copy in extracted.values():
         print(f"{copy.path}: used as it is")
-    files = list(builder.to_download().values())
+    files = list(builder.to_download(extracted).values())
     planned = manager.plan(files)
     rows = [("FILE", "SIZE", "STATE", "")]
     for file in planned:

@@ -8,7 +8,6 @@ from tfds_extra.core.members import (
     GET_AGAIN,
     IF_PARTIAL,
     Members,
-    check_none_missing,
     find_member,
     with_companions,
 )
@@ -34,7 +33,6 @@ __all__ = [
     "SplitFiles",
     "Tree",
     "by_split",
-    "check_none_missing",
     "check_same_rows",
     "find_member",
     "located",

@@ -42,7 +42,7 @@ from tfds_extra.core import (
     reading,
     tables,
 )
-from tfds_extra.core.errors import CorpusError, located
+from tfds_extra.core.errors import CorpusError
 from tfds_extra.core.members import IF_PARTIAL, Members
 from tfds_extra.core.published import Archive, File
 
@@ -273,19 +273,18 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def member_digests(
         self, file: str, tree: archives.Tree | None, prefix: str = ""
     ) -> Mapping[str, str]:
-        """Published digests of what is in one published file, where somebody listed them.
+        """Published digests of the members of an archive, where somebody listed them.
 
         Building and `validate` use the same ones.
 
         Args:
-          file: Short name of the file.
+          file: Short name of the archive.
           tree: The archive, for builders whose list of digests is one of its members.
           prefix: Only members whose name begins with it are asked for.
 
         Returns:
           Hexadecimal digests by member name, each a sha256, sha1 or md5 as its length tells, or
-          empty for a known member whose digest nobody listed; for a `File` that of its unpacked
-          content, under its `root`.
+          empty for a known member whose digest nobody listed.
         """
         del file, tree, prefix
         return {}
@@ -346,42 +345,19 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """
         extracted = self.extracted()
         # In one call: what is missing is then named at once, and held against the free disk.
-        paths = dl_manager.download(self.to_download())
+        paths = dl_manager.download(self.to_download(extracted))
         published: dict[str, archives.Tree | archives.Content] = {}
         for name, file in self.published_files().items():
-            if copy := extracted.get(name):
-                published[name] = self.read_copy(name, copy)
-            elif isinstance(file, File):
-                published[name] = archives.Content(os.fspath(paths[name]))
+            copy = extracted.get(name)
+            if isinstance(file, File):
+                published[name] = archives.Content(copy.path if copy else os.fspath(paths[name]))
+            elif copy:
+                published[name] = archives.Tree(copy.path, renamed=copy.renamed)
             else:
                 parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
                 published[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
         self._sources = {name: str(content) for name, content in published.items()}
         return published
-
-    def read_copy(self, file: str, copy: own_copies.Copy) -> archives.Tree | archives.Content:
-        """What is in a copy that the user has extracted or unpacked.
-
-        Args:
-          file: Short name of the published file.
-          copy: The copy.
-
-        Raises:
-          CorpusError: It is an unpacked file whose digest is known, and is another one.
-        """
-        published = self.published_files()[file]
-        if isinstance(published, Archive):
-            return archives.Tree(copy.path, renamed=copy.renamed)
-        content = archives.Content(copy.path)
-        if digest := self.unpacked_digest(file):
-            with located(copy.path, "", "Get it again from its publisher, and unpack that."):
-                if problem := digests.altered(content.read(), digest):
-                    raise ValueError(problem)
-        return content
-
-    def unpacked_digest(self, file: str) -> str | None:
-        """Published digest of what is in a compressed `File`; None if nobody listed it."""
-        return self.member_digests(file, None).get(self.published_files()[file].root)
 
     def extracted(self) -> dict[str, own_copies.Copy]:
         """The published archives that the user has extracted in `manual_dir`, and unpacked files.
@@ -400,9 +376,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 found[name] = copy
         return found
 
-    def to_download(self) -> dict[str, Any]:
-        """The `files` of what is not `extracted`, by its name in `published_files`."""
-        extracted = self.extracted()
+    def to_download(self, extracted: Collection[str] | None = None) -> dict[str, Any]:
+        """The `files` of what is not `extracted`, by its name in `published_files`.
+
+        Args:
+          extracted: Names of what is, if that has been found out already.
+        """
+        if extracted is None:
+            extracted = self.extracted()
         return {
             name: file.files
             for name, file in self.published_files().items()

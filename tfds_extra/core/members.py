@@ -91,7 +91,7 @@ class Members:
                 if is_wanted:
                     yield from make(name, content)
         what = self.what if isinstance(self.what, str) or not missing else self.what(missing)
-        check_none_missing(self.tree, self.prefix.rstrip("/"), missing, what, self.is_part)
+        _check_none_missing(self.tree, self.prefix.rstrip("/"), missing, what, self.is_part)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """Yields name and content of the members that are asked for."""
@@ -142,7 +142,7 @@ def find_member(tree: archives.Tree, name: str) -> Iterator[archives.Member]:
         yield member
 
 
-def check_none_missing(
+def _check_none_missing(
     file: object, place: str, missing: Collection[str], what: str, is_part: bool
 ) -> None:
     """Raises if published files are missing, unless the corpus may be a part.

@@ -12,6 +12,7 @@ import pathlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from tfds_extra.core.archives.tree import rename
 from tfds_extra.core.published import Archive, File
 
 
@@ -96,14 +97,7 @@ def _holds(
     if not archive.holds:
         return True  # Its name is enough.
     found = (
-        next(folder.glob(_in_layout(pattern, renamed).rstrip("/")), None) is not None
+        next(folder.glob(rename(pattern, renamed).rstrip("/")), None) is not None
         for pattern in archive.holds
     )
     return any(found) if is_part else all(found)
-
-
-def _in_layout(pattern: str, renamed: Mapping[str, str]) -> str:
-    for published, own in renamed.items():
-        if pattern.startswith(published):
-            return own + pattern.removeprefix(published)
-    return pattern

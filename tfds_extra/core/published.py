@@ -40,14 +40,10 @@ class Archive:
     others: tuple[str, ...] = ()
 
     @property
-    def resources(self) -> tuple[str | download.Resource, ...]:
-        """Its parts in their order, or the only file."""
-        return self.files if isinstance(self.files, tuple) else (self.files,)
-
-    @property
     def urls(self) -> list[str]:
         """The URL under which each of its files is listed."""
-        return [downloads.as_resource(part).url for part in self.resources]
+        parts = self.files if isinstance(self.files, tuple) else (self.files,)
+        return [downloads.as_resource(part).url for part in parts]
 
     @property
     def is_recognisable(self) -> bool:
@@ -68,11 +64,6 @@ class File:
     files: str | download.Resource
     root: str = ""
     also_called: tuple[str, ...] = ()
-
-    @property
-    def resources(self) -> tuple[str | download.Resource, ...]:
-        """The file."""
-        return (self.files,)
 
     @property
     def urls(self) -> list[str]:

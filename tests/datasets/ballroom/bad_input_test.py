@@ -17,7 +17,6 @@ import pytest
 import tampering
 import tensorflow_datasets as tfds
 
-from tfds_extra import registry
 from tfds_extra.core import validation
 from tfds_extra.formats import wav
 
@@ -361,8 +360,7 @@ class Part:
     """A manual_dir with a part of the published corpus, whose facts are the miniature's."""
 
     def __init__(self, miniature: Miniature, monkeypatch):
-        cls = registry.builder_cls(_NAME)
-        monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
+        tampering.use_facts(monkeypatch, _NAME, miniature.folder)
         miniature.extract(_AUDIO, _TEMPO, _BEATS)
         self.miniature = miniature
 

@@ -14,7 +14,7 @@ import pytest
 import tampering
 import tensorflow_datasets as tfds
 
-from tfds_extra import core, registry
+from tfds_extra import core
 
 _TRACKS, _RAW, _FEATURES, _ECHONEST = "tracks.csv", "raw_tracks.csv", "features.csv", "echonest.csv"
 
@@ -337,17 +337,26 @@ def test_tracks_that_are_left_out(miniature, data_dir):
 # ---------------------------------------------------------------------------------------- in part
 
 
-def test_part_with_tracks_alone(miniature, data_dir, tmp_path, monkeypatch):
+@pytest.fixture
+def prepare_part(miniature, data_dir, tmp_path, monkeypatch):
+    """Prepares a part in which there is one table, and what an operating system left."""
+
+    def run(table: str) -> core.Builder:
+        tampering.use_facts(monkeypatch, "fma", miniature.folder)
+        folder = tmp_path / "manual" / "fma_metadata"
+        folder.mkdir(parents=True)
+        (folder / table).write_bytes(miniature.members("fma_metadata")[table])
+        (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
+        return preparing.prepared(
+            "fma/metadata_features", data_dir, tmp_path / "manual", partial=True
+        )
+
+    return run
+
+
+def test_part_with_tracks_alone(prepare_part):
     """Of the other tables everything is missing, and said to be."""
-    cls = registry.builder_cls("fma")
-    monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
-    folder = tmp_path / "manual" / "fma_metadata"
-    folder.mkdir(parents=True)
-    (folder / _TRACKS).write_bytes(miniature.members("fma_metadata")[_TRACKS])
-    (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
-    builder = preparing.prepared(
-        "fma/metadata_features", data_dir, tmp_path / "manual", partial=True
-    )
+    builder = prepare_part(_TRACKS)
     assert builder.info.splits.total_num_examples == 26
     for example in tfds.as_numpy(builder.as_dataset("train")):
         assert example["raw_track"]["license_url"] == b""
@@ -355,11 +364,6 @@ def test_part_with_tracks_alone(miniature, data_dir, tmp_path, monkeypatch):
         assert np.isnan(example["features"]["mfcc"]).all()
 
 
-def test_part_without_tracks(miniature, data_dir, tmp_path, monkeypatch):
-    cls = registry.builder_cls("fma")
-    monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
-    folder = tmp_path / "manual" / "fma_metadata"
-    folder.mkdir(parents=True)
-    (folder / _RAW).write_bytes(miniature.members("fma_metadata")[_RAW])
+def test_part_without_tracks(prepare_part):
     with pytest.raises(core.CorpusError, match="tracks.csv: there is no such file"):
-        preparing.prepared("fma/metadata", data_dir, tmp_path / "manual", partial=True)
+        prepare_part(_RAW)

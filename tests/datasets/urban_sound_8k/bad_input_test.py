@@ -98,8 +98,7 @@ def test_stranger(miniature, prepare, tmp_path, name):
 
 
 def test_part_beside_a_csv_that_is_cut(miniature, tmp_path, monkeypatch):
-    cls = registry.builder_cls(_NAME)
-    monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
+    tampering.use_facts(monkeypatch, _NAME, miniature.folder)
     path = miniature.root / "metadata" / "UrbanSound8K.csv"
     path.write_bytes(path.read_bytes()[:200])
     shutil.rmtree(miniature.root / "audio" / "fold8")
@@ -210,8 +209,7 @@ def test_partial_of_nothing(tmp_path):
 
 def test_layout_of_copies_on_kaggle(miniature, tmp_path, monkeypatch):
     """The folds and the table lie at the top there, whatever the folder is called."""
-    cls = registry.builder_cls(_NAME)
-    monkeypatch.setattr(cls, "facts_path", lambda self, name: miniature.folder / name)
+    tampering.use_facts(monkeypatch, _NAME, miniature.folder)
     manual = tmp_path / "versions" / "1"
     shutil.copytree(miniature.root / "audio", manual)
     shutil.copy(miniature.root / "metadata" / "UrbanSound8K.csv", manual)

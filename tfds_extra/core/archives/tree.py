@@ -348,10 +348,11 @@ class _Folder:
     def __init__(self, path: str, renamed: Mapping[str, str] | None = None):
         self.name = path
         self._renamed = renamed or {}
+        self._published = {own: published for published, own in self._renamed.items()}
 
     def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
         for name, size in self.sizes(selection):
-            yield name, size, _FileContent(self.name, self._own_name(name))
+            yield name, size, _FileContent(self.name, rename(name, self._renamed))
 
     def sizes(self, selection: _Selection) -> Iterator[tuple[str, int]]:
         for name, state in self.states(selection):
@@ -380,10 +381,10 @@ class _Folder:
                     )
                 listings.append(iter(self._listing(name + "/")))
                 way.append(_identity(info))
-            elif not selection(self._published_name(name)):
+            elif not selection(rename(name, self._published)):
                 continue
             elif stat.S_ISREG(info.st_mode):
-                yield self._published_name(name), info
+                yield rename(name, self._published), info
             else:
                 raise self._irregular(name)
 
@@ -410,24 +411,10 @@ class _Folder:
             "Take it out of the folder",
         )
 
-    def _published_name(self, own: str) -> str:
-        """Name in the archive of a file with this name in the folder."""
-        for published, begins in self._renamed.items():
-            if own.startswith(begins):
-                return published + own.removeprefix(begins)
-        return own
-
-    def _own_name(self, published: str) -> str:
-        """Name in the folder of a file with this name in the archive."""
-        for begins, own in self._renamed.items():
-            if published.startswith(begins):
-                return own + published.removeprefix(begins)
-        return published
-
     def path_of(self, name: str) -> str:
         """The path of a member, which has to be in the folder."""
         try:
-            clean = archive_io.clean_name(self._own_name(name))
+            clean = archive_io.clean_name(rename(name, self._renamed))
         except archive_io.UnsafeName as e:
             raise archive_io.error(
                 self.name, archive_io.shown(name), str(e), "Ask for a name within the folder"
@@ -441,10 +428,23 @@ class _Folder:
             raise archive_io.os_error(self.name, archive_io.shown(name), e) from e
         if not stat.S_ISREG(info.st_mode):
             raise self._irregular(name)
-        return info.st_size, _FileContent(self.name, self._own_name(name))
+        return info.st_size, _FileContent(self.name, rename(name, self._renamed))
 
     def source(self, name: str, label: str) -> archive_io.Source:
         return archive_io.Files([self.path_of(name)])
+
+
+def rename(name: str, renamed: Mapping[str, str]) -> str:
+    """A name with its beginning replaced.
+
+    Args:
+        name: Name of a file, or a pattern of names.
+        renamed: Beginnings, and what stands for each instead; the first that fits is replaced.
+    """
+    for begins, instead in renamed.items():
+        if name.startswith(begins):
+            return instead + name.removeprefix(begins)
+    return name
 
 
 def _identity(info: os.stat_result) -> tuple[int, int]:
