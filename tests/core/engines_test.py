@@ -228,8 +228,14 @@ def test_first_examples_only(tmp_path, limit, train, test):
 
 @pytest.mark.parametrize(
     "flags",
-    [[], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]],
-    ids=["in memory", "two processes"],
+    [
+        pytest.param([], id="in memory"),
+        pytest.param(
+            ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
+            id="two processes",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 @pytest.mark.parametrize("batched", [False, True])
 def test_beam_writes_the_same_bytes(tmp_path, flags, batched, monkeypatch):
@@ -341,7 +347,9 @@ def wait_for_pieces(log: pathlib.Path, count: int) -> None:
     pytest.fail("the pieces were not begun")
 
 
-@pytest.mark.parametrize("begun", [1, 3, 5])
+@pytest.mark.parametrize(
+    "begun", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)]
+)
 def test_kill_9_at_any_moment(serial, tmp_path, begun, no_process_left):
     log = tmp_path / "log"
     process = start(tmp_path / "data", log)
