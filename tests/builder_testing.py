@@ -405,7 +405,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             self.skipTest("no supervised keys")
         split = next(iter(self.MINIATURE[config]))
         batches = builder.as_dataset(split=split, batch_size=8, as_supervised=True)
-        model = _model(builder.info)
+        model = _model(builder.info, batches)
         model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         history = model.fit(batches, steps_per_epoch=1, verbose=0)
         self.assertTrue(np.isfinite(history.history["loss"][0]))
@@ -454,11 +454,12 @@ def _digests(folder: str) -> dict[str, str]:
     }
 
 
-def _model(info: tfds.core.DatasetInfo) -> tf.keras.Model:
-    """A small model for the supervised keys."""
+def _model(info: tfds.core.DatasetInfo, batches: tf.data.Dataset) -> tf.keras.Model:
+    """A small model for the supervised keys, which has seen the texts of the batches."""
     name, label = info.supervised_keys
     feature = info.features[name]
     layers = tf.keras.layers
+    shape, dtype = feature.shape, None
     if isinstance(feature, Audio):
         body = [
             layers.Rescaling(1 / 32768),
@@ -466,14 +467,12 @@ def _model(info: tfds.core.DatasetInfo) -> tf.keras.Model:
             layers.Conv1D(4, 16, 8, padding="same"),
             layers.GlobalAveragePooling1D(),
         ]
-        shape = feature.shape
     elif isinstance(feature, EncodedAudio):
         body = [
             layers.Lambda(lambda samples: tf.reduce_mean(samples, axis=2, keepdims=True)),
             layers.Conv1D(4, 16, 8, padding="same"),
             layers.GlobalAveragePooling1D(),
         ]
-        shape = feature.shape
     elif isinstance(feature, tfds.features.Image):
         body = [
             layers.Resizing(16, 16),
@@ -481,8 +480,12 @@ def _model(info: tfds.core.DatasetInfo) -> tf.keras.Model:
             layers.Conv2D(4, 3, activation="relu"),
             layers.GlobalAveragePooling2D(),
         ]
-        shape = feature.shape
+    elif isinstance(feature, tfds.features.Text):
+        words = layers.TextVectorization(500, output_sequence_length=40)
+        words.adapt(batches.map(lambda texts, _: texts))
+        body = [words, layers.Embedding(500, 8), layers.GlobalAveragePooling1D()]
+        dtype = tf.string
     else:
         raise TypeError(f"no model for {feature}")
     classes = info.features[label].num_classes
-    return tf.keras.Sequential([layers.Input(shape), *body, layers.Dense(classes)])
+    return tf.keras.Sequential([layers.Input(shape, dtype=dtype), *body, layers.Dense(classes)])

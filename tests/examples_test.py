@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from matplotlib import image
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(repository, tmp_path):
@@ -38,7 +40,6 @@ def test_spoken_digit(run, tmp_path):
     assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 500
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("which", ["miniature", "real slices"])
 def test_urban_sound(run, tmp_path, which, request):
     options, folds, slices = ["--miniature", "--folds=2"], 2, 6
@@ -61,7 +62,6 @@ def miniature_rows(repository, split):
     return np.frombuffer(gzip.decompress(path.read_bytes()), ">i4", offset=12).reshape(-1, 8)
 
 
-@pytest.mark.slow
 def test_digit_writers(run, repository, tmp_path):
     printed = run("digit_writers.py", "--miniature", "--epochs=20")
     assert "20 digits to train on, 20 to test; 6 writer(s) in both" in printed
@@ -106,7 +106,6 @@ def error_free_by_chance(writers, errors):
     return np.mean(shares)
 
 
-@pytest.mark.slow
 def test_corrupted_fashion(run, tmp_path):
     configs = ["mixed", "identity", "fog", "rotate_1"]
     printed = run("corrupted_fashion.py", "--miniature", "--epochs=10", "--configs", *configs)

@@ -11,6 +11,7 @@ import textwrap
 
 import pytest
 import tensorflow_datasets as tfds
+import tiers
 from tensorflow_datasets.core import registered
 
 import tfds_extra
@@ -99,11 +100,7 @@ def test_stub_builds_the_real_one_when_providers_are_reset(tmp_path):
         registered._DATASET_PROVIDER_REGISTRY = providers
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["free_spoken_digit"]
-    + [pytest.param(n, marks=pytest.mark.slow) for n in _NAMES if n != "free_spoken_digit"],
-)
+@pytest.mark.parametrize("name", tiers.sampled(_NAMES, ["free_spoken_digit"]))
 def test_build_by_path(name, tmp_path):
     folder = pathlib.Path(registry.__file__).parent / "datasets" / name
     config = registry.builder_cls(name).BUILDER_CONFIGS[0].name

@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow_datasets as tfds
+import tiers
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import fn_api_runner
 from engine_corpus import EngineCorpus
@@ -87,7 +88,7 @@ def test_every_example_in_the_order_of_tfds(serial, tmp_path):
 
 
 @pytest.mark.parametrize("batched", [False, True])
-@pytest.mark.parametrize("num_workers", [1, 2, 3])
+@pytest.mark.parametrize("num_workers", tiers.sampled([1, 2, 3], [1, 2]))
 def test_same_bytes(serial, tmp_path, num_workers, batched, no_process_left):
     builder = prepare(tmp_path, num_workers=num_workers, batched=batched)
     assert digests(builder) == digests(serial)
@@ -250,6 +251,7 @@ def test_beam_writes_the_same_bytes(tmp_path, flags, batched, monkeypatch):
     assert digests(builder) == digests(prepare(tmp_path, config=config, num_workers=1))
 
 
+@pytest.mark.slow
 def test_beam_on_another_file_system(serial, tmp_path, monkeypatch):
     """Through the paths of TFDS, which lead to buckets as well; here to this disk."""
     monkeypatch.setattr(builder_lib, "_is_local", lambda folder: False)
@@ -347,9 +349,7 @@ def wait_for_pieces(log: pathlib.Path, count: int) -> None:
     pytest.fail("the pieces were not begun")
 
 
-@pytest.mark.parametrize(
-    "begun", [pytest.param(1, marks=pytest.mark.slow), 3, pytest.param(5, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("begun", tiers.sampled([1, 3, 5], [3]))
 def test_kill_9_at_any_moment(serial, tmp_path, begun, no_process_left):
     log = tmp_path / "log"
     process = start(tmp_path / "data", log)
