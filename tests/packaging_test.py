@@ -86,6 +86,7 @@ def test_suite_runs_on_the_installed_package():
     assert importlib.metadata.version("tfds_extra") == tfds_extra.__version__
 
 
+@pytest.mark.slow
 def test_wheel_carries_everything(distributions, repository):
     (wheel,) = distributions.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
@@ -94,6 +95,7 @@ def test_wheel_carries_everything(distributions, repository):
     assert not [name for name in held if name.startswith(("tests", "checksums", "dummy_data"))]
 
 
+@pytest.mark.slow
 def test_sdist_carries_everything(distributions, repository):
     (sdist,) = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:

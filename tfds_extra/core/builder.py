@@ -39,6 +39,7 @@ from tfds_extra.core import (
     engines,
     locks,
     own_copies,
+    prepared,
     reading,
     tables,
 )
@@ -75,6 +76,14 @@ class _UrlInfos:
             published = digests.load_published(cls._checksums_path)
         needed = [url for file in builder.published_files().values() for url in file.urls]
         return {url: published[url] for url in needed}
+
+
+class _Info(tfds.core.DatasetInfo):
+    """Facts of a corpus; what is prepared is read only if it is whole (`Builder.fault`)."""
+
+    def read_from_directory(self, dataset_info_dir: epath.PathLike) -> None:
+        if not self._builder.fault(dataset_info_dir):
+            super().read_from_directory(dataset_info_dir)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -213,7 +222,11 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Returns:
           The info, with description and citation read from the builder's folder.
         """
-        info = self.dataset_info_from_configs(
+        texts = self.get_metadata()
+        info = _Info(
+            builder=self,
+            description=texts.description,
+            citation=texts.citation,
             features=tfds.features.FeaturesDict(features),
             homepage=homepage,
             license=license,
@@ -391,6 +404,40 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         }
 
     # --------------------------------------------------------------------------------- preparing
+
+    def fault(self, folder: epath.PathLike | None = None) -> str:
+        """What keeps prepared data from being read rightly; its records are not looked at.
+
+        Args:
+          folder: Where it is; `data_dir` by default.
+
+        Returns:
+          The file and what is wrong with it; empty if nothing is, or nothing is prepared.
+        """
+        return prepared.fault(
+            epath.Path(folder or self.data_dir),
+            name=self.name,
+            version=str(self.version),
+            variant=self.variant or "complete",
+            features=self.info.features,
+            expected_counts=self.expected_counts,
+        )
+
+    def is_prepared(self) -> bool:
+        """Whether the data is prepared, and whole as far as `fault` can tell."""
+        return (self.data_path / constants.DATASET_INFO_FILENAME).exists() and not self.fault()
+
+    def _refuse_what_is_not_whole(self) -> None:
+        """Raises a `CorpusError` if prepared data lies there that must not be read."""
+        if fault := self.fault():
+            raise CorpusError(
+                self.data_dir,
+                "",
+                fault,
+                f"Prepare it anew: tfds-extra build {self.name}/{self.builder_config.name}"
+                if self.builder_config
+                else f"Prepare it anew: tfds-extra build {self.name}",
+            )
 
     def _download_and_prepare(
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig

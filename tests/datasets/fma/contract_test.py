@@ -27,6 +27,7 @@ _COUNTS = {
     "full": {"train": 15, "validation": 5, "test": 6},
     "metadata": {"train": 15, "validation": 5, "test": 6},
 }
+_READ: dict = {}  # Of `examples`: what it has read already.
 _MINIATURE = registry.resource_dir("dummy_data") / "fma"
 
 
@@ -51,7 +52,10 @@ def prepared(config: str, data_dir: pathlib.Path, **kwargs) -> core.Builder:
 
 def examples(builder: core.Builder, decoders=None) -> dict[int, dict]:
     """All examples by track, with the TFDS split under "in_split"."""
-    found = {}
+    key = (builder.data_dir, decoders is None)
+    if key in _READ:
+        return _READ[key]
+    found = _READ[key] = {}
     for split in builder.info.splits:
         dataset = builder.as_dataset(split=split, decoders=decoders)
         for example in tfds.as_numpy(dataset):
