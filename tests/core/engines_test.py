@@ -199,6 +199,36 @@ def test_death_of_a_worker_and_going_on(serial, tmp_path, no_process_left):
     assert remains(tmp_path) == []
 
 
+class InstantWorker:
+    """Stands for a worker process: answers at once, with the task itself."""
+
+    def __init__(self, job, modules, answers):
+        self.task, self.ready, self._answers = None, False, answers
+
+    def get_ready(self):
+        self.ready = True
+        self._answers.put((self, "ready", None))
+
+    def give(self, task):
+        self.task = task
+        self._answers.put((self, "done", task))
+
+    def stop(self):
+        pass
+
+
+def test_worker_that_is_ready_when_others_have_done_all(monkeypatch):
+    """It must not be given two tasks: their results would be taken for each other's."""
+    monkeypatch.setattr(pool, "_Worker", InstantWorker)
+    with pool.Pool(b"", {}, 2) as workers:
+        early, late = workers._workers
+        early.get_ready()
+        assert list(workers.do("ab", print)) == [("a", "a"), ("b", "b")]
+        late.get_ready()
+        assert sorted(workers.do("cdefg", print)) == [(task, task) for task in "cdefg"]
+        assert sorted(workers.do("hij", print)) == [(task, task) for task in "hij"]
+
+
 def test_workers_do_not_import_tensorflow(tmp_path, no_process_left):
     log = tmp_path / "log"
     prepare(tmp_path, trouble="modules:0", log=str(log), num_workers=2)

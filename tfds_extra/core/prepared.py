@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pathlib
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,9 +14,13 @@ from etils import epath
 from tensorflow_datasets.core import features as tfds_features
 from tensorflow_datasets.core import file_adapters, naming
 
+from tfds_extra.core.engines import records as tfrecord
+
 _INFO = "dataset_info.json"
 _FEATURES = "features.json"
 _METADATA = "metadata.json"
+# Whose classes of features there are.
+_OURS = ("tensorflow_datasets.", "tfds_extra.")
 _DIGEST = re.compile(r"[0-9a-f]{32,64}")
 
 
@@ -83,12 +88,15 @@ def _check_features(folder: epath.Path, features: tfds_features.FeaturesDict) ->
       ValueError: They differ.
     """
     stored = _object(folder / _FEATURES)
+    for name in _class_names(stored):  # Reading it imports them.
+        if not name.startswith(_OURS):
+            raise ValueError(f"{_FEATURES}: no feature is of the class {name}")
     try:
         same = (
             tfds_features.FeaturesDict.from_json(stored).get_serialized_info()
             == features.get_serialized_info()
         )
-    except Exception as e:  # It imports and calls what the file names.
+    except Exception as e:  # TFDS reads it without checks.
         raise ValueError(f"{_FEATURES} cannot be read ({e})") from None
     if not same:
         raise ValueError(f"{_FEATURES}: these are not the features of this version")
@@ -103,6 +111,19 @@ def _check_features(folder: epath.Path, features: tfds_features.FeaturesDict) ->
                 raise ValueError(f"{path.name} is missing") from None
             if content != path.read_bytes():
                 raise ValueError(f"{path.name}: these are not the names of this version")
+
+
+def _class_names(stored: Any) -> Iterator[str]:
+    """Names of the classes of all features, however deep they lie."""
+    if isinstance(stored, dict):
+        for key, value in stored.items():
+            if key == "pythonClassName":
+                yield str(value)
+            else:
+                yield from _class_names(value)
+    elif isinstance(stored, list):
+        for value in stored:
+            yield from _class_names(value)
 
 
 def _check_splits(
@@ -122,6 +143,9 @@ def _check_splits(
     lengths = {}
     try:
         for split in info.get("splits", []):
+            file_names = split.get("filepathTemplate", naming.DEFAULT_FILENAME_TEMPLATE)
+            if file_names != naming.DEFAULT_FILENAME_TEMPLATE:
+                raise ValueError(f"files are called {file_names!r}")
             lengths[split["name"]] = [int(length) for length in split["shardLengths"]]
         missing = {split: int(metadata["missing"].get(split, 0)) for split in expected_counts}
         digests = {split: metadata["order_digest"][split] for split in lengths}
@@ -161,7 +185,9 @@ def records(
 
             with array_record_data_source.ArrayRecordDataSource([path]) as source:
                 yield (source[index] for index in range(len(source)))
+        elif file_format is file_adapters.FileFormat.TFRECORD and pathlib.Path(path).exists():
+            yield tfrecord.read_tfrecord(pathlib.Path(path))
         else:
-            yield file_adapters.ADAPTER_FOR_FORMAT[file_format].make_tf_data(
-                path
-            ).as_numpy_iterator()
+            yield (
+                file_adapters.ADAPTER_FOR_FORMAT[file_format].make_tf_data(path).as_numpy_iterator()
+            )

@@ -151,12 +151,14 @@ def _check_prepared(builder: Builder) -> Iterator[Finding]:
                         lengths[-1] += 1
                         bar.update()
         except Exception as e:  # Each file format has its own classes of errors.
-            name = split_info.filenames_list[max(len(lengths) - 1, 0)]
+            name = split_info.filepaths[max(len(lengths) - 1, 0)].name
             problem = f"{name} cannot be read after {sum(lengths):,} examples: {_told(e)}"
             yield Finding(subject, problem)
             continue
         if sum(lengths) + missing != expected:
-            yield Finding(subject, f"{sum(lengths):,} examples, {expected - missing:,} were prepared")
+            yield Finding(
+                subject, f"{sum(lengths):,} examples, {expected - missing:,} were prepared"
+            )
         elif lengths != split_info.shard_lengths:
             yield Finding(subject, "dataset_info.json: the lengths of its shards are others")
         elif digest.hexdigest() != builder.info.metadata["order_digest"][split]:
