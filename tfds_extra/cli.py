@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ntfds-extra: stopped. The same command goes on from here.", file=sys.stderr)
         return 130
-    except (ValueError, OSError, tfds.download.download_manager.NonMatchingChecksumError) as e:
+    except (ValueError, OSError, ImportError, tfds.download.download_manager.NonMatchingChecksumError) as e:
         print(f"tfds-extra: {e}", file=sys.stderr)
         return 1
     finally:

@@ -43,7 +43,7 @@ from tfds_extra.core import (
     reading,
     tables,
 )
-from tfds_extra.core.errors import CorpusError
+from tfds_extra.core.errors import CorpusError, require
 from tfds_extra.core.members import IF_PARTIAL, Members
 from tfds_extra.core.published import Archive, File
 
@@ -696,7 +696,9 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
         Raises:
           CorpusError: What is prepared is not whole.
+          ImportError: There is no TensorFlow.
         """
+        require("tensorflow", "tensorflow", "tf.data (tfds.load, as_dataset; not tfds.data_source)")
         if not self.info.splits:
             self._check_whole()
         return super().as_dataset(*args, **kwargs)
