@@ -8,18 +8,17 @@ import os
 import pathlib
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
 import tfds_extra
-from tfds_extra import registry
+from tfds_extra import listing, registry
 
 if TYPE_CHECKING:
-    from tfds_extra.core import Builder, digests
+    from tfds_extra.core import Builder, downloads
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Stopped with Ctrl-C it is 130.
     """
+    if argv is None:
+        _quieten()
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
     if arguments[:1] == ["build"]:  # It has the options of `tfds build`, which parses them itself.
@@ -56,6 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.removeFilter(_is_news)
 
 
+def _quieten() -> None:
+    """Leaves out what TensorFlow says of processors and GPUs, in the process of this command."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # Preparing and drawing need none.
+
+
 def _is_news(record: Any) -> bool:
     """Leaves out TFDS's warning of every dataset that it looks for and that is not prepared."""
     return "has no dataset_info.json" not in record.getMessage()
@@ -83,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("list", _list, "all corpora: size, licence, and what is prepared here", corpus=False)
-    add("info", _info, "what a corpus holds: configs, splits, features")
+    info = add("info", _info, "what a corpus holds: configs, splits, features")
     commands.add_parser("build", help="prepare corpora; see `tfds-extra build --help`")
     fetch = add("fetch", _fetch, "download what a corpus needs, and prepare nothing")
     fetch.add_argument(
@@ -96,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     validate = add("validate", _validate, "hold downloads, manual files and prepared data against"
                    " digests and counts; without a name, all that is prepared here",
                    corpus="optional")  # fmt: skip
-    for command in (fetch, validate):
+    for command in (info, fetch, show, validate):
         command.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
         command.add_argument("--manual_dir", help="where files that you brought lie")
     return parser
@@ -106,39 +113,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    rows = [("NAME", "DOWNLOAD", "LICENCE", "MANUAL?", "PREPARED?")]
-    for name in registry.names():
-        builder = registry.builder_cls(name)(data_dir=arguments.data_dir)
-        manual = "yes" if builder.MANUAL_DOWNLOAD_INSTRUCTIONS else "no"
-        licence = builder.info.redistribution_info.license
-        prepared = ", ".join(_prepared(builder)) or "no"
-        rows.append((name, str(_download_size(builder)), licence, manual, prepared))
-    _print_table(rows)
+    print(*listing.corpora(arguments.data_dir), sep="\n")
     return 0
 
 
 def _info(arguments: argparse.Namespace) -> int:
     builder = _builder(arguments)
-    info = builder.info
-    print(f"{info.full_name}\n\n{info.description}\n")
-    print(f"Homepage: {info.homepage}\nLicence: {info.redistribution_info.license}\n")
-    splits = ", ".join(f"{split} {n:,}" for split, n in builder.expected_counts.items())
-    print(f"Examples: {splits}\nDownload: {_download_size(builder)}")
-    print(f"Prepared: {builder.data_dir if builder.is_prepared() else 'no'}\n")
-    if builder.BUILDER_CONFIGS:
-        _print_table([("CONFIG", ""), *((c.name, c.description) for c in builder.BUILDER_CONFIGS)])
-        print()
-    rows = [("FEATURE", "SHAPE", "TYPE", "")]
-    for name, feature in info.features.items():
-        rows += _feature_rows(name, feature, feature.get_tensor_info())
-    _print_table(rows)
-    print(f"\n{info.citation}")
+    planned = _manager(builder, arguments).plan(list(builder.to_download().values()))
+    print(*listing.corpus(builder, planned), sep="\n")
     return 0
 
 
 def _build(arguments: list[str]) -> int:
     from absl import flags
     from tensorflow_datasets.scripts.cli import build, cli_utils
+
+    from tfds_extra import building
 
     ours = argparse.ArgumentParser(
         prog="tfds-extra build",
@@ -187,9 +177,11 @@ def _build(arguments: list[str]) -> int:
     # Names, not paths: `tfds build` looks for a script of that path unless something is imported.
     imports = ",".join(filter(None, ("tfds_extra", args.generation.imports)))
     generation = dataclasses.replace(args.generation, imports=imports)
-    dataclasses.replace(
-        args, positional_datasets=names, datasets=[], generation=generation
-    ).execute()
+    args = dataclasses.replace(args, positional_datasets=names, datasets=[], generation=generation)
+    if args.publishing.publish_dir or args.generation.num_processes > 1 or not names:
+        args.execute()  # What few need is TFDS's own.
+    else:
+        building.execute(args)
     return 0
 
 
@@ -202,18 +194,13 @@ def _fetch(arguments: argparse.Namespace) -> int:
     from tfds_extra.core import digests
 
     builder = _builder(arguments)
-    config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
-    manager = builder._make_download_manager(arguments.download_dir, config)
+    manager = _manager(builder, arguments)
     extracted = builder.extracted()
     for copy in extracted.values():
         print(f"{copy.path}: used as it is")
     files = list(builder.to_download(extracted).values())
     planned = manager.plan(files)
-    rows = [("FILE", "SIZE", "STATE", "")]
-    for file in planned:
-        place = str(file.path) if file.is_here else file.url
-        rows.append((file.file_name, str(file.amount), file.state, place))
-    _print_table(rows)
+    print(*listing.files(planned), sep="\n")
     remaining = sum((file.remaining for file in planned), digests.Amount())
     print(f"To download: {remaining}. Free disk: {tfds.core.utils.Size(manager.free_disk())}.")
     if not arguments.dry_run:
@@ -227,6 +214,11 @@ def _show(arguments: argparse.Namespace) -> int:
     from tfds_extra import show
 
     builder = _builder(arguments)
+    if arguments.manual_dir and not builder.is_prepared():  # From the files that are there.
+        config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
+        builder.download_and_prepare(
+            download_dir=arguments.download_dir, download_config=config
+        )
     if not builder.is_prepared():
         raise ValueError(
             f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
@@ -273,8 +265,8 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _to_validate(arguments: argparse.Namespace) -> list[str]:
     """The configs that are named; all that are prepared, damaged or not, if none is."""
     if arguments.corpus:
-        name, kwargs = tfds.core.naming.parse_builder_name_kwargs(arguments.corpus)
-        configs = _builder_cls(str(name)).BUILDER_CONFIGS
+        name, kwargs = _parsed(arguments.corpus)
+        configs = registry.builder_cls(name).BUILDER_CONFIGS
         one = bool(kwargs) or not configs
         return [arguments.corpus] if one else [f"{name}/{config.name}" for config in configs]
     found = []
@@ -292,25 +284,50 @@ def _to_validate(arguments: argparse.Namespace) -> list[str]:
 # ----------------------------------------------------------------------------------------- helpers
 
 
-def _builder_cls(name: str) -> type[Builder]:
-    if name not in registry.names():
-        raise ValueError(f"no corpus {name!r}; `tfds-extra list` shows them all")
-    return registry.builder_cls(name)
+def _parsed(corpus: str) -> tuple[str, dict[str, Any]]:
+    """Name of a builder, and arguments for it, from how a user names a corpus.
+
+    Another name of a corpus is replaced, which is said.
+
+    Raises:
+      ValueError: There is no such corpus.
+    """
+    from tfds_extra.core import spelling
+
+    given, rest = re.fullmatch(r"([^/:]*)(.*)", corpus, re.DOTALL).groups()
+    name = given
+    if given not in registry.names():
+        known = {**{one: one for one in registry.names()}, **registry.aliases()}
+        if (name := spelling.same(given, known)) is None:
+            sentences = (f"no corpus {given!r}.", spelling.hint(given, known))
+            raise ValueError(
+                " ".join(filter(None, sentences)) + " `tfds-extra list` shows them all."
+            )
+        print(f"tfds-extra: {given} is called {name} here", file=sys.stderr)
+    _, kwargs = tfds.core.naming.parse_builder_name_kwargs(f"{name}{rest}")
+    return name, kwargs
 
 
 def _builder(arguments: argparse.Namespace) -> Builder:
     """The builder that the command line names."""
-    name, kwargs = tfds.core.naming.parse_builder_name_kwargs(arguments.corpus)
-    return _builder_cls(str(name))(
+    name, kwargs = _parsed(arguments.corpus)
+    return registry.builder_cls(name)(
         data_dir=arguments.data_dir,
         **{"miniature": arguments.miniature, "partial": arguments.partial, **kwargs},
     )
 
 
+def _manager(builder: Builder, arguments: argparse.Namespace) -> downloads.DownloadManager:
+    """What downloads the files of a builder."""
+    config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
+    return builder._make_download_manager(arguments.download_dir, config)
+
+
 def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> list[str]:
     """Names, as `tfds build` reads them, of the configs to build of one corpus."""
-    name, kwargs = tfds.core.naming.parse_builder_name_kwargs(corpus)
-    configs = _builder_cls(str(name)).BUILDER_CONFIGS
+    name, kwargs = _parsed(corpus)
+    configs = registry.builder_cls(name).BUILDER_CONFIGS
+    corpus = re.sub(r"[^/:]*", name, corpus, count=1)
     chosen = "config" in kwargs or generation.config or generation.config_idx is not None
     if chosen or not configs:
         names = [corpus]
@@ -325,41 +342,6 @@ def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> li
     if options:
         names = [f"{n}/{options}" for n in names]
     return names
-
-
-def _prepared(builder: Builder) -> list[str]:
-    """Names of the configs, with their variants, that are prepared; the corpus's if it has none."""
-    folder = builder.data_dir_root / builder.name
-    found = folder.glob(f"*/{builder.version}/dataset_info.json")
-    names = sorted(path.parent.parent.name for path in found)
-    if (folder / str(builder.version) / "dataset_info.json").exists():
-        names.insert(0, "yes")
-    return names
-
-
-def _download_size(builder: Builder) -> digests.Amount:
-    from tfds_extra.core import digests
-
-    return sum((info.amount for info in builder.url_infos.values()), digests.Amount())
-
-
-def _feature_rows(name: str, feature: Any, spec: Any) -> Iterator[tuple[str, ...]]:
-    """A row of name, shape, type and meaning for a feature, or for each that is nested in it."""
-    if isinstance(spec, dict):
-        features = getattr(feature, "feature", feature)  # Of a sequence, or the feature's own.
-        for inner, inner_spec in spec.items():
-            yield from _feature_rows(f"{name}/{inner}", features[inner], inner_spec)
-    else:
-        dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
-        yield name, str(spec.shape), dtype, feature.doc.desc or ""
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Prints rows with their columns aligned; the last column may be of any length."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths)]
-        print("  ".join([*cells, row[-1]]).rstrip())
 
 
 if __name__ == "__main__":

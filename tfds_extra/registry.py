@@ -16,6 +16,7 @@ import importlib
 import pathlib
 
 import tensorflow_datasets as tfds
+from absl import logging
 from tensorflow_datasets.core import registered
 
 _PACKAGE = pathlib.Path(__file__).resolve().parent
@@ -31,6 +32,19 @@ def names() -> tuple[str, ...]:
 def builder_cls(name: str) -> type[tfds.core.DatasetBuilder]:
     """Imports and returns the builder class called `name`."""
     return importlib.import_module(f"tfds_extra.datasets.{name}.{name}_dataset_builder").Builder
+
+
+@functools.cache
+def aliases() -> dict[str, str]:
+    """Other names of the corpora, each with the name of its builder; `about.tsv` lists them."""
+    from tfds_extra.core import tables  # Imports much, for those who mean another name only.
+
+    return {
+        row["value"]: name
+        for name in names()
+        for row in tables.read_tsv(_PACKAGE / "datasets" / name / "about.tsv")
+        if row["fact"] == "alias"
+    }
 
 
 def resource_dir(kind: str) -> pathlib.Path:
@@ -49,6 +63,20 @@ class _Provider(tfds.core.DatasetBuilderProvider):
         return builder_cls(name)
 
 
+class _AliasProvider(tfds.core.DatasetBuilderProvider):
+    """Answers to other names of our corpora, and says what they are called here.
+
+    It is asked last, so that a data set of that name, TFDS's own above all, comes first.
+    """
+
+    def has_dataset(self, name: str) -> bool:
+        return name in aliases()
+
+    def get_builder_cls(self, name: str) -> type[tfds.core.DatasetBuilder]:
+        logging.warning("%s is called %s in tfds_extra", name, aliases()[name])
+        return builder_cls(aliases()[name])
+
+
 def _stub(name: str) -> type:
     """A class that stands for builder `name` in TFDS's registry and builds the real one."""
 
@@ -65,5 +93,6 @@ def register() -> None:
     """Registers all builders with TFDS."""
     # First in line: the providers behind import TFDS's own 22 packages of builders to answer.
     tfds.core.add_dataset_builder_provider(_Provider(), index=0)
+    tfds.core.add_dataset_builder_provider(_AliasProvider())
     for name in names():
         _stub(name)

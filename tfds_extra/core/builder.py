@@ -24,6 +24,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
@@ -36,11 +37,13 @@ from tfds_extra.core import (
     digests,
     disk,
     downloads,
+    dtypes,
     engines,
     locks,
     own_copies,
     prepared,
     reading,
+    spelling,
     tables,
 )
 from tfds_extra.core.errors import CorpusError, require
@@ -52,6 +55,7 @@ PARTIAL = "partial"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 _TFDS_CONFIG = ".config"
+_LISTED = 12  # Configs that an error names.
 
 _NOTICES = {
     MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
@@ -106,8 +110,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     A subclass gives `VERSION`, `RELEASE_NOTES`, `BUILDER_CONFIGS`, `_info` (through `dataset_info`),
     `published_files`, `_split_generators` (through `fetch` and `by_split`) and `_generate_examples`.
-    In its folder lie README.md, CITATIONS.bib, TAGS.txt and `counts.tsv`, the publisher's number of
-    examples by config (`*` for all of them) and split.
+    In its folder lie README.md, CITATIONS.bib, TAGS.txt, `counts.tsv`, the publisher's number of
+    examples by config (`*` for all of them) and split, and `about.tsv`, the corpus in short.
 
     Attributes:
       DRAWN_TIMES: Where a recording has times in it worth seeing (beats, say): names of the feature
@@ -149,8 +153,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`, `file_format`.
 
         Raises:
-          ValueError: Both `miniature` and `partial` are asked for.
+          ValueError: There is no argument or config of that name, an argument is of another type, or
+            both `miniature` and `partial` are asked for.
         """
+        self._check_arguments(
+            {MINIATURE: miniature, PARTIAL: partial, "num_workers": num_workers, **kwargs}
+        )
         chosen = {MINIATURE: miniature, PARTIAL: partial}
         if kwargs.get("data_dir"):
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
@@ -174,9 +182,30 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             file_format=kwargs.get("file_format"),
         )
 
+    @classmethod
+    def _check_arguments(cls, given: Mapping[str, Any]) -> None:
+        """Raises a `ValueError` that says what is right for an argument that is wrong."""
+        known = _parameters(cls)
+        for name, value in given.items():
+            if name not in known:
+                question = spelling.hint(name, list(known)) or f"There are: {', '.join(known)}."
+                raise ValueError(f"{cls.name} has no argument {name!r}. {question}")
+            if name in (MINIATURE, PARTIAL) and not isinstance(value, (bool, np.bool_)):
+                raise ValueError(f"{name} is True or False, not {value!r}.")
+        workers = given["num_workers"]
+        is_number = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
+        if workers is not None and not (is_number and workers > 0):
+            raise ValueError(
+                f"num_workers is a whole number from 1, or None for one a core, not {workers!r}."
+            )
+
     def _create_builder_config(
         self, builder_config: str | tfds.core.BuilderConfig | None, version: Any
     ) -> tfds.core.BuilderConfig | None:
+        if isinstance(builder_config, str):
+            name = builder_config.partition(":")[0]  # TFDS takes NAME:VERSION as well.
+            if name not in self.builder_configs:
+                raise ValueError(_no_config(type(self), name))
         config = super()._create_builder_config(builder_config, version)
         self.base_config_name = config.name if config else None
         if self.variant is None:
@@ -212,11 +241,46 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     @functools.cached_property
     def expected_counts(self) -> dict[str, int]:
         """Number of examples that the publisher states for each split of this config."""
+        return self.counts_of(self.base_config_name or "")
+
+    def counts_of(self, config: str) -> dict[str, int]:
+        """Number of examples that the publisher states for each split of a config."""
         return {
             row["split"]: int(row["examples"])
             for row in self.read_facts("counts.tsv")
-            if row["config"] in (self.base_config_name or "", "*")
+            if row["config"] in (config, "*")
         }
+
+    @classmethod
+    def about(cls, fact: str, config: str | None = None) -> list[str]:
+        """What `about.tsv` says of the corpus, or of one of its configs.
+
+        Args:
+          fact: One of the facts that the file explains, such as `summary`.
+          config: Name of a config, for facts that differ between them.
+
+        Returns:
+          The values: none, one, or several aliases.
+        """
+        return [
+            row["value"]
+            for row in tables.read_tsv(pathlib.Path(inspect.getfile(cls)).parent / "about.tsv")
+            if row["fact"] == fact and row["config"] in ("*", config)
+        ]
+
+    @property
+    def download_amount(self) -> digests.Amount:
+        """Size of all published files that this config needs, whether they are here or not."""
+        return sum((info.amount for info in self.url_infos.values()), digests.Amount())
+
+    @property
+    def prepared_amount(self) -> digests.Amount:
+        """Size of the data when it is prepared: of that which is, or about what it will take."""
+        if self.info.dataset_size:
+            return digests.Amount(int(self.info.dataset_size))
+        if self.variant or not (size := self.about("bytes_per_example", self.base_config_name)):
+            return digests.Amount(is_least=True)
+        return digests.Amount(int(size[0]) * sum(self.expected_counts.values()), is_about=True)
 
     def dataset_info(
         self,
@@ -468,6 +532,19 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 " download_mode REUSE_CACHE_IF_EXISTS.",
             )
 
+    def _log_download_bytes(self) -> None:
+        """Says what is about to be done; TFDS itself knows no sizes beforehand."""
+        if self.variant == MINIATURE:
+            source = f"from the miniature that comes along ({self.download_amount})"
+        elif self.variant == PARTIAL:
+            source = f"from a part of {self.download_amount} of published files"
+        else:
+            source = f"from {self.download_amount} of published files"
+        size = self.prepared_amount
+        takes = "" if size.is_least else f", which takes {size}"
+        # Printed like TFDS's own line, so that who reads it can still stop it.
+        print(f"Preparing {self.info.full_name} {source}{takes}, in {self.data_dir}", flush=True)
+
     def _download_and_prepare(
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
     ) -> None:
@@ -701,6 +778,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         require("tensorflow", "tensorflow", "tf.data (tfds.load, as_dataset; not tfds.data_source)")
         if not self.info.splits:
             self._check_whole()
+        dtypes.remember(self.info.features)
         return super().as_dataset(*args, **kwargs)
 
     def _build_single_dataset(self, split: Any, batch_size: int | None, **kwargs: Any) -> Any:
@@ -726,6 +804,32 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             split = {name: name for name in self.info.splits}
         open_split = functools.partial(super().as_data_source, **kwargs)
         return tree.map_structure(lambda one: reading.in_threads(open_split(one)), split)
+
+
+def _parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """The arguments that builders of a class take, but for `config` and those of any name."""
+    parameters = {}
+    for base in reversed(cls.__mro__):
+        for name, parameter in inspect.signature(base.__init__).parameters.items():
+            if parameter.kind == parameter.KEYWORD_ONLY:
+                parameters[name] = parameter
+    return parameters
+
+
+def _no_config(cls: type[Builder], config: str) -> str:
+    """What is said of the name of a config that there is not."""
+    if not cls.builder_configs:
+        return f"{cls.name} has no configs, hence no {config!r}."
+    variants = [f"{name}-{variant}" for name in cls.builder_configs for variant in _NOTICES]
+    known = [*cls.builder_configs, *variants]
+    names = list(cls.builder_configs)
+    listed = ", ".join(names[:_LISTED]) + (
+        f" and {len(names) - _LISTED} more (tfds-extra info {cls.name})"
+        if len(names) > _LISTED
+        else ""
+    )
+    sentences = [f"{cls.name} has no config {config!r}", spelling.hint(config, known)]
+    return ". ".join(filter(None, sentences)) + f" There are: {listed}."
 
 
 def _split_variant(

@@ -61,6 +61,7 @@ from tfds_extra.core.downloads.sources import (
 )
 from tfds_extra.core.errors import CorpusError
 
+_WORTH_A_BAR = 256 << 20  # Bytes that take a second or more to be read.
 _UNKNOWN = "unknown_name"  # As TFDS calls what a URL without a file name leads to.
 
 
@@ -287,8 +288,10 @@ class DownloadManager(download.DownloadManager):
         needed = sum((file.remaining for file in planned), digests.Amount())
         if needed.size > (free := self.free_disk()):
             raise transfer.no_room(self._download_dir, needed, free)
-        bars.expect_files(len(planned))
-        bars.expect(sum(file.amount.size for file in planned))
+        size = sum(file.amount.size for file in planned)
+        # Reading small files that are here already, to check them, takes no time worth a bar.
+        if size > _WORTH_A_BAR or any(not file.is_here for file in planned):
+            bars.show(len(planned), size)
 
     def _settled(self, resource: download.Resource) -> PlannedFile:
         """The plan of a file, when it is sure that a file under another name is the one or is not."""
@@ -317,6 +320,7 @@ class DownloadManager(download.DownloadManager):
         if planned.state == MANUAL:
             path = planned.path
             found = self._verified_by_hand(resource, planned, check)
+            bars.advance(planned.received)
         else:
             path, found = self._from_cache_or_urls(resource, planned.published, cancelled, bars)
         with self._downloader.lock:

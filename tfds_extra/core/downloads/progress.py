@@ -1,4 +1,4 @@
-"""The two bars that TFDS shows of a download: files, and mebibytes."""
+"""The two bars that TFDS shows of a download: files, and bytes."""
 
 from __future__ import annotations
 
@@ -11,61 +11,72 @@ from tensorflow_datasets.core import utils
 
 from tfds_extra.core.downloads import transfer
 
-_MEBIBYTE = 1 << 20
+_STEP = 1 << 20  # Bytes between two updates, each of which draws the bars anew.
 
 
 class Progress(transfer.Meter):
     """Counts for the bars, which stay as they are after `close`."""
 
-    def __init__(self, files: Any = None, mebibytes: Any = None):
-        self._files = files
-        self._mebibytes = mebibytes
-        self._lock = threading.Lock()
-        self._bytes = {"total": 0, "done": 0}
+    def __init__(self, stack: contextlib.ExitStack | None = None):
+        """Creates a count that nobody sees until `show` is called.
 
-    def expect_files(self, number: int) -> None:
-        """So many more files are to come."""
+        Args:
+          stack: What removes the bars; without it there are none.
+        """
+        self._stack = stack
+        self._files: Any = None
+        self._bytes: Any = None
+        self._lock = threading.Lock()
+        self._unseen = 0  # Bytes that the bar does not show yet.
+
+    def show(self, files: int, size: int) -> None:
+        """Shows the bars: so many files, and so many bytes, are (also) to come."""
         with self._lock:
+            if self._files is None and self._stack is not None:
+                options = {"total": 0, "mininterval": 1.0}
+                self._files = self._stack.enter_context(
+                    utils.async_tqdm(desc="Dl Completed...", unit=" url", **options)
+                )
+                self._bytes = self._stack.enter_context(
+                    utils.async_tqdm(
+                        desc="Dl Size...", unit="B", unit_scale=True, unit_divisor=1024, **options
+                    )
+                )
             if self._files is not None:
-                self._files.update_total(number)
+                self._files.update_total(files)
+                self._bytes.update_total(size)
 
     def file_done(self) -> None:
         """One file is there."""
         with self._lock:
             if self._files is not None:
                 self._files.update(1)
+                self._bytes.update(self._unseen)
+                self._unseen = 0
 
     def expect(self, size: int) -> None:
         with self._lock:
-            if self._mebibytes is not None and (more := self._whole("total", size)):
-                self._mebibytes.update_total(more)
+            if self._bytes is not None:
+                self._bytes.update_total(size)
 
     def advance(self, size: int) -> None:
         with self._lock:
-            if self._mebibytes is not None and (more := self._whole("done", size)):
-                self._mebibytes.update(more)
-
-    def _whole(self, count: str, size: int) -> int:
-        """By how many whole mebibytes a count grows with `size` more bytes."""
-        before = self._bytes[count] // _MEBIBYTE
-        self._bytes[count] += size
-        return self._bytes[count] // _MEBIBYTE - before
+            self._unseen += size
+            if self._bytes is not None and self._unseen >= _STEP:
+                self._bytes.update(self._unseen)
+                self._unseen = 0
 
     def close(self) -> None:
         """Lets go of the bars: a transfer that was cancelled may still run for a moment."""
         with self._lock:
-            self._files = self._mebibytes = None
+            self._files = self._bytes = self._stack = None
 
 
 @contextlib.contextmanager
 def shown() -> Iterator[Progress]:
-    """Shows the bars during the block, unless the user has turned off those of TFDS."""
-    options = {"total": 0, "mininterval": 1.0}
-    with (
-        utils.async_tqdm(desc="Dl Completed...", unit=" url", **options) as files,
-        utils.async_tqdm(desc="Dl Size...", unit=" MiB", **options) as mebibytes,
-    ):
-        progress = Progress(files, mebibytes)
+    """Lets bars be shown during the block, unless the user has turned off those of TFDS."""
+    with contextlib.ExitStack() as stack:
+        progress = Progress(stack)
         try:
             yield progress
         finally:

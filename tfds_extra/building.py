@@ -1,0 +1,52 @@
+"""What `tfds-extra build` does: as `tfds build`, but it says less, and what a user wants to know.
+
+`tfds build` prints the whole description, features and citation of what it prepared, and imports
+Apache Beam, which warns of libraries that nobody asked for, even where nothing runs on it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import tensorflow_datasets as tfds
+from tensorflow_datasets.scripts.cli import build
+
+if TYPE_CHECKING:
+    from tfds_extra.core import Builder
+
+
+def execute(args: build.Args) -> None:
+    """Prepares the data sets that the options of `tfds build` name.
+
+    Args:
+      args: The options; those for publishing and for several processes are not looked at.
+    """
+    for module in args.generation.imports.split(","):
+        importlib.import_module(module)
+    for name in args.positional_datasets:
+        cls, kwargs = build._get_builder_cls_and_kwargs(name, has_imports=True)
+        for builder in build._make_builders(args, cls, kwargs):
+            _prepare(args, builder)
+
+
+def _prepare(args: build.Args, builder: Builder) -> None:
+    config = build._make_download_config(args, dataset_name=builder.name)
+    if args.debug.overwrite and not config.download_mode.overwrite_dataset:
+        config.download_mode = tfds.download.GenerateMode.REUSE_CACHE_IF_EXISTS
+    if args.generation.nondeterministic_order:
+        config.nondeterministic_order = True
+    if args.generation.beam_pipeline_options:
+        config.beam_options = _beam_options(args.generation.beam_pipeline_options)
+    was_there = builder.is_prepared() and not config.download_mode.overwrite_dataset
+    builder.download_and_prepare(download_dir=args.paths.download_dir, download_config=config)
+    splits = ", ".join(f"{s.name} {s.num_examples:,}" for s in builder.info.splits.values())
+    if was_there:
+        print(f"{builder.info.full_name} is prepared already, in {builder.data_dir}")
+    print(f"{builder.info.full_name}: {splits} examples, {builder.info.dataset_size}")
+
+
+def _beam_options(options: str) -> Any:
+    from apache_beam.options import pipeline_options
+
+    return pipeline_options.PipelineOptions(flags=[f"--{one}" for one in options.split(",")])

@@ -1,0 +1,225 @@
+"""What `tfds-extra list` and `tfds-extra info` print."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfds_extra import registry
+
+if TYPE_CHECKING:
+    from tfds_extra.core import Builder, digests, downloads
+
+_WIDTH = 80  # Columns of a terminal.
+_MANY = 12  # So many configs have a line each.
+_LEGEND = """
+*      something of it is prepared here: `tfds-extra info NAME` says what
+h      files have to be brought by hand
+COUNT  examples of the first config; FETCH what is downloaded for it, and
+DISK   what it takes when it is prepared; ~ is about
+All configs, features and the terms in full: tfds-extra info NAME"""
+
+
+def corpora(data_dir: str | None) -> Iterator[str]:
+    """Lines about all corpora, one for each, of at most 80 columns.
+
+    Args:
+      data_dir: Where prepared data lies; TFDS's default if None.
+    """
+    rows = [("", "NAME", "WHAT", "KIND", "COUNT", "FETCH", "DISK", "LICENCE")]
+    for name in registry.names():
+        cls = registry.builder_cls(name)
+        builder = cls(data_dir=data_dir)
+        marks = ("*" if prepared(builder) else " ") + ("h" if by_hand(builder) else " ")
+        rows.append(
+            (
+                marks,
+                name,
+                "".join(cls.about("summary")),
+                (kinds(cls) or ["-"])[0],
+                _short(sum(builder.expected_counts.values()), 1000),
+                _short_amount(builder.download_amount),
+                _short_amount(builder.prepared_amount),
+                "".join(cls.about("licence")),
+            )
+        )
+    yield from table(rows, gap=1)
+    yield _LEGEND
+
+
+def corpus(builder: Builder, planned: Sequence[downloads.PlannedFile]) -> Iterator[str]:
+    """Lines about one corpus, in its config.
+
+    Args:
+      builder: Of the corpus.
+      planned: The files that it needs.
+    """
+    info = builder.info
+    config = builder.builder_config.name if builder.builder_config else "yes"
+    yield f"{info.full_name}: {''.join(builder.about('summary'))} ({', '.join(kinds(type(builder)))})"
+    yield f"\n{info.description}\n"
+    yield from _paragraph("Homepage", info.homepage)
+    yield from _paragraph("Licence", info.redistribution_info.license)
+    yield from _paragraph("Other names", ", ".join(builder.about("alias")) or "none")
+    yield from _paragraph("Examples", _splits(builder.expected_counts))
+    keys = info.supervised_keys
+    yield from _paragraph("as_supervised", f"({', '.join(map(str, keys))})" if keys else "no pair")
+    yield from _paragraph("Prepared", builder.data_dir if builder.is_prepared() else "no")
+    if others := [name for name in prepared(builder) if name != config]:
+        yield from _paragraph("Prepared as well", ", ".join(others))
+    yield from _paragraph("Disk", str(builder.prepared_amount))
+    yield f"Download: {builder.download_amount}"
+    yield from files(planned, indent="  ")
+    if builder.BUILDER_CONFIGS:
+        yield "\nConfigs:"
+        yield from _configs(builder)
+    yield "\nClasses:"
+    for name, feature in leaves(info.features):
+        if isinstance(feature, tfds.features.ClassLabel) and feature.num_classes:
+            names = ", ".join(feature.names)
+            line = f"{name} ({feature.num_classes}): {names}"
+            yield textwrap.shorten(line, _WIDTH - 2, initial_indent="  ", placeholder=" ...")
+    yield "\nFeatures:"
+    for name, feature in leaves(info.features):
+        spec = feature.get_tensor_info()
+        kind = type(feature).__name__
+        if isinstance(spec, dict):  # A feature of several tensors that is no dict of features.
+            yield f"  {name}  {kind}"
+        else:
+            dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
+            yield f"  {name}  {kind} {dtype} {spec.shape or ''}".rstrip()
+        if feature.doc.desc:
+            yield from textwrap.wrap(
+                feature.doc.desc, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
+            )
+    yield f"\n{info.citation}"
+
+
+def files(planned: Sequence[downloads.PlannedFile], indent: str = "") -> Iterator[str]:
+    """Lines about files: name, size, whether they are here, and where they are or come from."""
+    rows = [("FILE", "SIZE", "STATE", "")]
+    for file in planned:
+        place = str(file.path) if file.is_here else file.url
+        rows.append((file.file_name, str(file.amount), file.state, place))
+    for line in table(rows):
+        yield indent + line
+
+
+def prepared(builder: Builder) -> list[str]:
+    """Names of the configs, with their variants, that are prepared; the corpus's if it has none."""
+    folder = builder.data_dir_root / builder.name
+    found = folder.glob(f"*/{builder.version}/dataset_info.json")
+    names = sorted(path.parent.parent.name for path in found)
+    if (folder / str(builder.version) / "dataset_info.json").exists():
+        names.insert(0, "yes")
+    return names
+
+
+def by_hand(builder: Builder) -> bool:
+    """Whether a file has to be brought by hand."""
+    from tfds_extra.core import ManualFile
+
+    return any(
+        isinstance(file.files, ManualFile)
+        or (isinstance(file.files, tuple) and any(isinstance(f, ManualFile) for f in file.files))
+        for file in builder.published_files().values()
+    )
+
+
+def kinds(cls: type[Builder]) -> list[str]:
+    """What the data is: audio, image, text, ...; from TAGS.txt."""
+    tags = cls.get_metadata().tags or []
+    prefix = "content.data-type."
+    found = [tag.partition(" ")[0].removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
+    return ["table" if kind == "tabular" else kind for kind in found]
+
+
+def leaves(features: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and features, those that are nested in others as `outer/inner`."""
+    for name, feature in features.items():
+        inner = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
+        if isinstance(inner, tfds.features.FeaturesDict):
+            yield from leaves(inner, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", feature
+
+
+def table(rows: Sequence[Sequence[str]], gap: int = 2) -> Iterator[str]:
+    """Rows with their columns aligned; the last column may be of any length."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths)]
+        yield (" " * gap).join([*cells, row[-1]]).rstrip()
+
+
+# ----------------------------------------------------------------------------------------- helpers
+
+
+def _paragraph(name: str, text: str) -> list[str]:
+    """Text with its name before it, in lines; what has no spaces is never cut."""
+    return textwrap.wrap(
+        f"{name}: {text}",
+        _WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _splits(counts: dict[str, int]) -> str:
+    return ", ".join(f"{split} {examples:,}" for split, examples in counts.items())
+
+
+def _configs(builder: Builder) -> Iterator[str]:
+    """Lines about the configs: their splits and what they are; of very many, the names alone."""
+    configs = builder.BUILDER_CONFIGS
+    counts = {c.name: _splits(builder.counts_of(c.name)) for c in configs}
+    if len(configs) > _MANY and len(set(counts.values())) == 1:
+        yield from _indented(f"{configs[0].name}, the default: {configs[0].description}")
+        names = ", ".join(_folded([c.name for c in configs[1:]]))
+        yield from _indented(f"with the same splits, each described by its name: {names}")
+        return
+    for config in configs:
+        yield from _indented(f"{config.name}: {config.description} {counts[config.name]}.")
+
+
+def _indented(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent="  ",
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _folded(names: Sequence[str]) -> list[str]:
+    """Names, where those that differ by a number at their end stand in the place of one."""
+    numbers: dict[str, list[str]] = {}
+    for name in names:
+        match = re.fullmatch(r"(.+_)(\d+)", name)
+        stem, number = match.groups() if match else (name, "")
+        numbers.setdefault(stem, []).append(number)
+    return [
+        f"{stem}{found[0]}..{found[-1]}" if len(found) > 1 else f"{stem}{found[0]}"
+        for stem, found in numbers.items()
+    ]
+
+
+def _short_amount(amount: digests.Amount) -> str:
+    return ("~" if amount.is_about else "") + _short(amount.size, 1024) if amount.size else "?"
+
+
+def _short(number: float, base: int) -> str:
+    """A number in at most four characters: 698, 3.0k, 107k, 1.2M."""
+    for unit in ("", "k", "M", "G", "T"):
+        if number < 999.5 or unit == "T":
+            break
+        number /= base
+    return f"{number:.0f}{unit}" if number >= 9.95 or not unit else f"{number:.1f}{unit}"
