@@ -8,7 +8,7 @@ import io
 import pathlib
 import tarfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -94,3 +94,26 @@ def write_table(
     """Writes a table of facts, tab-separated."""
     lines = ["\t".join(map(str, row)) + "\n" for row in [header, *rows]]
     path.write_text("".join(lines), encoding="utf-8")
+
+
+_DIGITS = """
+### .#. ### ### #.# ### ### ### ### ###
+#.# ##. ..# ..# #.# #.. #.. ..# #.# #.#
+#.# .#. ### ### ### ### ### .#. ### ###
+#.# .#. #.. ..# ..# ..# #.# .#. #.# ..#
+### ### ### ### ..# ### ### .#. ### ###
+"""
+
+
+def digit(label: int, height: int, width: int) -> np.ndarray:
+    """A drawn digit that fills the shape, as booleans."""
+    rows = [line.split()[label] for line in _DIGITS.split("\n") if line]
+    return scaled(rows, height, width)
+
+
+def scaled(rows: Sequence[str], height: int, width: int) -> np.ndarray:
+    """A drawing of `#` and other letters at another size, as booleans."""
+    drawing = np.array([[letter == "#" for letter in row] for row in rows])
+    lines = np.arange(height) * drawing.shape[0] // height
+    columns = np.arange(width) * drawing.shape[1] // width
+    return drawing[np.ix_(lines, columns)]

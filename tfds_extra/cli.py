@@ -229,12 +229,14 @@ def _show(arguments: argparse.Namespace) -> int:
         raise ValueError(
             f"{output.parent}: no folder to write {output.name} into. Choose --output."
         )
-    split = arguments.split or next(iter(builder.info.splits))
-    examples = builder.as_dataset(split=split).take(arguments.number).as_numpy_iterator()
+    splits = list(builder.info.splits)
+    split = arguments.split or (builder.DRAWN_SPLIT if builder.DRAWN_SPLIT in splits else splits[0])
+    examples = show.read(builder, split, arguments.number)
     title = f"{builder.info.full_name}, {split}"
     picture = show.draw(
-        builder.info, examples, title, builder.DRAWN_TIMES, builder.DRAWN_DISTRIBUTIONS
-    )
+        builder.info, examples, title, builder.DRAWN_TIMES, builder.DRAWN_DISTRIBUTIONS,
+        builder.DRAWN_FIRST,
+    )  # fmt: skip
     picture.savefig(output)
     print(output)
     return 0

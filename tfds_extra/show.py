@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,14 +12,38 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra.core import errors
+from tfds_extra import core
+from tfds_extra.core import errors, prepared
 from tfds_extra.features import Audio, EncodedAudio
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
 _LINE = 0.16  # Inches of a line of text.
 _LINES = 24  # At most.
+_LETTER = 0.078  # Inches, on average, of the widest texts: digests, paths.
+_CLASSES = 110  # Letters of the line of classes.
+_HASHES = re.compile(r"(.*[/_])?(sha1|sha256|md5|crc32)")  # Of use to programs, not to eyes.
 _PLACES = 6  # Images, charts and texts that stand side by side.
+
+
+def read(builder: core.Builder, split: str, number: int) -> Iterator[dict[str, Any]]:
+    """Reads the first examples of a split, without TensorFlow where that takes long to import.
+
+    Args:
+      builder: Whose data is prepared.
+      split: Name of a split, or a part of one as TFDS writes it.
+      number: How many examples at most.
+
+    Yields:
+      Each example, decoded to numpy values.
+    """
+    info = builder.info
+    for file in info.splits[split].file_instructions:
+        for records in prepared.records([file.filename], info.file_format):
+            wanted = itertools.islice(records, file.skip, file.skip + min(file.take, number))
+            for record in wanted:
+                yield info.features.deserialize_example_np(record)
+                number -= 1
 
 
 def draw(
@@ -26,19 +52,23 @@ def draw(
     title: str = "",
     times: tuple[str, str] | None = None,
     distributions: Sequence[str] = (),
+    first: Sequence[str] = (),
 ) -> Any:
     """Draws each example: its recordings or images, and what else is known of it.
+
+    Values that are missing (empty, NaN, or -1 where the feature's doc speaks of it) are left out.
 
     An example with recordings takes a row; of those with images several stand in one.
 
     Args:
       info: Of the dataset.
-      examples: As `as_dataset(...).as_numpy_iterator()` gives them.
+      examples: As `read` or `as_dataset(...).as_numpy_iterator()` gives them.
       title: Above all rows; by default the full name of the dataset.
       times: Names of the features that hold times to draw over the recordings, and which of them are
         strong; see `core.Builder.DRAWN_TIMES`.
       distributions: Names of the features to draw as bars beside an image; see
         `core.Builder.DRAWN_DISTRIBUTIONS`.
+      first: Names of the features to be told first; see `core.Builder.DRAWN_FIRST`.
 
     Returns:
       A `matplotlib.figure.Figure`.
@@ -53,20 +83,28 @@ def draw(
     if not examples:
         raise ValueError(f"{info.full_name}: no examples to draw")
     recordings = _names(info, (Audio, EncodedAudio))
+    title = _with_classes(info, title or info.full_name)
+    first = [*first, *(key for key in info.supervised_keys or () if isinstance(key, str))]
     if not recordings and _names(info, tfds.features.Image):
-        return _draw_images(info, examples, title or info.full_name, distributions)
+        return _draw_images(info, examples, title, distributions, first)
     drawn = [*recordings, *(name.split("/")[0] for name in times or ())]
-    texts = [_describe(info.features, example, drawn) for example in examples]
-    # Of many features the text is higher than the picture has to be.
-    height = max(_ROW, 0.4 + _LINE * max(text.count("\n") + 1 for text in texts))
-    picture = figure.Figure(figsize=(_WIDTH, 0.6 + height * len(examples)), layout="constrained")
-    picture.suptitle(title or info.full_name)
     columns = 2 * len(recordings) + 1
-    axes = picture.subplots(
-        len(examples), columns, squeeze=False, width_ratios=[3] * (columns - 1) + [2]
-    )
+    shares = [3] * (columns - 1) + [2.3]
+    # Labels of the axes take their part of the width.
+    letters = int(0.9 * _WIDTH * shares[-1] / sum(shares) / (_LETTER * 9 / 8))
+    texts = [_describe(info.features, example, drawn, first, letters) for example in examples]
+    # Of many features the text is higher than the picture has to be.
+    height = max(_ROW, 0.6 + _LINE * max(text.count("\n") + 1 for text in texts))
+    picture = figure.Figure(figsize=(_WIDTH, 0.8 + height * len(examples)), layout="constrained")
+    picture.suptitle(title, fontsize=10)
+    axes = picture.subplots(len(examples), columns, squeeze=False, width_ratios=shares)
     for row, example, text in zip(axes, examples, texts):
         for name, waveform, spectrogram in zip(recordings, row[0::2], row[1::2]):
+            if not np.size(example[name]):
+                for axis in (waveform, spectrogram):
+                    axis.axis("off")
+                waveform.text(0.5, 0.5, "no sound in this clip", ha="center", va="center")
+                continue
             info.features[name].plot(
                 example[name], waveform, spectrogram, sample_rate=example.get("sample_rate")
             )
@@ -87,6 +125,7 @@ def _draw_images(
     examples: list[dict[str, Any]],
     title: str,
     distributions: Sequence[str],
+    first: Sequence[str],
 ) -> Any:
     """Draws a grid of examples: the images of each, its distributions, and its text."""
     from matplotlib import figure
@@ -100,13 +139,14 @@ def _draw_images(
         if name in info.features and not all(np.isnan(e[name]).all() for e in examples)
     ]
     drawn = [*images, *boxes, *distributions]
-    texts = [_describe(info.features, example, drawn, width=32) for example in examples]
     places = len(images) + len(distributions) + 1  # Axes of an example.
     across = max(1, min(len(examples), _PLACES // places))
+    letters = int(0.95 * _WIDTH / (across * places) / _LETTER)
+    texts = [_describe(info.features, example, drawn, first, letters) for example in examples]
     rows = -(-len(examples) // across)
     height = max(_ROW, 0.4 + _LINE * max(text.count("\n") + 1 for text in texts))
-    picture = figure.Figure(figsize=(_WIDTH, 0.6 + height * rows), layout="constrained")
-    picture.suptitle(title)
+    picture = figure.Figure(figsize=(_WIDTH, 0.8 + height * rows), layout="constrained")
+    picture.suptitle(title, fontsize=10)
     axes = picture.subplots(rows, across * places, squeeze=False).reshape(-1, places)
     for cell in axes[len(examples) :]:
         for axis in cell:
@@ -177,61 +217,108 @@ def _draw_bars(axis: Any, info: tfds.core.DatasetInfo, name: str, shares: np.nda
     axis.invert_yaxis()
     axis.tick_params(axis="x", labelsize=7)
     axis.set_title(name, fontsize=9)
+    axis.set_box_aspect(1)
+    axis.set_anchor("N")
 
 
 def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> None:
     """Draws a line at each time, a short one below the others at those that are not strong."""
     seconds, strong = (functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names)
+    strong = strong.astype(bool)
+    called = names[1].rpartition("/")[2].removeprefix("is_")
     for axis, color in zip(axes, ("tab:orange", "white")):
         height = axis.get_xaxis_transform()  # Of the axis, from 0 to 1.
-        axis.vlines(seconds[~strong], 0, 0.3, color, linewidth=0.8, transform=height)
-        axis.vlines(seconds[strong], 0, 1, "red", linewidth=1, transform=height)
-        axis.set_title(f"{names[0]}: {len(seconds)}; {names[1]}: {strong.sum()}, red", fontsize=9)
+        options = {"transform": height, "linewidth": 1}
+        axis.vlines(seconds[~strong], 0, 0.3, color, label=f"{(~strong).sum()} others", **options)
+        axis.vlines(seconds[strong], 0, 1, "red", label=f"{strong.sum()} {called}", **options)
+        axis.set_title(f"{names[0].partition('/')[0]}: {len(seconds)}", fontsize=9, loc="left")
+        axis.legend(
+            loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=8, facecolor="lightgrey",
+            borderaxespad=0.2,
+        )  # fmt: skip
+
+
+def _with_classes(info: tfds.core.DatasetInfo, title: str) -> str:
+    """The title, and a line of the classes of the label."""
+    keys = info.supervised_keys or ()
+    name = keys[1] if len(keys) > 1 else None
+    label = info.features[name] if isinstance(name, str) else None
+    if not isinstance(label, tfds.features.ClassLabel) or not label.num_classes:
+        return title
+    classes = f"{name}, {label.num_classes} classes: {', '.join(label.names)}"
+    return f"{title}\n{textwrap.shorten(classes, _CLASSES, placeholder=' ...')}"
 
 
 def _describe(
     features: tfds.features.FeaturesDict,
     example: dict[str, Any],
-    drawn: list[str],
-    width: int = 36,
+    drawn: Sequence[str],
+    first: Sequence[str],
+    letters: int,
 ) -> str:
-    """The features that are not drawn, a line or two each, as many as there is room for."""
-    lines = []
-    leaves = list(_leaves({k: f for k, f in features.items() if k not in drawn}, example))
-    for shown, (name, feature, value) in enumerate(leaves):
-        text = textwrap.wrap(
-            f"{name}: {_text(feature, value)}", width=width, max_lines=2, placeholder=" ..."
+    """The features that are known and not drawn, two lines each, as many as there is room for."""
+    leaves = {
+        name: (feature, value)
+        for name, feature, value in _leaves(
+            {k: f for k, f in features.items() if k not in drawn}, example
         )
-        if len(lines) + len(text) > _LINES - 1 and shown < len(leaves) - 1:
-            return "\n".join([*lines, f"and {len(leaves) - shown} more"])
+        if not _is_missing(feature, value)
+    }
+    order = [name for name in dict.fromkeys(first) if name in leaves]
+    order += sorted(leaves.keys() - set(order), key=_place(list(leaves)))
+    lines: list[str] = []
+    for shown, name in enumerate(order):
+        text = textwrap.wrap(f"{name}: {_text(*leaves[name])}", letters)
+        if len(text) > 2:
+            text = [text[0], f"{text[1][: letters - 4]} ..."]
+        if len(lines) + len(text) > _LINES - 1 and shown < len(order) - 1:
+            return "\n".join([*lines, f"and {len(order) - shown} more"])
         lines += text
     return "\n".join(lines)
+
+
+def _place(names: list[str]) -> Any:
+    """What to sort names by: as they are, but digests last."""
+    return lambda name: (bool(_HASHES.fullmatch(name)), names.index(name))
+
+
+def _is_missing(feature: Any, value: Any) -> bool:
+    """Whether nothing is known: it is empty, NaN, or -1 where that is said to mean so."""
+    if isinstance(value, (bytes, str)) or not np.size(value):
+        return not len(value)
+    kind = np.asarray(value).dtype.kind
+    if kind == "f" and np.isnan(value).all():
+        return True
+    if kind not in "if":
+        return False
+    if isinstance(feature, tfds.features.ClassLabel) or "-1" in (feature.doc.desc or ""):
+        return bool(np.all(np.asarray(value) == -1))
+    return np.ndim(value) > 0 and not np.any(value)  # Counts of nothing.
 
 
 def _leaves(
     features: Mapping[str, Any], example: dict[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Name, feature and value of all that is known: first what stands alone, then the groups."""
-    groups = []
+    """Name, feature and value: first what stands alone, then the groups; of sequences, all values."""
+    groups = {}
     for name, feature in features.items():
-        if isinstance(feature, tfds.features.FeaturesDict):
-            groups.append(name)
+        inner = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
+        if isinstance(inner, tfds.features.FeaturesDict):
+            groups[name] = inner
         else:
-            yield f"{prefix}{name}", feature, example[name]
-    for name in groups:
-        yield from _leaves(features[name], example[name], f"{prefix}{name}/")
+            yield f"{prefix}{name}", inner, example[name]
+    for name, inner in groups.items():
+        yield from _leaves(inner, example[name], f"{prefix}{name}/")
 
 
 def _text(feature: Any, value: Any) -> str:
     """A value as a person would write it."""
-    if isinstance(feature, tfds.features.Sequence) and np.ndim(value) == 1:
-        return ", ".join(_text(feature.feature, one) for one in value)
+    if np.ndim(value) == 1:
+        return ", ".join(_text(feature, one) for one in value)
     if isinstance(feature, tfds.features.ClassLabel) and value >= 0:
         return feature.int2str(int(value))
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")
-    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind == "f":
-        return ", ".join(f"{one:.2g}" for one in value)
     if isinstance(value, (np.floating, float)):
         return f"{value:.4g}"
     return str(value)

@@ -119,10 +119,15 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         `outer/inner`. `tfds-extra show` draws them.
       DRAWN_DISTRIBUTIONS: Names of the features that hold a number for each class of the label (the
         share of people who chose it, say). `tfds-extra show` draws them as bars.
+      DRAWN_FIRST: Names of the features that a person of the field wants to know first, each as
+        `outer/inner` if it is nested. `tfds-extra show` tells them before the others.
+      DRAWN_SPLIT: The split that `tfds-extra show` draws from if none is named; by default the first.
     """
 
     DRAWN_TIMES: tuple[str, str] | None = None
     DRAWN_DISTRIBUTIONS: tuple[str, ...] = ()
+    DRAWN_FIRST: tuple[str, ...] = ()
+    DRAWN_SPLIT: str | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # The registry of classes holds stubs instead (tfds_extra.registry).

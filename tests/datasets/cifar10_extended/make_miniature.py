@@ -1,4 +1,4 @@
-"""Makes dummy_data/cifar10_extended: ten images a batch in two-coloured stripes, and made-up votes on them.
+"""Makes dummy_data/cifar10_extended: ten drawn images a batch, and made-up votes on them.
 
 The classes have colours of their own, so that a model learns something from them. Run it as a script after a
 change: `python tests/datasets/cifar10_extended/make_miniature.py`.
@@ -79,14 +79,34 @@ def labels(split: str) -> np.ndarray:
     return (np.arange(_TEST) % (_TEST - 1) * 7 + 1) % 10
 
 
+_DRAWINGS = [
+    drawing.split()
+    for drawing in (
+        "....#..... ....##.... .#..###... ########## .#..###... ....##.... ....#..... ..........",
+        ".......... ...#####.. ..#...#.#. .######### ########## ########## .##....##. ..........",
+        ".......... .##....... ###....... .#######.. ..######## ...####... ....#..... ...##.....",
+        "#..#...... ####...... #..#...... ####....## .#######.# .#######.. .##..##... .#...#....",
+        "#.#.#.#... .#####.... ..###..... ..##....#. ..#######. ..#######. ..#....#.. ..#....#..",
+        ".......... ##........ ####.....# ##.#####.# ...######. ...######. ...#...#.. ...#...#..",
+        ".......... .##....##. .##.##.##. .########. ########## ##.####.## #.######.# ##......##",
+        "..#....... .##....... ####...... ##.####### ...#####.# ...#####.# ...#...#.. ...#...#..",
+        "....#..... ....##.... ....###... ....####.. ....#..... ########## .########. ..######..",
+        ".......... ######.... ######.##. ######.#.# ########## ########## .##....##. ..........",
+    )
+]  # An airplane, an automobile, a bird, a cat, and so on.
+
+
 def _pixels(split: str) -> np.ndarray:
     """Rows of 1,024 red, 1,024 green and 1,024 blue values."""
     rows = []
     for i, label in enumerate(labels(split)):
-        color = [25 * label, 250 - 25 * label, 80 * (label % 4)]
+        color = np.array([25 * label, 250 - 25 * label, 80 * (label % 4)], np.uint8)
         image = np.empty((3, 32, 32), np.uint8)
-        image[:] = np.array(color, np.uint8)[:, None, None]
-        image[:, i % 32 :: 8] = i
+        image[:] = (155 + color // 3)[:, None, None]
+        image[:, 4:28, 2:32][:, miniature_files.scaled(_DRAWINGS[label], 24, 30)] = (
+            color[:, None] // 2
+        )
+        image[:, 30:] = i  # No two are the same.
         image[:, :, 0] = 255  # So that left and right, and up and down, differ.
         rows.append(image.ravel())
     return np.stack(rows)
@@ -97,7 +117,7 @@ def _members() -> dict[str, bytes]:
         "batches.meta": python2_pickle(
             {"num_cases_per_batch": _BATCH, "label_names": _CLASSES, "num_vis": 3072}
         ),
-        "readme.html": b"<p>A miniature of CIFAR-10: stripes.</p>\n",
+        "readme.html": b"<p>A miniature of CIFAR-10: drawings.</p>\n",
         "test_batch": _batch("testing batch 1 of 1", "test", 0),
     }
     for i in range(5):

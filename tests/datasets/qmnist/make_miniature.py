@@ -1,4 +1,4 @@
-"""Makes dummy_data/qmnist: blocks for digits, and a small NIST that all of them are from.
+"""Makes dummy_data/qmnist: drawn digits, and a small NIST that all of them are from.
 
 Run it as a script after a change: `python tests/datasets/qmnist/make_miniature.py`.
 """
@@ -46,11 +46,11 @@ def nist_labels() -> np.ndarray:
 
 
 def images(labels: np.ndarray) -> np.ndarray:
-    """A block at a place of its own for each digit, as grey as its NIST index says."""
+    """Drawn digits, as grey as their NIST index says."""
     pictures = np.zeros((len(labels), 28, 28), np.uint8)
     for picture, row in zip(pictures, labels):
-        top, left = 4 + 4 * (int(row[0]) // 2), 4 + 12 * (int(row[0]) % 2)
-        picture[top : top + 4, left : left + 8] = 255 - row[5]
+        drawn = miniature_files.digit(int(row[0]), 20, 12)
+        picture[4:24, 8:20][drawn] = 255 - row[5]
     return pictures
 
 

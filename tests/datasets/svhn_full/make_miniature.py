@@ -1,6 +1,6 @@
 """Makes dummy_data/svhn_full: archives of drawn numbers, and their cropped digits.
 
-Each digit is a bar of its own height and colour, so that a model learns something from them. The three
+Each digit is drawn in a colour of its own, so that a model learns something from them. The three
 archives differ in where the boxes lie among the images, which nobody documents. Run it as a script
 after a change: `python tests/datasets/svhn_full/make_miniature.py`.
 """
@@ -81,15 +81,16 @@ def image(width: int, height: int, digits: list[tuple[int, ...]]) -> np.ndarray:
     """The pixels of a number."""
     pixels = np.full((height, width, 3), _BACKGROUND, np.uint8)
     for left, top, w, h, label in digits:
+        drawn = miniature_files.digit(label % 10, h, w)[max(-top, 0) :, max(-left, 0) :]
         box = pixels[max(top, 0) : top + h, max(left, 0) : left + w]
-        box[: max(1, len(box) * label // 10)] = _color(label)
+        box[drawn[: box.shape[0], : box.shape[1]]] = _color(label)
     return pixels
 
 
 def crop(label: int) -> np.ndarray:
     """The pixels of a digit."""
     pixels = np.full((32, 32, 3), _BACKGROUND, np.uint8)
-    pixels[: 3 * label, 8:24] = _color(label)
+    pixels[4:28, 8:23][miniature_files.digit(label % 10, 24, 15)] = _color(label)
     return pixels
 
 

@@ -94,6 +94,7 @@ class Builder(core.Builder):
         for view, about_view in _VIEWS.items()
     ]
     DRAWN_TIMES = ("beats/time", "beats/is_downbeat")
+    DRAWN_FIRST = ("dance", "tempo", "tempo_from_beats", "beats_per_bar")
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info(

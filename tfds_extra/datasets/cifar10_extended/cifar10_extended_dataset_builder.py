@@ -62,6 +62,7 @@ class Builder(core.Builder):
         ),
     ]
     DRAWN_DISTRIBUTIONS = ("human_probs",)
+    DRAWN_SPLIT = "test"  # CIFAR-10H asked people about these images only.
 
     def _info(self) -> tfds.core.DatasetInfo:
         is_cifair = self.base_config_name == "cifair"

@@ -92,6 +92,7 @@ class Builder(core.Builder):
         )
         for name, (_, what) in _SETS.items()
     ]
+    DRAWN_FIRST = ("track/title", "artist/name", "genre_top", "genres", "album/title", "duration")
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config

@@ -58,6 +58,7 @@ class Builder(core.Builder):
         ReleaseConfig(name=f"v{release}", release=release, description=description)
         for release, description in _RELEASES.items()
     ]
+    DRAWN_FIRST = ("label", "speaker", "duration")
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info(

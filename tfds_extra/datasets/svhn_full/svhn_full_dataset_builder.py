@@ -63,6 +63,7 @@ class Builder(core.Builder):
             splits=("train", "test", "extra"),
         ),
     ]
+    DRAWN_FIRST = ("number", "length")
 
     def _info(self) -> tfds.core.DatasetInfo:
         cropped = self.builder_config.cropped

@@ -90,6 +90,7 @@ class Builder(core.Builder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS = list(_configs())
+    DRAWN_FIRST = ("label", "salience", "fold", "duration")
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info(
