@@ -10,6 +10,7 @@ import collections
 import contextlib
 import functools
 import hashlib
+import inspect
 import pathlib
 import shutil
 import tempfile
@@ -22,9 +23,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from apache_beam.options import pipeline_options
+from matplotlib.backends import backend_agg
 
-from tfds_extra import core, registry
-from tfds_extra.core import downloads, own_copies, pieces, validation
+from tfds_extra import core, listing, registry, show
+from tfds_extra.core import downloads, own_copies, pieces, tables, validation
 from tfds_extra.core.archives.tree import rename
 from tfds_extra.features import Audio, EncodedAudio
 
@@ -259,6 +261,41 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 builder = self.DATASET_CLASS(data_dir=self.tmp_dir, config=config or None)
                 self.assertEqual(set(builder.expected_counts), set(self.MINIATURE[config]))
                 self.assertTrue(all(count > 0 for count in builder.expected_counts.values()))
+
+    def test_corpus_in_short(self):
+        cls = self.DATASET_CLASS
+        names = [config.name for config in cls.BUILDER_CONFIGS]
+        rows = tables.read_tsv(pathlib.Path(inspect.getfile(cls)).parent / "about.tsv")
+        facts = ("summary", "licence", "alias", "bytes_per_example")
+        for row in rows:
+            self.assertIn(row["config"], ["*", *names])
+            self.assertIn(row["fact"], facts)
+        for fact, letters in (("summary", 15), ("licence", 12)):
+            (value,) = cls.about(fact)
+            self.assertBetween(len(value), 1, letters)
+        for name in names or [None]:
+            (size,) = cls.about("bytes_per_example", name)
+            self.assertGreater(int(size), 0)
+        self.assertNotEmpty(listing.kinds(cls))
+
+    def test_picture(self):
+        """Nothing is cut at an edge, in any split of the first config."""
+        builder = self.prepare(next(iter(self.MINIATURE)))
+        self.assertIn(builder.DRAWN_SPLIT, [None, *builder.info.splits])
+        named = {name for name, _ in listing.leaves(builder.info.features)}
+        self.assertContainsSubset(builder.DRAWN_FIRST, named)
+        for split in builder.info.splits:
+            picture = show.draw(
+                builder.info, show.read(builder, split, 6), split, builder.DRAWN_TIMES,
+                builder.DRAWN_DISTRIBUTIONS, builder.DRAWN_FIRST,
+            )  # fmt: skip
+            canvas = backend_agg.FigureCanvasAgg(picture)
+            canvas.draw()
+            for text in [t for axis in picture.axes for t in axis.texts]:
+                place = text.get_window_extent(canvas.get_renderer())
+                self.assertGreaterEqual(min(place.x0, place.y0), 0, text)
+                self.assertLessEqual(place.x1, picture.bbox.width, text)
+                self.assertLessEqual(place.y1, picture.bbox.height, text)
 
     def test_metadata_files(self):
         metadata = self.DATASET_CLASS.get_metadata()

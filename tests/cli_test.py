@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import tensorflow_datasets as tfds
 from matplotlib import image
 
-from tfds_extra import cli, registry
+from tfds_extra import cli, core, registry
 from tfds_extra.core import engines
 from tfds_extra.core.downloads import transfer
 from tfds_extra.core.engines import pool
@@ -36,40 +37,124 @@ def extra(data_dir, capsys):
 
 def test_list(extra):
     status, output, _ = extra("list")
-    header, *rows = output.splitlines()
+    header, *rows = output.partition("\n\n")[0].splitlines()
     assert status == 0
-    assert header.split() == ["NAME", "DOWNLOAD", "LICENCE", "MANUAL?", "PREPARED?"]
-    rows = {row.split("  ")[0]: row for row in rows}
-    assert list(rows) == list(registry.names())
-    row = rows[_NAME]
-    assert "14.88 MiB" in row and "CC BY-SA 4.0" in row and row.endswith("no")
+    assert header.split() == ["NAME", "WHAT", "KIND", "COUNT", "FETCH", "DISK", "LICENCE"]
+    assert [row[3:].split()[0] for row in rows] == list(registry.names())
+    assert all(len(line) <= 80 for line in output.splitlines())
+    (row,) = [row for row in rows if f" {_NAME} " in row]
+    assert row.split() == [
+        _NAME, "spoken", "digits", "audio", "3.0k", "15M", "~21M", "CC", "BY-SA", "4.0",
+    ]  # fmt: skip
     extra("build", f"{_NAME}/v1.0.8", "--miniature")
-    (row,) = [r for r in extra("list")[1].splitlines() if r.startswith(f"{_NAME} ")]
-    assert row.endswith("v1.0.8-miniature")
+    (row,) = [r for r in extra("list")[1].splitlines() if f" {_NAME} " in r]
+    assert row.startswith("*  ")
+
+
+def test_list_imports_no_tensorflow():
+    script = "import sys; from tfds_extra import cli; cli.main(['list']); cli.main(['info', 'fma'])"
+    script += "; print({'tensorflow', 'apache_beam', 'pandas', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()", done.stderr
+
+
+def test_list_says_what_comes_by_hand(extra, monkeypatch):
+    cls = registry.builder_cls(_NAME)
+    by_hand = core.Archive(core.ManualFile("a.zip", "https://example.org/form"))
+    assert "\n h free_spoken_digit" not in extra("list")[1]
+    files = cls.published_files
+    monkeypatch.setattr(
+        cls, "published_files", lambda self: {**files(self), "by_hand": by_hand}
+    )
+    monkeypatch.setattr(cls, "url_infos", {})
+    assert "\n h free_spoken_digit" in extra("list")[1]
 
 
 def test_info(extra):
     status, output, _ = extra("info", f"{_NAME}/v1.0.8")
     assert status == 0
     for part in (
-        f"{_NAME}/v1.0.8/1.0.0",
+        f"{_NAME}/v1.0.8/1.0.0: spoken digits (audio, speech)",
         "Examples: train 1,350, test 150",
         "Licence: CC BY-SA 4.0",
+        "Other names: fsdd",
         "Prepared: no",
+        "Disk: about 10.44 MiB",
         "Download: 6.49 MiB",
+        "  free-spoken-digit-dataset-1.0.8.tar.gz  6.49 MiB  to fetch  https://",
+        "as_supervised: (audio, label)",
+        "  v1.0.9: 2,500 recordings of five speakers. train 2,250, test 250.",
+        "  label (10): 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+        "  audio  Audio int16 (None,)",
         "@misc{",
     ):
         assert part in output
     for name, feature in registry.builder_cls(_NAME)().info.features.items():
-        (line,) = [l for l in output.splitlines() if l.split()[:1] == [name]]
-        assert feature.doc.desc in line
-    assert all(c.description in output for c in registry.builder_cls(_NAME).BUILDER_CONFIGS)
+        assert any(line.split()[:1] == [name] for line in output.splitlines())
+        assert feature.doc.desc in " ".join(output.split())
+    extra("build", f"{_NAME}/v1.0.7", "--miniature")
+    assert "Prepared as well: v1.0.7-miniature" in extra("info", _NAME)[1]
+
+
+def test_info_of_many_configs_and_classes(extra):
+    output = extra("info", "fashion_mnist_corrupted")[1]
+    assert "shot_noise_1..5" in output and "shot_noise_2" not in output
+    listed = output.partition("Configs:")[2].partition("Classes:")[0]
+    assert len(listed.splitlines()) < 16
+    classes = extra("info", "fma")[1].partition("Classes:")[2].partition("Features:")[0]
+    (genres,) = [line for line in classes.splitlines() if line.startswith("  genres (")]
+    assert genres.endswith(" ...") and len(genres) <= 80
 
 
 def test_build_default_config_only(extra, data_dir):
     assert extra("build", _NAME, "--miniature")[0] == 0
     configs = [p.name for p in (data_dir / _NAME).iterdir() if not p.name.startswith(".")]
     assert configs == ["v1.0.10-miniature"]
+
+
+def test_build_says_what_it_does_and_no_more(data_dir):
+    """In a process of its own, since libraries warn when they are imported, and once."""
+    command = [sys.executable, "-m", "tfds_extra.cli", "build", _NAME, "--miniature"]
+    command.append(f"--data_dir={data_dir}")
+    environment = {**os.environ, "TFDS_DISABLE_PROGRESS_BAR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    folder = data_dir / _NAME / "v1.0.10-miniature" / "1.0.0"
+    name = f"{_NAME}/v1.0.10-miniature/1.0.0"
+    first, *_, last = done.stdout.strip().splitlines()
+    size = tfds.builder(f"{_NAME}/v1.0.10", data_dir=data_dir, miniature=True).info.dataset_size
+    assert first.startswith(f"Preparing {name} from the miniature that comes along (")
+    assert first.endswith(f", in {folder}")
+    assert last == f"{name}: train 60, test 60 examples, {size}"
+    for alarming in ("WARNING", "Unknown", "apitools", "deprecated", "DatasetInfo(", "Dl Size"):
+        assert alarming not in done.stdout + done.stderr
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.stderr == ""
+    assert again.stdout.splitlines()[0] == f"{name} is prepared already, in {folder}"
+
+
+def test_sizes_are_said_before_a_corpus_is_fetched(data_dir, capsys):
+    tfds.builder(f"{_NAME}/v1.0.8", data_dir=data_dir)._log_download_bytes()
+    printed = capsys.readouterr().out
+    assert "from 6.49 MiB of published files, which takes about 10.44 MiB, in " in printed
+
+
+def test_load_warns_of_nothing(data_dir):
+    script = """
+import sys
+import tensorflow_datasets as tfds
+import tfds_extra
+kwargs = {"miniature": True}
+ds = tfds.load("free_spoken_digit", split="train", data_dir=sys.argv[1], builder_kwargs=kwargs)
+list(ds.as_numpy_iterator())
+ds = tfds.load("cifar10_extended", split="test", data_dir=sys.argv[1], builder_kwargs=kwargs)
+list(ds.as_numpy_iterator())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(data_dir)], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert "WARNING:absl" not in done.stderr and "deprecated" not in done.stderr
+    assert "Dl Size" not in done.stderr and "Unknown size" not in done.stdout
 
 
 def test_build_several_with_options_of_tfds(extra, data_dir):
@@ -81,6 +166,14 @@ def test_build_several_with_options_of_tfds(extra, data_dir):
     for config in ("v1.0.8", "v1.0.9"):
         builder = tfds.builder(f"{_NAME}/{config}", data_dir=data_dir, miniature=True)
         assert builder.is_prepared() and builder.info.file_format.value == "array_record"
+
+
+def test_arguments_in_the_name_of_a_corpus(extra, data_dir):
+    assert extra("build", f"{_NAME}/miniature=True,num_workers=1")[0] == 0
+    assert extra("build", f"{_NAME}:1.0.0", "--miniature", "--config=v1.0.8")[0] == 0
+    assert extra("build", f"{_NAME}/v1.0.7:1.0.0/num_workers=1", "--miniature")[0] == 0
+    found = sorted(path.name for path in (data_dir / _NAME).glob("v*"))
+    assert found == ["v1.0.10-miniature", "v1.0.7-miniature", "v1.0.8-miniature"]
 
 
 def test_build_all_configs_and_config_option(extra, data_dir):
@@ -151,13 +244,54 @@ def test_build_help_shows_both_kinds_of_options(extra, capsys):
     assert "--miniature" in output and "--max_examples_per_split" in output
 
 
-@pytest.mark.parametrize(
-    "command", [["info", "mnits"], ["build", "mnits"], ["show", "mnits"], ["validate", "mnist"]]
-)
+@pytest.mark.parametrize("command", ["info", "build", "show", "validate", "fetch"])
 def test_unknown_corpus(extra, command):
-    status, _, errors = extra(*command)
+    status, _, errors = extra(command, "nothing_like_it")
     assert status == 1
-    assert f"no corpus '{command[1]}'; `tfds-extra list` shows them all" in errors
+    assert "no corpus 'nothing_like_it'. `tfds-extra list` shows them all." in errors
+
+
+@pytest.mark.parametrize(
+    "written, meant",
+    [("free_spoken_digits", _NAME), ("mnits", "qmnist"), ("urban_sounds", "urban_sound_8k")],
+)
+def test_misspelt_corpus(extra, written, meant):
+    for command in ("info", "build"):
+        status, _, errors = extra(command, f"{written}/config")
+        assert status == 1
+        assert f"no corpus {written!r}. Did you mean {meant!r}?" in errors
+
+
+@pytest.mark.parametrize(
+    "written, name",
+    [("fsdd", _NAME), ("UrbanSound8K", "urban_sound_8k"), ("urbansound8k", "urban_sound_8k")],
+)
+def test_other_names(extra, written, name):
+    status, output, errors = extra("info", written)
+    assert status == 0 and output.startswith(f"{name}/")
+    assert errors == f"tfds-extra: {written} is called {name} here\n"
+
+
+def test_other_name_with_config_is_built(extra, data_dir):
+    assert extra("build", "FSDD/v1.0.8", "--miniature")[0] == 0
+    assert (data_dir / _NAME / "v1.0.8-miniature" / "1.0.0" / "dataset_info.json").exists()
+
+
+@pytest.mark.parametrize(
+    "corpus, message",
+    [
+        (f"{_NAME}/v1.0.99", "has no config 'v1.0.99'. Did you mean 'v1.0.9'?"),
+        (f"{_NAME}/v1.0.9-minature", "Did you mean 'v1.0.9-miniature'?"),
+        (f"{_NAME}/v1.0.9-part", "Did you mean 'v1.0.9-partial'?"),
+        (f"{_NAME}/miniature=yes", "miniature is True or False, not 'yes'."),
+        (f"{_NAME}/minature=True", "has no argument 'minature'. Did you mean 'miniature'?"),
+        ("fashion_mnist_corrupted/x", "motion_blur, shear, scale, rotate, brightness, translate"),
+    ],
+)
+def test_wrong_config_or_argument(extra, corpus, message):
+    for command in ("info", "build"):
+        status, _, errors = extra(command, corpus)
+        assert status == 1 and message in errors
 
 
 def test_bad_usage(capsys):
@@ -184,8 +318,8 @@ def test_sizes_that_nobody_states_exactly(extra):
     assert status == 0 and "To download: about 879.33 GiB. Free disk: " in output
     assert "fma_full.zip      about 879.00 GiB  to fetch" in output
     assert "Download: about 879.33 GiB" in extra("info", "fma/full")[1]
-    rows = {row.split("  ")[0]: row for row in extra("list")[1].splitlines()}
-    assert "  about 1.35 GiB  " in rows["ballroom"] and "  7.49 GiB  " in rows["fma"]
+    rows = {row.split()[0]: row for row in extra("list")[1].splitlines() if row}
+    assert " ~1.4G " in rows["ballroom"] and " 7.5G " in rows["fma"]
 
 
 def test_fetch_what_is_there(extra, data_dir):
@@ -230,6 +364,25 @@ def test_show(extra, tmp_path):
     test = picture.copy()
     extra(*arguments)
     assert not np.array_equal(image.imread(output), test)
+
+
+def test_show_prepares_from_manual_dir(extra, tmp_path):
+    folder = registry.builder_cls(_NAME).miniature_dir()
+    arguments = ("show", f"{_NAME}/v1.0.8", "--miniature", f"--output={tmp_path / 'a.png'}")
+    assert extra(*arguments, f"--manual_dir={folder}")[0] == 0
+    assert (tmp_path / "a.png").exists()
+    # The corpus itself, of which nothing is there: what to bring, and where to.
+    (tmp_path / "manual" / _ROOT / "recordings").mkdir(parents=True)
+    status, _, errors = extra(
+        "show", f"{_NAME}/v1.0.8", "--partial", f"--manual_dir={tmp_path / 'manual'}"
+    )
+    assert status == 1 and "not a single example" in errors
+
+
+def test_show_names_the_splits(extra, tmp_path):
+    extra("build", _NAME, "--miniature")
+    status, _, errors = extra("show", _NAME, "--miniature", "--split=tran")
+    assert status == 1 and "Unknown split 'tran'. Should be one of [" in errors
 
 
 def test_show_what_is_not_prepared(extra):

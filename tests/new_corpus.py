@@ -284,12 +284,20 @@ _CITATIONS = """@misc{$name,
 }
 """
 
+_ABOUT = """# In short; CONTRIBUTING.md explains the facts. HINT: how the size of an example is known.
+config\tfact\tvalue
+*\tsummary\tHINT: words
+*\tlicence\tCC BY 4.0
+*\tbytes_per_example\t150
+"""
+
 _FILES = {
     "tfds_extra/datasets/$name/__init__.py": "",
     "tfds_extra/datasets/$name/${name}_dataset_builder.py": _BUILDER,
     "tfds_extra/datasets/$name/README.md": _README,
     "tfds_extra/datasets/$name/CITATIONS.bib": _CITATIONS,
     "tfds_extra/datasets/$name/TAGS.txt": "content.data-type.text\ncontent.language.en\n",
+    "tfds_extra/datasets/$name/about.tsv": _ABOUT,
     "tests/datasets/$name/make_miniature.py": _MINIATURE,
     "tests/datasets/$name/contract_test.py": _CONTRACT_TEST,
     "tests/datasets/$name/real_test.py": _REAL_TEST,

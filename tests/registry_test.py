@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import pathlib
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
+from unittest import mock
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import registered
@@ -118,6 +121,50 @@ def test_build_by_path(name, tmp_path):
         data_dir, "--num_processes=2")  # fmt: skip
     builder = tfds.builder(name, data_dir=tmp_path / "data", miniature=True)
     assert builder.is_prepared() and builder.info.splits.total_num_examples > 0
+
+
+def test_other_names_of_corpora(tmp_path, caplog):
+    """In Python, too; but a data set of TFDS that has the name comes first."""
+    builder = tfds.builder("fsdd", data_dir=tmp_path, miniature=True)
+    assert builder.name == "free_spoken_digit"
+    assert "fsdd is called free_spoken_digit in tfds_extra" in caplog.text
+    assert "fsdd" not in tfds.list_builders()
+    assert not set(registry.aliases()) & set(_NAMES)
+    with mock.patch.object(registry, "aliases", lambda: {"mnist": "qmnist"}):
+        assert tfds.builder_cls("mnist").__module__.startswith("tensorflow_datasets.")
+
+
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        ({"num_workers": "4"}, "num_workers is a whole number from 1, or None"),
+        ({"num_workers": 0}, "not 0"),
+        ({"num_workers": True}, "not True"),
+        ({"miniature": "yes"}, "miniature is True or False, not 'yes'"),
+        ({"partial": 1}, "partial is True or False, not 1"),
+        ({"minature": True}, "has no argument 'minature'. Did you mean 'miniature'?"),
+        ({"data_directory": "/x"}, "Did you mean 'data_dir'?"),
+        ({"config": "v1.0.99"}, "has no config 'v1.0.99'. Did you mean 'v1.0.9'?"),
+        ({"config": "v1.0.9-minature"}, "Did you mean 'v1.0.9-miniature'?"),
+        ({"config": "other"}, "There are: v1.0.10, v1.0.9, "),
+    ],
+)
+def test_wrong_arguments_say_what_is_right(kwargs, message, tmp_path):
+    kwargs = {"data_dir": str(tmp_path), **kwargs}
+    with pytest.raises(ValueError, match=re.escape(message)):
+        registry.builder_cls("free_spoken_digit")(**kwargs)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        tfds.builder("free_spoken_digit", **kwargs)
+
+
+def test_right_arguments_are_taken(tmp_path):
+    cls = registry.builder_cls("free_spoken_digit")
+    builder = cls(
+        data_dir=tmp_path, config="v1.0.9", version="1.0.0", file_format="array_record",
+        miniature=np.bool_(True), partial=False, num_workers=np.int64(2),
+    )  # fmt: skip
+    assert builder.info.full_name == "free_spoken_digit/v1.0.9-miniature/1.0.0"
+    assert cls(data_dir=tmp_path, config="v1.0.8:1.0.0").base_config_name == "v1.0.8"
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"miniature": True}, {"partial": True}])

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 from matplotlib import patches
 
 from tfds_extra import show
-from tfds_extra.features import PixelImage
+from tfds_extra.features import Audio, PixelImage
 
 _RNG = np.random.default_rng(0)
 _DIGITS = tfds.features.ClassLabel(names=[str(digit) for digit in range(10)])
@@ -80,6 +80,7 @@ def test_distribution_is_drawn_with_the_names_of_the_classes(tmp_path):
     assert [bar.get_width() for bar in bars.patches] == shares.tolist()
     assert [t.get_text() for t in bars.get_yticklabels()] == _DIGITS.names
     assert text.texts[0].get_text() == "label: 7"
+    assert bars.get_box_aspect() == 1
     # Where it is not to be drawn it is text.
     assert "shares:" in show.draw(info, [example]).axes[-1].texts[0].get_text()
 
@@ -98,3 +99,100 @@ def test_several_stand_in_a_row(count):
     texts = [axis.texts[0].get_text() for axis in picture.axes if axis.texts]
     assert texts == [f"label: {i}" for i in range(count)]
     assert picture.axes[0].get_subplotspec().get_gridspec().nrows == -(-count // 3)
+
+
+def _described(features, example, **kwargs) -> list[str]:
+    """The lines of text beside an image of an example."""
+    features = {"image": PixelImage(shape=(28, 28, 1)), **features}
+    example = {"image": np.zeros((28, 28, 1), np.uint8), **example}
+    supervised = kwargs.pop("supervised_keys", None)
+    picture = show.draw(_info(features, supervised), [example], **kwargs)
+    return picture.axes[-1].texts[0].get_text().splitlines()
+
+
+def test_what_matters_comes_first_and_digests_last():
+    features = {
+        "audio_sha1": tfds.features.Text(),
+        "comments": tfds.features.Scalar(np.int32),
+        "label": _DIGITS,
+        "track": {"id": tfds.features.Scalar(np.int32), "title": tfds.features.Text()},
+    }
+    example = {
+        "audio_sha1": b"00ff", "comments": 3, "label": 7, "track": {"id": 1, "title": b"Air"},
+    }  # fmt: skip
+    options = {"supervised_keys": ("image", "label"), "first": ("track/title",)}
+    assert _described(features, example, **options) == [
+        "track/title: Air", "label: 7", "comments: 3", "track/id: 1", "audio_sha1: 00ff",
+    ]  # fmt: skip
+
+
+def test_missing_values_are_left_out():
+    number = tfds.features.Scalar
+    features = {
+        "empty": tfds.features.Text(),
+        "nothing": tfds.features.Sequence(tfds.features.Text()),
+        "nan": number(np.float32),
+        "unknown": number(np.int32, doc="Its number; -1 for none."),
+        "height": number(np.int32, doc="Metres above the sea."),
+        "late": number(np.float32, doc="In s, -1 if nobody knows."),
+        "label": _DIGITS,
+        "shares": tfds.features.Tensor(shape=(3,), dtype=np.float32),
+        "counts": tfds.features.Tensor(shape=(3,), dtype=np.int32),
+        "is_odd": number(np.bool_),
+        "pairs": tfds.features.Sequence({"a": number(np.int32), "b": _DIGITS}),
+    }
+    example = {
+        "empty": b"", "nothing": np.array([], object), "nan": np.float32("nan"),
+        "unknown": np.int32(-1), "height": np.int32(-1), "late": np.float32(-1), "label": -1,
+        "shares": np.full(3, np.nan, np.float32), "counts": np.zeros(3, np.int32),
+        "is_odd": np.bool_(False), "pairs": {"a": np.array([4, 5]), "b": np.array([1, 2])},
+    }  # fmt: skip
+    assert _described(features, example) == [
+        "height: -1", "is_odd: False", "pairs/a: 4, 5", "pairs/b: 1, 2",
+    ]  # fmt: skip
+
+
+def test_classes_are_named():
+    features = {"image": PixelImage(shape=(28, 28, 1)), "label": _DIGITS}
+    example = {"image": np.zeros((28, 28, 1), np.uint8), "label": 1}
+    picture = show.draw(_info(features, ("image", "label")), [example], "title")
+    classes = "label, 10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9"
+    assert picture.get_suptitle() == f"title\n{classes}"
+
+
+def test_recording_without_sound_and_legend_of_times():
+    features = {
+        "audio": Audio(sample_rate=8000),
+        "beats": tfds.features.Sequence({
+            "time": tfds.features.Scalar(np.float32),
+            "is_downbeat": tfds.features.Scalar(np.bool_),
+        }),
+    }
+    beats = {"time": np.array([0.1, 0.2, 0.3]), "is_downbeat": np.array([True, False, False])}
+    none = {"time": np.array([]), "is_downbeat": np.array([])}
+    examples = [
+        {"audio": np.ones(8000, np.int16), "beats": beats},
+        {"audio": np.array([], np.int16), "beats": none},
+    ]
+    picture = show.draw(_info(features), examples, times=("beats/time", "beats/is_downbeat"))
+    legend = picture.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["2 others", "1 downbeat"]
+    assert picture.axes[3].texts[0].get_text() == "no sound in this clip"
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_examples_are_those_of_the_data_set(file_format, tmp_path):
+    builder = tfds.builder(
+        "free_spoken_digit", data_dir=tmp_path, miniature=True, file_format=file_format
+    )
+    builder.download_and_prepare()
+    for split, number in (("train", 3), ("test[10:14]", 9), ("train[58:]+test", 5)):
+        expected = [
+            e["audio/filename"].decode()
+            for e in tfds.as_numpy(builder.as_dataset(split=split).take(number))
+        ] if file_format == "tfrecord" else None  # fmt: skip
+        found = list(show.read(builder, split, number))
+        names = [e["audio/filename"].decode() for e in found]
+        assert len(names) == min(number, builder.info.splits[split].num_examples)
+        assert expected in (None, names)
+        assert all(e["audio"].dtype == np.int16 and len(e["audio"]) for e in found)

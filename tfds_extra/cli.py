@@ -64,8 +64,9 @@ def _quieten() -> None:
 
 
 def _is_news(record: Any) -> bool:
-    """Leaves out TFDS's warning of every dataset that it looks for and that is not prepared."""
-    return "has no dataset_info.json" not in record.getMessage()
+    """Leaves out what TFDS says of data sets that it looks for, and of how it reads images."""
+    message = record.getMessage()
+    return "has no dataset_info.json" not in message and "OpenCV is not installed" not in message
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -328,22 +329,25 @@ def _manager(builder: Builder, arguments: argparse.Namespace) -> downloads.Downl
 def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> list[str]:
     """Names, as `tfds build` reads them, of the configs to build of one corpus."""
     name, kwargs = _parsed(corpus)
-    configs = registry.builder_cls(name).BUILDER_CONFIGS
-    corpus = re.sub(r"[^/:]*", name, corpus, count=1)
-    chosen = "config" in kwargs or generation.config or generation.config_idx is not None
-    if chosen or not configs:
-        names = [corpus]
-    else:
-        names = [f"{name}/{c.name}" for c in (configs if known.all_configs else configs[:1])]
+    configs = [config.name for config in registry.builder_cls(name).BUILDER_CONFIGS]
+    if "config" in kwargs:
+        configs = [kwargs.pop("config")]
+    elif generation.config or generation.config_idx is not None or not configs:
+        configs = [""]
+    elif not known.all_configs:
+        configs = configs[:1]
+    version = f":{kwargs.pop('version')}" if "version" in kwargs else ""
     given = {
         "miniature": known.miniature,
         "partial": known.partial,
         "num_workers": known.num_workers,
     }
-    options = ",".join(f"{name}={value}" for name, value in given.items() if value)
-    if options:
-        names = [f"{n}/{options}" for n in names]
-    return names
+    kwargs |= {option: value for option, value in given.items() if value}
+    options = ",".join(f"{option}={value}" for option, value in kwargs.items())
+    return [
+        "/".join(filter(None, (name, config))) + version + (f"/{options}" if options else "")
+        for config in configs
+    ]
 
 
 if __name__ == "__main__":

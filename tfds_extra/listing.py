@@ -61,7 +61,8 @@ def corpus(builder: Builder, planned: Sequence[downloads.PlannedFile]) -> Iterat
     """
     info = builder.info
     config = builder.builder_config.name if builder.builder_config else "yes"
-    yield f"{info.full_name}: {''.join(builder.about('summary'))} ({', '.join(kinds(type(builder)))})"
+    summary = "".join(builder.about("summary"))
+    yield f"{info.full_name}: {summary} ({', '.join(kinds(type(builder)))})"
     yield f"\n{info.description}\n"
     yield from _paragraph("Homepage", info.homepage)
     yield from _paragraph("Licence", info.redistribution_info.license)
@@ -80,14 +81,16 @@ def corpus(builder: Builder, planned: Sequence[downloads.PlannedFile]) -> Iterat
         yield from _configs(builder)
     yield "\nClasses:"
     for name, feature in leaves(info.features):
-        if isinstance(feature, tfds.features.ClassLabel) and feature.num_classes:
-            names = ", ".join(feature.names)
-            line = f"{name} ({feature.num_classes}): {names}"
+        label = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
+        if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
+            line = f"{name} ({label.num_classes}): {', '.join(label.names)}"
             yield textwrap.shorten(line, _WIDTH - 2, initial_indent="  ", placeholder=" ...")
     yield "\nFeatures:"
     for name, feature in leaves(info.features):
         spec = feature.get_tensor_info()
         kind = type(feature).__name__
+        if isinstance(feature, tfds.features.Sequence):
+            kind += f" of {type(feature.feature).__name__}"
         if isinstance(spec, dict):  # A feature of several tensors that is no dict of features.
             yield f"  {name}  {kind}"
         else:

@@ -299,7 +299,7 @@ def _is_missing(feature: Any, value: Any) -> bool:
 def _leaves(
     features: Mapping[str, Any], example: dict[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Name, feature and value: first what stands alone, then the groups; of sequences, all values."""
+    """Name, feature and value: first what stands alone, then the groups; of a sequence, an array."""
     groups = {}
     for name, feature in features.items():
         inner = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.

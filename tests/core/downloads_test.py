@@ -1101,7 +1101,24 @@ def test_bars_are_shown(server, manager, capsys):
     manager({url: published(CONTENT)}).download(url)
     shown = capsys.readouterr().err
     assert "Dl Completed...: 100%" in shown and "1/1" in shown
-    assert "2/2" in shown and "MiB" in shown
+    assert "2.00M/2.00M" in shown and "B/s" in shown
+
+
+def test_bar_of_a_small_file(server, manager, capsys):
+    """It has a length, and reaches it."""
+    url = server.add("/corpus.bin", CONTENT[:3000])
+    tfds.enable_progress_bar()
+    manager({url: published(CONTENT[:3000])}).download(url)
+    assert "2.93k/2.93k" in capsys.readouterr().err
+
+
+def test_no_bars_where_nothing_is_to_do(server, manager, tmp_path, capsys):
+    url = server.add("/corpus.bin", CONTENT)
+    (tmp_path / "manual").mkdir()
+    (tmp_path / "manual" / "corpus.bin").write_bytes(CONTENT)
+    tfds.enable_progress_bar()
+    manager({url: published(CONTENT)}, manual_dir=tmp_path / "manual").download(url)
+    assert capsys.readouterr().err == ""
 
 
 class _Corpus(tfds.core.GeneratorBasedBuilder, skip_registration=True):

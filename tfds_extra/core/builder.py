@@ -121,7 +121,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         share of people who chose it, say). `tfds-extra show` draws them as bars.
       DRAWN_FIRST: Names of the features that a person of the field wants to know first, each as
         `outer/inner` if it is nested. `tfds-extra show` tells them before the others.
-      DRAWN_SPLIT: The split that `tfds-extra show` draws from if none is named; by default the first.
+      DRAWN_SPLIT: The split that `tfds-extra show` draws from if none is named, the first by default.
     """
 
     DRAWN_TIMES: tuple[str, str] | None = None
