@@ -80,14 +80,13 @@ def corpus(builder: Builder, planned: Sequence[downloads.PlannedFile]) -> Iterat
         yield "\nConfigs:"
         yield from _configs(builder)
     yield "\nClasses:"
-    for name, feature in leaves(info.features):
+    for name, feature, _ in leaves(info.features):
         label = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
         if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
             line = f"{name} ({label.num_classes}): {', '.join(label.names)}"
             yield textwrap.shorten(line, _WIDTH - 2, initial_indent="  ", placeholder=" ...")
     yield "\nFeatures:"
-    for name, feature in leaves(info.features):
-        spec = feature.get_tensor_info()
+    for name, feature, spec in leaves(info.features):
         kind = type(feature).__name__
         if isinstance(feature, tfds.features.Sequence):
             kind += f" of {type(feature.feature).__name__}"
@@ -142,14 +141,24 @@ def kinds(cls: type[Builder]) -> list[str]:
     return ["table" if kind == "tabular" else kind for kind in found]
 
 
-def leaves(features: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Names and features, those that are nested in others as `outer/inner`."""
+def leaves(features: Any, specs: Any = None, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Names and features, those that are nested in others as `outer/inner`.
+
+    Args:
+      features: Such as `info.features`.
+      specs: Shape and type of each, which in a sequence are those of all its elements together.
+      prefix: What the names begin with.
+
+    Yields:
+      Name, feature, and its `tfds.features.TensorInfo`.
+    """
+    specs = specs or features.get_tensor_info()
     for name, feature in features.items():
         inner = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
         if isinstance(inner, tfds.features.FeaturesDict):
-            yield from leaves(inner, f"{prefix}{name}/")
+            yield from leaves(inner, specs[name], f"{prefix}{name}/")
         else:
-            yield f"{prefix}{name}", feature
+            yield f"{prefix}{name}", feature, specs[name]
 
 
 def table(rows: Sequence[Sequence[str]], gap: int = 2) -> Iterator[str]:

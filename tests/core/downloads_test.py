@@ -1101,7 +1101,7 @@ def test_bars_are_shown(server, manager, capsys):
     manager({url: published(CONTENT)}).download(url)
     shown = capsys.readouterr().err
     assert "Dl Completed...: 100%" in shown and "1/1" in shown
-    assert "2.00M/2.00M" in shown and "B/s" in shown
+    assert "2.86M/2.86M" in shown and "B/s" in shown
 
 
 def test_bar_of_a_small_file(server, manager, capsys):

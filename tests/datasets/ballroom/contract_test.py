@@ -178,10 +178,10 @@ class BallroomTest(builder_testing.BuilderTestCase):
         with contextlib.redirect_stdout(output):
             self.assertEqual(cli.main(["info", "ballroom"]), 0)
         rows = [line.split(maxsplit=3) for line in output.getvalue().splitlines()]
-        listed = {row[0]: row[1:3] for row in rows if len(row) > 2}
-        self.assertEqual(listed["beats/time"], ["(None,)", "float64"])
-        self.assertEqual(listed["beats/is_downbeat"], ["(None,)", "bool"])
-        self.assertEqual(listed["tempo"], ["()", "float32"])
+        listed = {row[0]: row[1:] for row in rows if row}
+        self.assertEqual(listed["beats/time"], ["Tensor", "float64", "(None,)"])
+        self.assertEqual(listed["beats/is_downbeat"], ["Scalar", "bool", "(None,)"])
+        self.assertEqual(listed["tempo"], ["Scalar", "float32"])
 
     def test_show_draws_the_beats(self):
         builder = self.prepare("full")
@@ -198,6 +198,8 @@ class BallroomTest(builder_testing.BuilderTestCase):
             beats = example["beats"]
             self.assertEqual(drawn[True], beats["time"][beats["is_downbeat"]].tolist())
             self.assertEqual(drawn[False], beats["time"][~beats["is_downbeat"]].tolist())
-            self.assertIn("beats/time: 5; beats/is_downbeat: 2, red", axis.get_title())
+            self.assertEqual(axis.get_title("left"), "beats: 5")
+            legend = [entry.get_text() for entry in axis.get_legend().get_texts()]
+            self.assertEqual(legend, ["3 others", "2 downbeat"])
         self.assertIn("dance: Waltz\n", text.texts[0].get_text())
         self.assertNotIn("\nbeats:", text.texts[0].get_text())
