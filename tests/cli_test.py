@@ -48,6 +48,22 @@ def test_list(extra):
     assert row.endswith("v1.0.8-miniature")
 
 
+@pytest.mark.parametrize(
+    "written, meant",
+    [
+        ("free_spoken_digits", "free_spoken_digit"),
+        ("UrbanSound8K", "urban_sound_8k"),
+        ("urbansound8k/x", "urban_sound_8k"),
+        ("nothing_like_it", None),
+    ],
+)
+@pytest.mark.parametrize("command", ["info", "build"])
+def test_misspelt_corpus(extra, command, written, meant):
+    status, _, errors = extra(command, written)
+    assert status == 1
+    assert f"Did you mean '{meant}'?" in errors if meant else "Did you mean" not in errors
+
+
 def test_info(extra):
     status, output, _ = extra("info", f"{_NAME}/v1.0.8")
     assert status == 0

@@ -294,7 +294,9 @@ def _to_validate(arguments: argparse.Namespace) -> list[str]:
 
 def _builder_cls(name: str) -> type[Builder]:
     if name not in registry.names():
-        raise ValueError(f"no corpus {name!r}; `tfds-extra list` shows them all")
+        closest = registry.closest(name)
+        hint = f". Did you mean {closest!r}?" if closest else ""
+        raise ValueError(f"no corpus {name!r}; `tfds-extra list` shows them all{hint}")
     return registry.builder_cls(name)
 
 

@@ -11,6 +11,7 @@ for each.
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import pathlib
@@ -26,6 +27,16 @@ def names() -> tuple[str, ...]:
     """Names of all builders of this package, sorted."""
     folders = (_PACKAGE / "datasets").iterdir()
     return tuple(sorted(f.name for f in folders if (f / f"{f.name}_dataset_builder.py").exists()))
+
+
+def closest(name: str) -> str | None:
+    """The builder whose name comes closest to a misspelt one; None if nothing comes close.
+
+    Case and underscores make no difference: `UrbanSound8K` is `urban_sound_8k`.
+    """
+    plain = {known.replace("_", ""): known for known in names()}
+    found = difflib.get_close_matches(name.replace("_", "").lower(), plain, n=1)
+    return plain[found[0]] if found else None
 
 
 def builder_cls(name: str) -> type[tfds.core.DatasetBuilder]:
