@@ -244,22 +244,22 @@ def test_build_help_shows_both_kinds_of_options(extra, capsys):
     assert "--miniature" in output and "--max_examples_per_split" in output
 
 
-@pytest.mark.parametrize("command", ["info", "build", "show", "validate", "fetch"])
-def test_unknown_corpus(extra, command):
-    status, _, errors = extra(command, "nothing_like_it")
-    assert status == 1
-    assert "no corpus 'nothing_like_it'. `tfds-extra list` shows them all." in errors
-
-
 @pytest.mark.parametrize(
     "written, meant",
-    [("free_spoken_digits", _NAME), ("mnits", "qmnist"), ("urban_sounds", "urban_sound_8k")],
+    [
+        ("free_spoken_digits", _NAME),
+        ("mnits/config", "qmnist"),
+        ("urban_sounds:1.0.0", "urban_sound_8k"),
+        ("nothing_like_it", None),
+    ],
 )
-def test_misspelt_corpus(extra, written, meant):
-    for command in ("info", "build"):
-        status, _, errors = extra(command, f"{written}/config")
-        assert status == 1
-        assert f"no corpus {written!r}. Did you mean {meant!r}?" in errors
+@pytest.mark.parametrize("command", ["info", "build", "show", "validate", "fetch"])
+def test_misspelt_corpus(extra, command, written, meant):
+    status, _, errors = extra(command, written)
+    name = written.partition("/")[0].partition(":")[0]
+    question = f" Did you mean {meant!r}?" if meant else ""
+    assert status == 1
+    assert f"no corpus {name!r}.{question} `tfds-extra list` shows them all." in errors
 
 
 @pytest.mark.parametrize(
