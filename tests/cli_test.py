@@ -114,7 +114,7 @@ def test_build_default_config_only(extra, data_dir):
 
 def test_build_says_what_it_does_and_no_more(data_dir):
     """In a process of its own, since libraries warn when they are imported, and once."""
-    command = [sys.executable, "-m", "tfds_extra.cli", "build", _NAME, "--miniature"]
+    command = [sys.executable, "-m", "tfds_extra", "build", _NAME, "--miniature"]
     command.append(f"--data_dir={data_dir}")
     environment = {**os.environ, "TFDS_DISABLE_PROGRESS_BAR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -172,6 +172,7 @@ def test_arguments_in_the_name_of_a_corpus(extra, data_dir):
     assert extra("build", f"{_NAME}/miniature=True,num_workers=1")[0] == 0
     assert extra("build", f"{_NAME}:1.0.0", "--miniature", "--config=v1.0.8")[0] == 0
     assert extra("build", f"{_NAME}/v1.0.7:1.0.0/num_workers=1", "--miniature")[0] == 0
+    assert extra("validate", f"{_NAME}/v1.0.7-miniature/1.0.0")[0] == 0  # As it is printed.
     found = sorted(path.name for path in (data_dir / _NAME).glob("v*"))
     assert found == ["v1.0.10-miniature", "v1.0.7-miniature", "v1.0.8-miniature"]
 
@@ -270,6 +271,7 @@ def test_other_names(extra, written, name):
     status, output, errors = extra("info", written)
     assert status == 0 and output.startswith(f"{name}/")
     assert errors == f"tfds-extra: {written} is called {name} here\n"
+    assert extra("validate", f"{written}/miniature=True")[2].count("is called") == 1
 
 
 def test_other_name_with_config_is_built(extra, data_dir):
@@ -285,7 +287,11 @@ def test_other_name_with_config_is_built(extra, data_dir):
         (f"{_NAME}/v1.0.9-part", "Did you mean 'v1.0.9-partial'?"),
         (f"{_NAME}/miniature=yes", "miniature is True or False, not 'yes'."),
         (f"{_NAME}/minature=True", "has no argument 'minature'. Did you mean 'miniature'?"),
+        ("qmnist/x", "qmnist has no config 'x'. There are: qmnist, qmnist_mnist, nist."),
         ("fashion_mnist_corrupted/x", "motion_blur, shear, scale, rotate, brightness, translate"),
+        (f"{_NAME}:2.0.0", f"{_NAME} has no version 2.0.0. There is: 1.0.0."),
+        (f"{_NAME}:new", f"'{_NAME}:new' is not written NAME[/CONFIG][:VERSION]"),
+        (f"{_NAME}/v1.0.8/x/1.0.0", f"'{_NAME}/v1.0.8/x/1.0.0' is not written NAME[/CONFIG]"),
     ],
 )
 def test_wrong_config_or_argument(extra, corpus, message):
@@ -295,11 +301,13 @@ def test_wrong_config_or_argument(extra, corpus, message):
 
 
 def test_bad_usage(capsys):
-    for arguments in ([], ["frobnicate"], ["info", _NAME, "--miniature", "--partial"]):
+    wrong = ([], ["frobnicate"], ["build"], ["info", _NAME, "--miniature", "--partial"])
+    for arguments in wrong:
         with pytest.raises(SystemExit) as stopped:
             cli.main(arguments)
         assert stopped.value.code == 2
-    assert "not allowed with argument" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "not allowed with argument" in errors and "build: error: which corpus?" in errors
 
 
 def test_fetch_says_what_it_would_do(extra, tmp_path):

@@ -120,8 +120,10 @@ def _list(arguments: argparse.Namespace) -> int:
 
 def _info(arguments: argparse.Namespace) -> int:
     builder = _builder(arguments)
-    planned = _manager(builder, arguments).plan(list(builder.to_download().values()))
-    print(*listing.corpus(builder, planned), sep="\n")
+    manager = _manager(builder, arguments)
+    extracted = builder.extracted()
+    planned = manager.plan(list(builder.to_download(extracted).values()))
+    print(*listing.corpus(builder, extracted, planned), sep="\n")
     return 0
 
 
@@ -165,6 +167,8 @@ def _build(arguments: list[str]) -> int:
         for corpus in [*args.positional_datasets, *args.datasets]
         for name in _with_variant(corpus, args.generation, known)
     ]
+    if not names:
+        ours.error("which corpus? `tfds-extra list` shows them all")
     if args.generation.download_only:  # TFDS's own way would fetch with its own manager.
         for name in names:
             _fetch(
@@ -179,7 +183,7 @@ def _build(arguments: list[str]) -> int:
     imports = ",".join(filter(None, ("tfds_extra", args.generation.imports)))
     generation = dataclasses.replace(args.generation, imports=imports)
     args = dataclasses.replace(args, positional_datasets=names, datasets=[], generation=generation)
-    if args.publishing.publish_dir or args.generation.num_processes > 1 or not names:
+    if args.publishing.publish_dir or args.generation.num_processes > 1:
         args.execute()  # What few need is TFDS's own.
     else:
         building.execute(args)
@@ -197,11 +201,9 @@ def _fetch(arguments: argparse.Namespace) -> int:
     builder = _builder(arguments)
     manager = _manager(builder, arguments)
     extracted = builder.extracted()
-    for copy in extracted.values():
-        print(f"{copy.path}: used as it is")
     files = list(builder.to_download(extracted).values())
     planned = manager.plan(files)
-    print(*listing.files(planned), sep="\n")
+    print(*listing.files(extracted, planned), sep="\n")
     remaining = sum((file.remaining for file in planned), digests.Amount())
     print(f"To download: {remaining}. Free disk: {tfds.core.utils.Size(manager.free_disk())}.")
     if not arguments.dry_run:
@@ -268,10 +270,11 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _to_validate(arguments: argparse.Namespace) -> list[str]:
     """The configs that are named; all that are prepared, damaged or not, if none is."""
     if arguments.corpus:
-        name, kwargs = _parsed(arguments.corpus)
+        corpus = _resolved(arguments.corpus)
+        name, kwargs = _parsed(corpus)
         configs = registry.builder_cls(name).BUILDER_CONFIGS
         one = bool(kwargs) or not configs
-        return [arguments.corpus] if one else [f"{name}/{config.name}" for config in configs]
+        return [corpus] if one else [f"{name}/{config.name}" for config in configs]
     found = []
     for name in registry.names():
         builder = registry.builder_cls(name)(data_dir=arguments.data_dir)
@@ -287,10 +290,11 @@ def _to_validate(arguments: argparse.Namespace) -> list[str]:
 # ----------------------------------------------------------------------------------------- helpers
 
 
-def _parsed(corpus: str) -> tuple[str, dict[str, Any]]:
-    """Name of a builder, and arguments for it, from how a user names a corpus.
+def _resolved(corpus: str) -> str:
+    """How TFDS writes what a user calls a corpus.
 
-    Another name of a corpus is replaced, which is said.
+    Another name is replaced, which is said. The version may stand behind a slash, as in what is
+    printed (`info.full_name`).
 
     Raises:
       ValueError: There is no such corpus.
@@ -307,8 +311,26 @@ def _parsed(corpus: str) -> tuple[str, dict[str, Any]]:
                 " ".join(filter(None, sentences)) + " `tfds-extra list` shows them all."
             )
         print(f"tfds-extra: {given} is called {name} here", file=sys.stderr)
-    _, kwargs = tfds.core.naming.parse_builder_name_kwargs(f"{name}{rest}")
-    return name, kwargs
+    return name + re.sub(r"/(\d+\.\d+\.\d+)$", r":\1", rest)
+
+
+def _parsed(corpus: str) -> tuple[str, dict[str, Any]]:
+    """Name of a builder, and arguments for it, from what a user calls a corpus.
+
+    Raises:
+      ValueError: There is no such corpus, or what follows its name cannot be read.
+    """
+    resolved = _resolved(corpus)
+    try:
+        name, kwargs = tfds.core.naming.parse_builder_name_kwargs(resolved)
+    except ValueError:
+        name = None
+    if name is None or name.namespace:  # TFDS takes NAME:OTHER for a name in a namespace.
+        raise ValueError(
+            f"{corpus!r} is not written NAME[/CONFIG][:VERSION][/ARGUMENT=VALUE,...], where a"
+            " version is three numbers, such as 1.0.0."
+        )
+    return str(name), kwargs
 
 
 def _builder(arguments: argparse.Namespace) -> Builder:
@@ -348,7 +370,3 @@ def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> li
         "/".join(filter(None, (name, config))) + version + (f"/{options}" if options else "")
         for config in configs
     ]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from tfds_extra import registry
 
 if TYPE_CHECKING:
-    from tfds_extra.core import Builder, digests, downloads
+    from tfds_extra.core import Builder, digests, downloads, own_copies
 
 _WIDTH = 80  # Columns of a terminal.
 _MANY = 12  # So many configs have a line each.
@@ -52,12 +52,17 @@ def corpora(data_dir: str | None) -> Iterator[str]:
     yield _LEGEND
 
 
-def corpus(builder: Builder, planned: Sequence[downloads.PlannedFile]) -> Iterator[str]:
+def corpus(
+    builder: Builder,
+    extracted: Mapping[str, own_copies.Copy],
+    planned: Sequence[downloads.PlannedFile],
+) -> Iterator[str]:
     """Lines about one corpus, in its config.
 
     Args:
       builder: Of the corpus.
-      planned: The files that it needs.
+      extracted: What the user has extracted of it.
+      planned: The other files that it needs.
     """
     info = builder.info
     config = builder.builder_config.name if builder.builder_config else "yes"
@@ -75,7 +80,7 @@ def corpus(builder: Builder, planned: Sequence[downloads.PlannedFile]) -> Iterat
         yield from _paragraph("Prepared as well", ", ".join(others))
     yield from _paragraph("Disk", str(builder.prepared_amount))
     yield f"Download: {builder.download_amount}"
-    yield from files(planned, indent="  ")
+    yield from (f"  {line}" for line in files(extracted, planned))
     if builder.BUILDER_CONFIGS:
         yield "\nConfigs:"
         yield from _configs(builder)
@@ -102,14 +107,17 @@ def corpus(builder: Builder, planned: Sequence[downloads.PlannedFile]) -> Iterat
     yield f"\n{info.citation}"
 
 
-def files(planned: Sequence[downloads.PlannedFile], indent: str = "") -> Iterator[str]:
+def files(
+    extracted: Mapping[str, own_copies.Copy], planned: Sequence[downloads.PlannedFile]
+) -> Iterator[str]:
     """Lines about files: name, size, whether they are here, and where they are or come from."""
+    for copy in extracted.values():
+        yield f"{copy.path}: used as it is"
     rows = [("FILE", "SIZE", "STATE", "")]
     for file in planned:
         place = str(file.path) if file.is_here else file.url
         rows.append((file.file_name, str(file.amount), file.state, place))
-    for line in table(rows):
-        yield indent + line
+    yield from table(rows)
 
 
 def prepared(builder: Builder) -> list[str]:

@@ -37,7 +37,8 @@ def builder_cls(name: str) -> type[tfds.core.DatasetBuilder]:
 @functools.cache
 def aliases() -> dict[str, str]:
     """Other names of the corpora, each with the name of its builder; `about.tsv` lists them."""
-    from tfds_extra.core import tables  # Imports much, for those who mean another name only.
+    # Imports much, for those only who mean another name.
+    from tfds_extra.core import tables
 
     return {
         row["value"]: name

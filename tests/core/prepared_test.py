@@ -244,7 +244,7 @@ def test_control_c(monkeypatch, data_dir, capsys):
 
 @pytest.mark.slow
 def test_broken_pipe(data_dir, repository):
-    command = f"{sys.executable} -m tfds_extra.cli list --data_dir={data_dir} | true"
+    command = f"{sys.executable} -m tfds_extra list --data_dir={data_dir} | true"
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
     assert "BrokenPipe" not in done.stderr and "Traceback" not in done.stderr

@@ -158,8 +158,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`, `file_format`.
 
         Raises:
-          ValueError: There is no argument or config of that name, an argument is of another type, or
-            both `miniature` and `partial` are asked for.
+          ValueError: There is no argument, config or version of that name, an argument is of another
+            type, or both `miniature` and `partial` are asked for.
         """
         self._check_arguments(
             {MINIATURE: miniature, PARTIAL: partial, "num_workers": num_workers, **kwargs}
@@ -203,6 +203,15 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             raise ValueError(
                 f"num_workers is a whole number from 1, or None for one a core, not {workers!r}."
             )
+
+    def _pick_version(self, requested_version: str | tfds.core.Version | None) -> Any:
+        try:
+            return super()._pick_version(requested_version)
+        except AssertionError:
+            known = ", ".join(map(str, self.versions))
+            raise ValueError(
+                f"{self.name} has no version {requested_version}. There is: {known}."
+            ) from None
 
     def _create_builder_config(
         self, builder_config: str | tfds.core.BuilderConfig | None, version: Any
@@ -831,8 +840,8 @@ def _no_config(cls: type[Builder], config: str) -> str:
         if len(names) > _LISTED
         else ""
     )
-    sentences = [f"{cls.name} has no config {config!r}", spelling.hint(config, known)]
-    return ". ".join(filter(None, sentences)) + f" There are: {listed}."
+    sentences = (f"{cls.name} has no config {config!r}.", spelling.hint(config, known))
+    return " ".join(filter(None, sentences)) + f" There are: {listed}."
 
 
 def _split_variant(
