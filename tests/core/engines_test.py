@@ -353,7 +353,7 @@ _SCRIPT = """
     sys.path.insert(0, {tests!r})
     import engine_corpus
     builder = engine_corpus.EngineCorpus(
-        data_dir={data_dir!r}, trouble="slow", log={log!r}, num_workers=2
+        data_dir={data_dir!r}, trouble={trouble!r}, log={log!r}, num_workers=2
     )
     print("begin", flush=True)
     builder.download_and_prepare()
@@ -361,10 +361,12 @@ _SCRIPT = """
 """
 
 
-def start(data_dir: pathlib.Path, log: pathlib.Path) -> subprocess.Popen:
+def start(data_dir: pathlib.Path, log: pathlib.Path, trouble: str = "slow") -> subprocess.Popen:
     """Starts a script that prepares slowly, with two workers."""
     tests = str(pathlib.Path(__file__).parent)
-    script = textwrap.dedent(_SCRIPT).format(tests=tests, data_dir=str(data_dir), log=str(log))
+    script = textwrap.dedent(_SCRIPT).format(
+        tests=tests, data_dir=str(data_dir), log=str(log), trouble=trouble
+    )
     path = log.with_suffix(".py")
     path.write_text(script)
     return subprocess.Popen(
@@ -402,7 +404,7 @@ def test_kill_9_at_any_moment(serial, tmp_path, begun, no_process_left):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_control_c(tmp_path, no_process_left):
     log = tmp_path / "log"
-    process = start(tmp_path / "data", log)
+    process = start(tmp_path / "data", log, "stuck")
     wait_for_pieces(log, 2)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
