@@ -103,7 +103,8 @@ def test_info_of_many_configs_and_classes(extra):
     assert len(listed.splitlines()) < 16
     classes = extra("info", "fma")[1].partition("Classes:")[2].partition("Features:")[0]
     (genres,) = [line for line in classes.splitlines() if line.startswith("  genres (")]
-    assert genres.endswith(" ...") and len(genres) <= 80
+    assert genres.endswith(", ...") and len(genres) <= 80
+    assert "\n  genre_top (16): International, Blues, Jazz, Classical, ...\n" in classes
 
 
 def test_build_default_config_only(extra, data_dir):

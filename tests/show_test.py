@@ -160,6 +160,25 @@ def test_classes_are_named():
     assert picture.get_suptitle() == f"title\n{classes}"
 
 
+def test_many_classes_take_two_lines():
+    label = tfds.features.ClassLabel(names=[f"class number {i}" for i in range(99)])
+    example = {"image": np.zeros((28, 28, 1), np.uint8), "label": 1}
+    info = _info({"image": PixelImage(shape=(28, 28, 1)), "label": label}, ("image", "label"))
+    title, first, second = show.draw(info, [example], "title").get_suptitle().split("\n")
+    assert title == "title" and first.startswith("label, 99 classes: class number 0, class number")
+    assert first.endswith(",") and second.startswith("class number") and second.endswith(" ...")
+
+
+def test_long_values_take_two_lines_and_words_stay_whole():
+    features = {"words": tfds.features.Text(), "url": tfds.features.Text()}
+    words, url = "some words " * 40, "https://example.org/" + 400 * "x"
+    lines = _described(features, {"words": words.encode(), "url": url.encode()})
+    assert [line.partition(":")[0] for line in lines[::2]] == ["words", "url"] and len(lines) == 4
+    assert lines[1].endswith(" ...") and lines[3].endswith("x ...")
+    assert set(lines[0].split()[1:]) == {"some", "words"}
+    assert 50 < min(map(len, lines[:2])) and lines[3].startswith("https://example.org/xxx")
+
+
 def test_recording_without_sound_and_legend_of_times():
     features = {
         "audio": Audio(sample_rate=8000),

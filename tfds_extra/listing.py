@@ -88,8 +88,7 @@ def corpus(
     for name, feature, _ in leaves(info.features):
         label = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
         if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
-            line = f"{name} ({label.num_classes}): {', '.join(label.names)}"
-            yield textwrap.shorten(line, _WIDTH - 2, initial_indent="  ", placeholder=" ...")
+            yield _classes(name, label)
     yield "\nFeatures:"
     for name, feature, spec in leaves(info.features):
         kind = type(feature).__name__
@@ -189,6 +188,20 @@ def _paragraph(name: str, text: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _classes(name: str, label: tfds.features.ClassLabel) -> str:
+    """A line of as many classes as there is room for."""
+    names = ", ".join(one.replace(" ", "\N{NO-BREAK SPACE}") for one in label.names)
+    (line,) = textwrap.wrap(
+        f"{name} ({label.num_classes}): {names}",
+        _WIDTH,
+        initial_indent="  ",
+        break_on_hyphens=False,
+        max_lines=1,
+        placeholder=" ...",
+    )
+    return line.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _splits(counts: dict[str, int]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,8 +19,9 @@ _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 p
 _ROW = 2.2
 _LINE = 0.16  # Inches of a line of text.
 _LINES = 24  # At most.
-_LETTER = 0.078  # Inches, on average, of the widest texts: digests, paths.
-_CLASSES = 110  # Letters of the line of classes.
+_WRITTEN = 0.8  # Of the width of a text's place; labels of the axes beside it take from that.
+_LETTERS = 200  # More of them do not fit into a line.
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 _HASHES = re.compile(r"(.*[/_])?(sha1|sha256|md5|crc32)")  # Of use to programs, not to eyes.
 _PLACES = 6  # Images, charts and texts that stand side by side.
 
@@ -77,8 +77,6 @@ def draw(
       ValueError: There is no example.
     """
     errors.require("matplotlib", "matplotlib", "A picture")
-    from matplotlib import figure
-
     examples = list(examples)
     if not examples:
         raise ValueError(f"{info.full_name}: no examples to draw")
@@ -90,13 +88,11 @@ def draw(
     drawn = [*recordings, *(name.split("/")[0] for name in times or ())]
     columns = 2 * len(recordings) + 1
     shares = [3] * (columns - 1) + [2.3]
-    # Labels of the axes take their part of the width.
-    letters = int(0.9 * _WIDTH * shares[-1] / sum(shares) / (_LETTER * 9 / 8))
-    texts = [_describe(info.features, example, drawn, first, letters) for example in examples]
+    width = _WRITTEN * _WIDTH * shares[-1] / sum(shares)
+    texts = [_describe(info.features, example, drawn, first, width, 9) for example in examples]
     # Of many features the text is higher than the picture has to be.
     height = max(_ROW, 0.6 + _LINE * max(text.count("\n") + 1 for text in texts))
-    picture = figure.Figure(figsize=(_WIDTH, 0.8 + height * len(examples)), layout="constrained")
-    picture.suptitle(title, fontsize=10)
+    picture = _figure(title, height * len(examples))
     axes = picture.subplots(len(examples), columns, squeeze=False, width_ratios=shares)
     for row, example, text in zip(axes, examples, texts):
         for name, waveform, spectrogram in zip(recordings, row[0::2], row[1::2]):
@@ -120,6 +116,16 @@ def _names(info: tfds.core.DatasetInfo, kind: Any) -> list[str]:
     return [name for name, feature in info.features.items() if isinstance(feature, kind)]
 
 
+def _figure(title: str, height: float) -> Any:
+    """A picture of so many inches below its title."""
+    from matplotlib import figure
+
+    height += 0.5 + _LINE * (title.count("\n") + 1)
+    picture = figure.Figure(figsize=(_WIDTH, height), layout="constrained")
+    picture.suptitle(title, fontsize=10)
+    return picture
+
+
 def _draw_images(
     info: tfds.core.DatasetInfo,
     examples: list[dict[str, Any]],
@@ -128,8 +134,6 @@ def _draw_images(
     first: Sequence[str],
 ) -> Any:
     """Draws a grid of examples: the images of each, its distributions, and its text."""
-    from matplotlib import figure
-
     images = _names(info, tfds.features.Image)
     boxes = {name: key for name, f in info.features.items() if (key := _box_key(f)) is not None}
     # Where nothing is known of a whole split (of its examples at least), there is nothing to draw.
@@ -141,12 +145,11 @@ def _draw_images(
     drawn = [*images, *boxes, *distributions]
     places = len(images) + len(distributions) + 1  # Axes of an example.
     across = max(1, min(len(examples), _PLACES // places))
-    letters = int(0.95 * _WIDTH / (across * places) / _LETTER)
-    texts = [_describe(info.features, example, drawn, first, letters) for example in examples]
+    width = _WRITTEN * _WIDTH / (across * places)
+    texts = [_describe(info.features, example, drawn, first, width, 8) for example in examples]
     rows = -(-len(examples) // across)
     height = max(_ROW, 0.4 + _LINE * max(text.count("\n") + 1 for text in texts))
-    picture = figure.Figure(figsize=(_WIDTH, 0.8 + height * rows), layout="constrained")
-    picture.suptitle(title, fontsize=10)
+    picture = _figure(title, height * rows)
     axes = picture.subplots(rows, across * places, squeeze=False).reshape(-1, places)
     for cell in axes[len(examples) :]:
         for axis in cell:
@@ -239,14 +242,15 @@ def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> 
 
 
 def _with_classes(info: tfds.core.DatasetInfo, title: str) -> str:
-    """The title, and a line of the classes of the label."""
+    """The title, and two lines at most of the classes of the label."""
     keys = info.supervised_keys or ()
     name = keys[1] if len(keys) > 1 else None
     label = info.features[name] if isinstance(name, str) else None
     if not isinstance(label, tfds.features.ClassLabel) or not label.num_classes:
         return title
-    classes = f"{name}, {label.num_classes} classes: {', '.join(label.names)}"
-    return f"{title}\n{textwrap.shorten(classes, _CLASSES, placeholder=' ...')}"
+    classes = ", ".join(one.replace(" ", _UNBROKEN) for one in label.names)
+    lines = _two_lines(f"{name}, {label.num_classes} classes: {classes}", 0.9 * _WIDTH, 10)
+    return "\n".join([title, *lines]).replace(_UNBROKEN, " ")
 
 
 def _describe(
@@ -254,7 +258,8 @@ def _describe(
     example: dict[str, Any],
     drawn: Sequence[str],
     first: Sequence[str],
-    letters: int,
+    width: float,
+    size: float,
 ) -> str:
     """The features that are known and not drawn, two lines each, as many as there is room for."""
     leaves = {
@@ -268,13 +273,48 @@ def _describe(
     order += sorted(leaves.keys() - set(order), key=_place(list(leaves)))
     lines: list[str] = []
     for shown, name in enumerate(order):
-        text = textwrap.wrap(f"{name}: {_text(*leaves[name])}", letters)
-        if len(text) > 2:
-            text = [text[0], f"{text[1][: letters - 4]} ..."]
+        text = _two_lines(f"{name}: {_text(*leaves[name])}", width, size)
         if len(lines) + len(text) > _LINES - 1 and shown < len(order) - 1:
             return "\n".join([*lines, f"and {len(order) - shown} more"])
         lines += text
     return "\n".join(lines)
+
+
+def _two_lines(text: str, width: float, size: float) -> list[str]:
+    """A text of some points in at most two lines of some inches; what is left out is dots."""
+    lines = list(itertools.islice(_wrapped(text, width, size), 3))
+    if len(lines) > 2:
+        while _inches(f"{lines[1]} ...", size) > width:
+            lines[1] = lines[1][:-1]
+        lines[1:] = [f"{lines[1]} ..."]
+    return lines
+
+
+def _wrapped(text: str, width: float, size: float) -> Iterator[str]:
+    """The lines of a text; a word that is wider than a line is cut."""
+    line = ""
+    for word in re.split(r"[\t\n\r ]+", text.strip()):
+        longer = f"{line} {word}" if line else word
+        if _inches(longer, size) <= width:
+            line = longer
+            continue
+        if line:
+            yield line
+        while _inches(word, size) > width:
+            widest = min(len(word), _LETTERS)
+            cut = next((n for n in range(widest, 1, -1) if _inches(word[:n], size) <= width), 1)
+            yield word[:cut]
+            word = word[cut:]
+        line = word
+    yield line
+
+
+def _inches(text: str, size: float) -> float:
+    """How wide a text of some points is drawn."""
+    from matplotlib import font_manager, textpath
+
+    font = font_manager.FontProperties(size=size)
+    return textpath.text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 72
 
 
 def _place(names: list[str]) -> Any:
