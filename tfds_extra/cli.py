@@ -167,7 +167,7 @@ def _build(arguments: list[str]) -> int:
         for corpus in [*args.positional_datasets, *args.datasets]
         for name in _with_variant(corpus, args.generation, known)
     ]
-    if not names:
+    if not names and not args.automation.exclude_datasets:
         ours.error("which corpus? `tfds-extra list` shows them all")
     if args.generation.download_only:  # TFDS's own way would fetch with its own manager.
         for name in names:
@@ -183,7 +183,7 @@ def _build(arguments: list[str]) -> int:
     imports = ",".join(filter(None, ("tfds_extra", args.generation.imports)))
     generation = dataclasses.replace(args.generation, imports=imports)
     args = dataclasses.replace(args, positional_datasets=names, datasets=[], generation=generation)
-    if args.publishing.publish_dir or args.generation.num_processes > 1:
+    if args.publishing.publish_dir or args.generation.num_processes > 1 or not names:
         args.execute()  # What few need is TFDS's own.
     else:
         building.execute(args)

@@ -78,17 +78,16 @@ def corpus(
     yield from _paragraph("Prepared", builder.data_dir if builder.is_prepared() else "no")
     if others := [name for name in prepared(builder) if name != config]:
         yield from _paragraph("Prepared as well", ", ".join(others))
-    yield from _paragraph("Disk", str(builder.prepared_amount))
+    if not builder.prepared_amount.is_least:
+        yield f"Disk: {builder.prepared_amount}"
     yield f"Download: {builder.download_amount}"
     yield from (f"  {line}" for line in files(extracted, planned))
     if builder.BUILDER_CONFIGS:
         yield "\nConfigs:"
         yield from _configs(builder)
-    yield "\nClasses:"
-    for name, feature, _ in leaves(info.features):
-        label = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
-        if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
-            yield _classes(name, label)
+    if classes := list(_classes(info.features)):
+        yield "\nClasses:"
+        yield from classes
     yield "\nFeatures:"
     for name, feature, spec in leaves(info.features):
         kind = type(feature).__name__
@@ -190,18 +189,21 @@ def _paragraph(name: str, text: str) -> list[str]:
     )
 
 
-def _classes(name: str, label: tfds.features.ClassLabel) -> str:
-    """A line of as many classes as there is room for."""
-    names = ", ".join(one.replace(" ", "\N{NO-BREAK SPACE}") for one in label.names)
-    (line,) = textwrap.wrap(
-        f"{name} ({label.num_classes}): {names}",
-        _WIDTH,
-        initial_indent="  ",
-        break_on_hyphens=False,
-        max_lines=1,
-        placeholder=" ...",
-    )
-    return line.replace("\N{NO-BREAK SPACE}", " ")
+def _classes(features: tfds.features.FeaturesDict) -> Iterator[str]:
+    """A line for each label, of as many classes as there is room for."""
+    for name, feature, _ in leaves(features):
+        label = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
+        if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
+            names = ", ".join(one.replace(" ", "\N{NO-BREAK SPACE}") for one in label.names)
+            line = textwrap.fill(
+                f"{name} ({label.num_classes}): {names}",
+                _WIDTH,
+                initial_indent="  ",
+                break_on_hyphens=False,
+                max_lines=1,
+                placeholder=" ...",
+            )
+            yield line.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _splits(counts: dict[str, int]) -> str:
