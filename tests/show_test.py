@@ -182,10 +182,12 @@ def test_long_values_take_two_lines_and_words_stay_whole():
 def test_recording_without_sound_and_legend_of_times():
     features = {
         "audio": Audio(sample_rate=8000),
-        "beats": tfds.features.Sequence({
-            "time": tfds.features.Scalar(np.float32),
-            "is_downbeat": tfds.features.Scalar(np.bool_),
-        }),
+        "beats": tfds.features.Sequence(
+            {
+                "time": tfds.features.Scalar(np.float32),
+                "is_downbeat": tfds.features.Scalar(np.bool_),
+            }
+        ),
     }
     beats = {"time": np.array([0.1, 0.2, 0.3]), "is_downbeat": np.array([True, False, False])}
     none = {"time": np.array([]), "is_downbeat": np.array([])}

@@ -50,7 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ntfds-extra: stopped. The same command goes on from here.", file=sys.stderr)
         return 130
-    except (ValueError, OSError, ImportError, tfds.download.download_manager.NonMatchingChecksumError) as e:
+    except (
+        ValueError,
+        OSError,
+        ImportError,
+        tfds.download.download_manager.NonMatchingChecksumError,
+    ) as e:
         print(f"tfds-extra: {e}", file=sys.stderr)
         return 1
     finally:
@@ -219,9 +224,7 @@ def _show(arguments: argparse.Namespace) -> int:
     builder = _builder(arguments)
     if arguments.manual_dir and not builder.is_prepared():  # From the files that are there.
         config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
-        builder.download_and_prepare(
-            download_dir=arguments.download_dir, download_config=config
-        )
+        builder.download_and_prepare(download_dir=arguments.download_dir, download_config=config)
     if not builder.is_prepared():
         raise ValueError(
             f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
