@@ -182,7 +182,7 @@ class BallroomTest(builder_testing.BuilderTestCase):
         rows = [line.split(maxsplit=3) for line in output.getvalue().splitlines()]
         listed = {row[0]: row[1:] for row in rows if row}
         self.assertEqual(listed["beats/time"], ["Tensor", "float64", "(None,)"])
-        self.assertEqual(listed["beats/is_downbeat"], ["Scalar", "bool", "(None,)"])
+        self.assertEqual(listed["beats/is_downbeat"], ["Tensor", "bool", "(None,)"])
         self.assertEqual(listed["tempo"], ["Scalar", "float32"])
 
     def test_show_draws_the_beats(self):
