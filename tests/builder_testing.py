@@ -31,10 +31,14 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         builder without configs. Of a builder with very many, those in TFDS's
         `BUILDER_CONFIG_NAMES_TO_TEST` will do.
       STANDARD_BUILDER: Name of the builder in the standard catalogue that this one extends, if any.
+      ALSO_STANDARD: Names of further ones whose features it has, too, with the config that has them.
+      OTHER_TYPES: Shared features whose dtype or shape is another one on purpose, and why.
     """
 
     MINIATURE: dict[str, dict[str, int]] = {}
     STANDARD_BUILDER: str | None = None
+    ALSO_STANDARD: dict[str, str] = {}
+    OTHER_TYPES: dict[str, str] = {}
 
     @classmethod
     def setUpClass(cls):
@@ -84,6 +88,16 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             builder.download_and_prepare()
             self._prepared[key] = builder
         return self._prepared[key]
+
+    def few_configs(self) -> list[str]:
+        """The first and the last config, for what depends little on them."""
+        configs = list(self.MINIATURE)
+        return list(dict.fromkeys([configs[0], configs[-1]]))
+
+    def largest_split(self, config: str) -> str:
+        """The split with most examples in the miniature."""
+        counts = self.MINIATURE[config]
+        return max(counts, key=counts.get)
 
     def raw_examples(self, builder: core.Builder) -> dict[str, list[tuple[Any, dict[str, Any]]]]:
         """Keys and examples as the builder yields them, by split."""
@@ -135,18 +149,30 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         if self.STANDARD_BUILDER is None:
             self.skipTest("the standard catalogue has no such corpus")
         standard = tfds.builder(self.STANDARD_BUILDER, data_dir=self.tmp_dir).info
-        ours = self.builder.info
-        self.assertEqual(ours.supervised_keys, standard.supervised_keys)
-        for name, feature in standard.features.items():
-            self.assertIn(name, ours.features)
-            mine, theirs = ours.features[name].get_tensor_info(), feature.get_tensor_info()
+        self.assertEqual(self.builder.info.supervised_keys, standard.supervised_keys)
+        different = self._assert_superset_of(standard.features, self.builder.info.features)
+        for name, config in self.ALSO_STANDARD.items():
+            standard = tfds.builder(name, data_dir=self.tmp_dir).info
+            ours = self._make_builder(config).info
+            different |= self._assert_superset_of(standard.features, ours.features)
+        self.assertEqual(different, set(self.OTHER_TYPES))
+
+    def _assert_superset_of(self, standard: Any, ours: Any) -> set[str]:
+        """All features of the standard builder are there; returns those of another dtype or shape."""
+        different = set()
+        for name, feature in standard.items():
+            self.assertIn(name, ours)
+            mine, theirs = ours[name].get_tensor_info(), feature.get_tensor_info()
             self.assertEqual(len(mine.shape), len(theirs.shape), name)
             self.assertEqual(np.dtype(mine.np_dtype).kind, np.dtype(theirs.np_dtype).kind, name)
+            if (mine.np_dtype, mine.shape) != (theirs.np_dtype, theirs.shape):
+                different.add(name)
             if isinstance(feature, tfds.features.ClassLabel):
-                self.assertEqual(ours.features[name].num_classes, feature.num_classes)
+                self.assertEqual(ours[name].num_classes, feature.num_classes)
                 # Some builders read the names from the published files, when they prepare them.
                 if feature._int2str is not None:
-                    self.assertEqual(ours.features[name].names, feature.names)
+                    self.assertEqual(ours[name].names, feature.names)
+        return different
 
     def test_every_url_has_a_digest(self):
         for config in self.MINIATURE:
@@ -233,15 +259,85 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
     def test_random_access(self):
         for config in self.MINIATURE:
             with self.subTest(config=config):
-                builder = self.prepare(config, folder="random", file_format="array_record")
+                name = "/".join(filter(None, [self.DATASET_CLASS.name, config]))
+                data_dir = pathlib.Path(self._folder.name) / "random"
+                # It prepares them, as what has random access.
+                sources = tfds.data_source(
+                    name, data_dir=data_dir, builder_kwargs={"miniature": True}
+                )
                 for split, count in self.MINIATURE[config].items():
-                    source = builder.as_data_source(split)
+                    source = sources[split]
                     self.assertLen(source, count)
                     expected = tfds.as_numpy(self.prepare(config).as_dataset(split=split))
                     for mine, theirs in zip(source, expected, strict=True):
                         # TFDS's numpy parser gives scalars as Python's own int and float.
                         self.assert_same(mine, theirs, exact_dtype=False)
                     self.assert_same(source[count - 1], mine)
+        self.assertEmpty(list(data_dir.rglob("*.tfrecord*")))
+
+    def test_shuffle_files(self):
+        """It works, and shuffles examples too where they are in published order."""
+        config = self.few_configs()[-1]
+        builder, split = self.prepare(config), self.largest_split(config)
+        in_order = _digested(builder.as_dataset(split=split, batch_size=1))
+        is_ordered = builder.info.disable_shuffling
+        seeded = {"shuffle_files": True, "read_config": tfds.ReadConfig(shuffle_seed=3)}
+        for kwargs in [{}, {"batch_size": 1}] if is_ordered else [{"batch_size": 1}]:
+            kwargs["split"] = split
+            shuffled = builder.as_dataset(**kwargs, **seeded)
+            first = _digested(shuffled)
+            self.assertCountEqual(first, in_order)
+            if is_ordered:
+                self.assertLen({tuple(x) for x in (in_order, first, _digested(shuffled))}, 3)
+                self.assertEqual(_digested(builder.as_dataset(**kwargs, **seeded)), first)
+                mixing = tfds.ReadConfig(interleave_cycle_length=4)
+                with self.assertRaisesRegex(ValueError, "is an ordered dataset"):
+                    builder.as_dataset(**kwargs, read_config=mixing)
+        if is_ordered:
+            self.assertEqual(_digested(builder.as_dataset(split=split)), in_order)
+            with_ids = tfds.ReadConfig(add_tfds_id=True)
+            dataset = builder.as_dataset(split=split, shuffle_files=True, read_config=with_ids)
+            ids = {example["tfds_id"] for example in tfds.as_numpy(dataset)}
+            self.assertLen(ids, len(in_order))
+
+    def test_no_data(self):
+        config = self.few_configs()[0]
+        builder, split = self.prepare(config), self.largest_split(config)
+        for batch_size in None, 2, -1:
+            for name in f"{split}[:0]", f"{split}[1:1]":
+                with self.assertRaisesRegex(ValueError, "corresponds to no data"):
+                    builder.as_dataset(split=name, batch_size=batch_size)
+
+    def test_mock_data(self):
+        """`tfds.testing.mock_data` gives its own examples, whether there are real ones or not."""
+        name = self.DATASET_CLASS.name
+        shipped = pathlib.Path(tfds.testing.__file__).parent / "metadata" / name
+        self.assertFalse(shipped.exists())
+        config = self.few_configs()[0]
+        kwargs = {"name": "/".join(filter(None, [name, config])), "split": self.largest_split(config)}
+        with tfds.testing.mock_data(num_examples=5):
+            self._check_mocked(kwargs)
+        kwargs["builder_kwargs"] = {"miniature": True}
+        with tfds.testing.mock_data(num_examples=5, data_dir=self.prepare(config).data_dir_root):
+            self._check_mocked(kwargs)
+        self.assertFalse(shipped.exists())
+
+    def _check_mocked(self, kwargs: dict[str, Any]) -> None:
+        dataset, info = tfds.load(**kwargs, with_info=True)
+        self.assertLen(list(dataset), 5)
+        batches = list(tfds.load(**kwargs, batch_size=3))
+        self.assertEqual([len(tf.nest.flatten(batch)[0]) for batch in batches], [3, 2])
+        source = tfds.data_source(**kwargs)
+        self.assertLen(source, 5)
+        self.assertEqual(set(source[0]), set(info.features))
+        for feature_name, feature in info.features.items():
+            if isinstance(feature, (tfds.features.Image, Audio, EncodedAudio)):
+                # TFDS makes up no sequences of dicts that could be encoded, so these are left out.
+                decoders = tfds.decode.PartialDecoding(
+                    [feature_name], {feature_name: tfds.decode.SkipDecoding()}
+                )
+                for example in tfds.as_numpy(tfds.load(**kwargs, decoders=decoders)):
+                    self.assertIsInstance(example[feature_name], bytes)
 
     def test_miniature_is_not_taken_for_the_corpus(self):
         for config in self.MINIATURE:
@@ -289,6 +385,19 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             if exact_dtype and a.dtype.kind not in "OS":
                 self.assertEqual(a.dtype, b.dtype)
             np.testing.assert_array_equal(a.astype(b.dtype), b)
+
+
+def _digested(dataset: Any) -> list[bytes]:
+    """A digest of each example, or batch of one, in the dataset's order."""
+    digests = []
+    for example in tfds.as_numpy(dataset):
+        digest = hashlib.sha256()
+        for value in tf.nest.flatten(example):
+            value = np.asarray(value)
+            is_text = value.dtype.kind in "OS"
+            digest.update(repr(value.ravel().tolist()).encode() if is_text else value.tobytes())
+        digests.append(digest.digest())
+    return digests
 
 
 def _without_lists(value: Any) -> Any:

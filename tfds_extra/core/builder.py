@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import time
 import uuid
@@ -27,7 +28,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
-from tensorflow_datasets.core import constants, download, utils
+from tensorflow_datasets.core import constants, download, file_adapters, utils
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import registry
@@ -37,6 +38,7 @@ from tfds_extra.core import (
     disk,
     downloads,
     engines,
+    hooks,
     locks,
     own_copies,
     reading,
@@ -109,6 +111,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         miniature: bool = False,
         partial: bool = False,
         num_workers: int | None = None,
+        file_format: str | file_adapters.FileFormat | None = None,
         **kwargs: Any,
     ):
         """Creates a builder.
@@ -122,10 +125,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             under a config name of its own; what is missing is counted in `info.metadata`.
           num_workers: Number of processes that prepare the data: 1 for this one alone, None for one
             a core where that pays. The prepared bytes do not depend on it.
-          **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`, `file_format`.
+          file_format: As in `tfds.core.GeneratorBasedBuilder`: of the record files. If None, that of
+            the data that is there, or what TFDS has by default; `tfds.data_source` prepares
+            `array_record`.
+          **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`.
 
         Raises:
           ValueError: Both `miniature` and `partial` are asked for.
+          CorpusError: The data is prepared in another format than `file_format`.
         """
         chosen = {MINIATURE: miniature, PARTIAL: partial}
         config, named = _split_variant(config)
@@ -140,13 +147,57 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self._unpublished = ""  # Where TFDS has its files before they are published.
         self._sources: dict[str, str] = {}  # What was read, by name in `published_files`.
         super().__init__(config=config, **kwargs)
+        self._set_file_format(file_format)
         # What pickling rebuilds the builder from; TFDS leaves file_format out.
         self._original_state.update(
             miniature=self.variant == MINIATURE,
             partial=self.variant == PARTIAL,
             num_workers=num_workers,
-            file_format=kwargs.get("file_format"),
+            file_format=file_format,
         )
+
+    def _set_file_format(self, file_format: str | file_adapters.FileFormat | None) -> None:
+        """Chooses the format to prepare, or, of data that is there, to read."""
+        info = self.info
+        if not info.initialized:
+            info.set_file_format(file_format, override=True)
+            return
+        # What `tfds convert_format` has added, which TFDS restores only where it has no code.
+        for other in info.as_proto.alternative_file_formats:
+            other = file_adapters.FileFormat.from_value(other)
+            if other not in info.alternative_file_formats:
+                info.alternative_file_formats.append(other)
+        if file_format:
+            file_format = file_adapters.FileFormat.from_value(file_format)
+            if not self._read_as({file_format}):
+                raise CorpusError(self.data_dir, "", *self._other_format(file_format))
+
+    def _read_as(self, suitable: Collection[file_adapters.FileFormat]) -> bool:
+        """Has the prepared data read in one of some formats; False if it is there in none of them."""
+        info = self.info
+        if info.file_format not in suitable:
+            available = [f for f in info.alternative_file_formats if f in suitable]
+            if not available:
+                return False
+            if info.file_format not in info.alternative_file_formats:
+                info.alternative_file_formats.append(info.file_format)  # For who reads it next.
+            info.set_file_format(available[0], override=True, override_if_initialized=True)
+        return True
+
+    def _other_format(self, wanted: file_adapters.FileFormat) -> tuple[str, str]:
+        """Words for data that is prepared in another format: the problem, and what can be done."""
+        problem = f"prepared as {self.info.file_format.value}, not as {wanted.value}"
+        remedy = (
+            f"Choose another data_dir (downloads are used again if download_dir is"
+            f" {self.data_dir_root / 'downloads'}), or remove that folder."
+        )
+        if self.info.file_format in file_adapters.FileFormat.with_tf_data():
+            remedy = (
+                "Have TFDS add that format from the same records, `tfds convert_format"
+                f" --dataset_version_dir={shlex.quote(self.data_dir)} --out_file_format={wanted.value}`, or"
+                f" {remedy[0].lower()}{remedy[1:]}"
+            )
+        return problem, remedy
 
     def _create_builder_config(
         self, builder_config: str | tfds.core.BuilderConfig | None, version: Any
@@ -410,6 +461,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Args:
           **kwargs: Of `tfds.core.DatasetBuilder.download_and_prepare`.
         """
+        prepare = super().download_and_prepare
+        if not hooks.is_tfds_own(inspect.unwrap(prepare)):
+            prepare(**kwargs)
+            return
+        if not self.info.initialized and hooks.is_in_data_source():
+            kwargs.setdefault("file_format", file_adapters.FileFormat.ARRAY_RECORD)
         config = kwargs.get("download_config") or download.DownloadConfig()
         final = pathlib.Path(self.data_dir)
         work_folder = final.parent / f"unfinished.{final.name}"
@@ -577,11 +634,51 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         whole = batch_size == -1
         if whole:
             batch_size = self.info.splits.total_num_examples or None
-        if batch_size and reading.can_read_batches(self.info.features, **kwargs):
+        if (
+            batch_size
+            and self._reads_itself()
+            and reading.can_read_batches(self.info.features, **kwargs)
+        ):
+            self._check_read_as_dataset(kwargs["read_config"])
             return reading.read_batches(self, split, batch_size, whole=whole, **kwargs)
         return super()._build_single_dataset(
             split=split, batch_size=-1 if whole else batch_size, **kwargs
         )
+
+    def _as_dataset(
+        self,
+        split: Any,
+        decoders: Any = None,
+        read_config: tfds.ReadConfig | None = None,
+        shuffle_files: bool = False,
+    ) -> Any:
+        kwargs = {"decoders": decoders, "read_config": read_config, "shuffle_files": shuffle_files}
+        if not hooks.is_tfds_own(super()._as_dataset):
+            return super()._as_dataset(split=split, **kwargs)
+        kwargs["read_config"] = read_config or tfds.ReadConfig()
+        self._check_read_as_dataset(kwargs["read_config"])
+        if shuffle_files and self.info.disable_shuffling:
+            return reading.read_shuffled(self, split, decoders, kwargs["read_config"])
+        return super()._as_dataset(split=split, **kwargs)
+
+    def _should_cache_ds(self, split: Any, shuffle_files: bool, read_config: Any) -> bool:
+        # A corpus in published order is shuffled even where it lies in one file, so that what is
+        # cached would come in the same order again.
+        reshuffles = read_config.shuffle_reshuffle_each_iteration is not False
+        if shuffle_files and reshuffles and self.info.disable_shuffling:
+            return False
+        return super()._should_cache_ds(split, shuffle_files, read_config)
+
+    def _reads_itself(self) -> bool:
+        """Whether nobody has replaced how examples are read."""
+        ours = type(self)._as_dataset is Builder._as_dataset
+        return ours and hooks.is_tfds_own(super()._as_dataset)
+
+    def _check_read_as_dataset(self, read_config: tfds.ReadConfig) -> None:
+        formats = file_adapters.FileFormat.with_tf_data()
+        if not read_config.file_format and not self._read_as(formats):
+            problem, remedy = self._other_format(file_adapters.DEFAULT_FILE_FORMAT)
+            raise NotImplementedError(f"{self.data_dir}: {problem}. {remedy}")
 
     def as_data_source(self, split: Any = None, **kwargs: Any) -> Any:
         """As TFDS's; what is slow to decode is decoded in threads where several items are asked for.
@@ -589,10 +686,22 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Args:
           split: As in TFDS.
           **kwargs: Of `tfds.core.DatasetBuilder.as_data_source`.
+
+        Raises:
+          NotImplementedError: The data is prepared in a format without random access; the message
+            says what can be done.
         """
+        open_source = super().as_data_source
+        if not hooks.is_tfds_own(open_source):
+            return open_source(split=split, **kwargs)
+        if self.info.initialized and not self._read_as(
+            file_adapters.FileFormat.with_random_access()
+        ):
+            problem, remedy = self._other_format(file_adapters.FileFormat.ARRAY_RECORD)
+            raise NotImplementedError(f"{self.data_dir}: {problem}. {remedy}")
         if split is None and self.info.splits:
             split = {name: name for name in self.info.splits}
-        open_split = functools.partial(super().as_data_source, **kwargs)
+        open_split = functools.partial(open_source, **kwargs)
         return tree.map_structure(lambda one: reading.in_threads(open_split(one)), split)
 
 

@@ -1,0 +1,117 @@
+"""Whoever replaces a method of TFDS's builders finds his own used, and nothing done beside it."""
+
+from __future__ import annotations
+
+import functools
+from unittest import mock
+
+import engine_corpus
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import dataset_builder
+
+from tfds_extra.core import hooks
+
+_PREPARE = dataset_builder.DatasetBuilder.download_and_prepare
+_READ = dataset_builder.FileReaderBuilder._as_dataset
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> engine_corpus.EngineCorpus:
+    builder = engine_corpus.EngineCorpus(rows=30, data_dir=tmp_path_factory.mktemp("data"))
+    builder.download_and_prepare()
+    return builder
+
+
+@pytest.mark.parametrize("kind", ["mock", "autospec", "function"])
+def test_replaced_download_and_prepare(tmp_path, kind):
+    calls = []
+    new = {
+        "mock": {},
+        "autospec": {"autospec": True},
+        "function": {"new": lambda self, **kwargs: calls.append(kwargs)},
+    }[kind]
+    owner = tfds.core.DatasetBuilder
+    with mock.patch.object(owner, "download_and_prepare", **new) as replaced:
+        engine_corpus.EngineCorpus(data_dir=tmp_path).download_and_prepare(download_dir="x")
+    assert calls == [{"download_dir": "x"}] if kind == "function" else replaced.call_count == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_spy_sees_the_data_prepared_our_way(tmp_path):
+    calls = []
+
+    @functools.wraps(_PREPARE)
+    def spy(self, **kwargs):
+        calls.append(kwargs)
+        return _PREPARE(self, **kwargs)
+
+    with mock.patch.object(tfds.core.DatasetBuilder, "download_and_prepare", spy):
+        builder = engine_corpus.EngineCorpus(rows=30, data_dir=tmp_path)
+        builder.download_and_prepare()
+    assert calls and builder.info.metadata["order_digest"]
+
+
+@pytest.mark.parametrize("batch_size", [None, 2, -1])
+@pytest.mark.parametrize("owner", ["FileReaderBuilder", "GeneratorBasedBuilder"])
+def test_replaced_reading(prepared, owner, batch_size):
+    def replacement(self, split, **kwargs):
+        assert split == "train" and set(kwargs) == {"decoders", "read_config", "shuffle_files"}
+        return tf.data.Dataset.from_tensor_slices({"number": np.arange(3)})
+
+    with mock.patch.object(getattr(dataset_builder, owner), "_as_dataset", replacement):
+        found = prepared.as_dataset(split="train", batch_size=batch_size)
+    batches = [found] if batch_size == -1 else list(found)
+    assert np.ravel(np.concatenate([np.atleast_1d(b["number"]) for b in batches])).tolist() == [
+        0,
+        1,
+        2,
+    ]
+    # And afterwards the data is read again.
+    assert len(list(prepared.as_dataset(split="train"))) > 3
+
+
+def test_a_spy_on_reading_is_called(prepared):
+    @functools.wraps(_READ)
+    def spy(self, *args, **kwargs):
+        calls.append(kwargs)
+        return _READ(self, *args, **kwargs)
+
+    calls = []
+    with mock.patch.object(dataset_builder.FileReaderBuilder, "_as_dataset", spy):
+        assert list(prepared.as_dataset(split="train", batch_size=2))
+    assert len(calls) == 1
+
+
+def test_an_overridden_reading_is_used(tmp_path):
+    class Other(engine_corpus.EngineCorpus):
+        name = "engine_corpus"
+
+        def _as_dataset(self, split, **kwargs):
+            return super()._as_dataset(split, **kwargs).take(1)
+
+    builder = Other(rows=30, data_dir=tmp_path)
+    builder.download_and_prepare()
+    assert len(list(builder.as_dataset(split="train", batch_size=1))) == 1
+
+
+def test_replaced_data_source(prepared):
+    """Whatever it gives back; the data itself has no random access."""
+    with mock.patch.object(
+        tfds.core.DatasetBuilder, "as_data_source", lambda self, split, **kwargs: [split, kwargs]
+    ):
+        assert prepared.as_data_source("train", decoders=None) == ["train", {"decoders": None}]
+
+
+def test_replaced_as_dataset(prepared):
+    with mock.patch.object(tfds.core.DatasetBuilder, "as_dataset") as replaced:
+        assert prepared.as_dataset(split="train") is replaced.return_value
+
+
+def test_whether_tfds_own_is_there():
+    assert hooks.is_tfds_own(engine_corpus.EngineCorpus.as_dataset)
+    assert not hooks.is_tfds_own(engine_corpus.EngineCorpus.download_and_prepare)
+    assert not hooks.is_tfds_own(mock.MagicMock())
+    assert not hooks.is_in_data_source()
