@@ -77,6 +77,13 @@ def test_tfrecord_that_is_there_is_named_with_the_remedy(data_dir, explicit):
         assert len(list(builder.as_dataset(split="train", batch_size=4))) == 1
 
 
+def test_data_source_of_no_data(data_dir):
+    load(tfds.data_source, data_dir)
+    builder = tfds.builder(_NAME, data_dir=data_dir, miniature=True)
+    with pytest.raises(ValueError, match="corresponds to no data"):
+        builder.as_data_source("train[:0]")
+
+
 @pytest.mark.parametrize("batch_size", [None, 2])
 def test_tf_data_of_array_record(data_dir, batch_size):
     load(tfds.data_source, data_dir)

@@ -690,6 +690,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Raises:
           NotImplementedError: The data is prepared in a format without random access; the message
             says what can be done.
+          ValueError: There is no example in a split.
         """
         open_source = super().as_data_source
         if not hooks.is_tfds_own(open_source):
@@ -701,8 +702,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             raise NotImplementedError(f"{self.data_dir}: {problem}. {remedy}")
         if split is None and self.info.splits:
             split = {name: name for name in self.info.splits}
-        open_split = functools.partial(open_source, **kwargs)
-        return tree.map_structure(lambda one: reading.in_threads(open_split(one)), split)
+
+        def open_split(one: Any) -> Any:
+            reading.check_has_data(self.info, one)
+            return reading.in_threads(open_source(one, **kwargs))
+
+        return tree.map_structure(open_split, split)
 
 
 def _split_variant(

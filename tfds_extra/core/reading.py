@@ -135,6 +135,16 @@ def read_shuffled(
     return records.map(decode, num_parallel_calls=read_config.num_parallel_calls_for_decode)
 
 
+def check_has_data(info: tfds.core.DatasetInfo, split: Any) -> None:
+    """Raises, in TFDS's words, if there is not one example in a split or subsplit.
+
+    Raises:
+      ValueError: There is none.
+    """
+    if not info.splits[split].file_instructions:
+        raise ValueError(f"Instruction {split} corresponds to no data!")
+
+
 def _read_records(
     builder: tfds.core.GeneratorBasedBuilder,
     split: Any,
@@ -148,9 +158,8 @@ def _read_records(
     who do not ask for that.
     """
     info = builder.info
+    check_has_data(info, split)
     split_info = info.splits[split]
-    if not split_info.file_instructions:  # In TFDS's words.
-        raise ValueError(f"Instruction {split} corresponds to no data!")
     file_format = read_config.file_format or info.file_format
     records = reader._read_files(
         file_instructions=split_info.file_instructions,
