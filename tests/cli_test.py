@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from matplotlib import image
 
 from tfds_extra import cli, registry
 from tfds_extra.core import engines
+from tfds_extra.core.downloads import transfer
 from tfds_extra.core.engines import pool
 
 _NAME = "free_spoken_digit"
@@ -113,6 +115,7 @@ def test_engine_is_chosen_on_the_command_line(extra, data_dir, monkeypatch, opti
     assert calls == [{"workers": "Pool", "beam": "prepare_on_beam"}[engine]]
 
 
+@pytest.mark.slow
 def test_tfds_build_on_beam(data_dir):
     """The standard command, as a user types it."""
     command = [
@@ -201,6 +204,8 @@ def test_without_network(extra, monkeypatch, data_dir, command):
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    impatient = functools.partial(transfer.Policy, backoff=0.01)
+    monkeypatch.setattr(transfer, "Policy", impatient)
     status, _, errors = extra(command[0], f"{_NAME}/v1.0.8", *command[1:])
     assert status == 1
     for part in (
@@ -237,7 +242,7 @@ class TestValidate:
     def test_nothing_there(self, extra):
         status, output, _ = extra("validate", f"{_NAME}/v1.0.8")
         assert status == 1
-        assert "not prepared" in output and "Nothing of it is here." in output
+        assert "not prepared" in output and "Nothing of it is prepared here." in output
         assert "free-spoken-digit-dataset-1.0.8.tar.gz: not here" in output
 
     def test_miniature(self, extra):
@@ -258,7 +263,7 @@ class TestValidate:
         status, output, _ = extra("validate", f"{_NAME}/v1.0.8", "--miniature")
         assert status == 1
         wrong = [line for line in output.splitlines() if line.startswith("  WRONG")]
-        assert len(wrong) == 1 and " train: " in wrong[0]
+        assert len(wrong) == 1 and " train: " in wrong[0] and shard.name in wrong[0]
 
     def test_prepared_file_short_or_foreign(self, extra, data_dir):
         for config in ("v1.0.8", "v1.0.7"):

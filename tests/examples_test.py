@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from matplotlib import image
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(repository, tmp_path):

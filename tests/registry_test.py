@@ -63,6 +63,7 @@ def test_tfds_finds_it(name):
     assert isinstance(tfds.builder(name), cls)
 
 
+@pytest.mark.slow
 def test_no_name_of_the_standard_catalogue_is_lost(tmp_path):
     """A plugin that reuses a standard name makes half of the standard catalogue vanish."""
     count = "import tensorflow_datasets as tfds; print(len(set(tfds.list_builders())))"
@@ -98,6 +99,7 @@ def test_stub_builds_the_real_one_when_providers_are_reset(tmp_path):
         registered._DATASET_PROVIDER_REGISTRY = providers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _NAMES)
 def test_build_by_path(name, tmp_path):
     folder = pathlib.Path(registry.__file__).parent / "datasets" / name

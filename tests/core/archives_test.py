@@ -26,6 +26,7 @@ import zipfile
 import zlib
 
 import pytest
+import tiers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ from tfds_extra.core.archives import (
     zip_stream,
 )
 from tfds_extra.core.archives import tree as tree_lib
+from tfds_extra.core.archives.system_files import is_system_file
 
 FILES = {
     "top/b.txt": b"bee " * 300,
@@ -599,8 +601,8 @@ def test_true_split_zip(tmp_path):
 
 
 @pytest.mark.parametrize("outer", ["tar", *ZIPS, "folder"])
-@pytest.mark.parametrize("inner", ARCHIVES)
-@pytest.mark.parametrize("in_memory", [0, 1 << 20])
+@pytest.mark.parametrize("inner", tiers.sampled(ARCHIVES, ["tar", "tar.gz", "stored.zip"]))
+@pytest.mark.parametrize("in_memory", tiers.sampled([0, 1 << 20], [1 << 20]))
 def test_nested(tmp_path, outer, inner, in_memory, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
     (tmp_path / "temp").mkdir()
@@ -1827,7 +1829,8 @@ NAMES = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="/\\:\0"), min_size=1, max_size=12
 ).filter(lambda name: name not in (".", ".."))
 LAYOUTS = st.dictionaries(
-    st.lists(NAMES, min_size=1, max_size=4).map("/".join),
+    # Hypothesis also draws texts that stand in the code, such as names of system files.
+    st.lists(NAMES, min_size=1, max_size=4).map("/".join).filter(lambda n: not is_system_file(n)),
     st.binary(max_size=1500) | st.integers(0, 20_000).map(bytes),
     max_size=8,
 )
@@ -1870,7 +1873,8 @@ def test_tars_like_tarfile(tmp_path_factory, files, mode, tar_format, folders):
 @given(
     files=LAYOUTS,
     methods=st.lists(st.sampled_from(list(ZIPS.values())), min_size=8, max_size=8),
-    comment=st.binary(max_size=50),
+    # With the mark of its own end in the comment, `zipfile` takes a zip for none.
+    comment=st.binary(max_size=50).filter(lambda comment: b"PK\5\6" not in comment),
 )
 def test_zips_like_zipfile(tmp_path_factory, files, methods, comment):
     path = tmp_path_factory.getbasetemp() / "layout.zip"

@@ -1783,6 +1783,7 @@ def test_what_a_killed_process_left(server, manager, tmp_path, case, kind):
 
 
 @needs_fork
+@pytest.mark.slow
 def test_a_transfer_that_is_killed_ten_times_goes_on(server, workers, tmp_path):
     content = os.urandom(200 << 20)
     chance = random.Random(1)

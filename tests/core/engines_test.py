@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow_datasets as tfds
+import tiers
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import fn_api_runner
 from engine_corpus import EngineCorpus
@@ -87,7 +88,7 @@ def test_every_example_in_the_order_of_tfds(serial, tmp_path):
 
 
 @pytest.mark.parametrize("batched", [False, True])
-@pytest.mark.parametrize("num_workers", [1, 2, 3])
+@pytest.mark.parametrize("num_workers", tiers.sampled([1, 2, 3], [2]))
 def test_same_bytes(serial, tmp_path, num_workers, batched, no_process_left):
     builder = prepare(tmp_path, num_workers=num_workers, batched=batched)
     assert digests(builder) == digests(serial)
@@ -129,13 +130,14 @@ def test_shards_as_tfds_draws_them(serial, tmp_path, file_format):
     assert ours.info.metadata == serial.info.metadata  # With the order digest.
 
 
+@pytest.mark.slow
 def test_groups_too_large_for_memory(serial, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "SORT_BYTES", 100)
     monkeypatch.setattr(runs, "BUFFER_BYTES", 1000)
     assert digests(prepare(tmp_path, num_workers=1)) == digests(serial)
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize("num_workers", tiers.sampled([1, 2], [1]))
 @pytest.mark.parametrize("shift", [16, 3])
 def test_order_of_keys(tmp_path, monkeypatch, num_workers, shift):
     monkeypatch.setattr(runs, "_ORDERED_SHIFT", shift)
@@ -197,6 +199,36 @@ def test_death_of_a_worker_and_going_on(serial, tmp_path, no_process_left):
     assert remains(tmp_path) == []
 
 
+class InstantWorker:
+    """Stands for a worker process: answers at once, with the task itself."""
+
+    def __init__(self, job, modules, answers):
+        self.task, self.ready, self._answers = None, False, answers
+
+    def get_ready(self):
+        self.ready = True
+        self._answers.put((self, "ready", None))
+
+    def give(self, task):
+        self.task = task
+        self._answers.put((self, "done", task))
+
+    def stop(self):
+        pass
+
+
+def test_worker_that_is_ready_when_others_have_done_all(monkeypatch):
+    """It must not be given two tasks: their results would be taken for each other's."""
+    monkeypatch.setattr(pool, "_Worker", InstantWorker)
+    with pool.Pool(b"", {}, 2) as workers:
+        early, late = workers._workers
+        early.get_ready()
+        assert list(workers.do("ab", print)) == [("a", "a"), ("b", "b")]
+        late.get_ready()
+        assert sorted(workers.do("cdefg", print)) == [(task, task) for task in "cdefg"]
+        assert sorted(workers.do("hij", print)) == [(task, task) for task in "hij"]
+
+
 def test_workers_do_not_import_tensorflow(tmp_path, no_process_left):
     log = tmp_path / "log"
     prepare(tmp_path, trouble="modules:0", log=str(log), num_workers=2)
@@ -204,6 +236,7 @@ def test_workers_do_not_import_tensorflow(tmp_path, no_process_left):
     assert "tensorflow_datasets" in modules and "tensorflow" not in modules
 
 
+@pytest.mark.slow
 def test_changed_input_starts_afresh(tmp_path, no_process_left):
     log = tmp_path / "log"
     with pytest.raises(pool.WorkerDiedError):
@@ -228,8 +261,14 @@ def test_first_examples_only(tmp_path, limit, train, test):
 
 @pytest.mark.parametrize(
     "flags",
-    [[], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]],
-    ids=["in memory", "two processes"],
+    [
+        pytest.param([], id="in memory"),
+        pytest.param(
+            ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
+            id="two processes",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 @pytest.mark.parametrize("batched", [False, True])
 def test_beam_writes_the_same_bytes(tmp_path, flags, batched, monkeypatch):
@@ -244,6 +283,7 @@ def test_beam_writes_the_same_bytes(tmp_path, flags, batched, monkeypatch):
     assert digests(builder) == digests(prepare(tmp_path, config=config, num_workers=1))
 
 
+@pytest.mark.slow
 def test_beam_on_another_file_system(serial, tmp_path, monkeypatch):
     """Through the paths of TFDS, which lead to buckets as well; here to this disk."""
     monkeypatch.setattr(builder_lib, "_is_local", lambda folder: False)
@@ -341,7 +381,7 @@ def wait_for_pieces(log: pathlib.Path, count: int) -> None:
     pytest.fail("the pieces were not begun")
 
 
-@pytest.mark.parametrize("begun", [1, 3, 5])
+@pytest.mark.parametrize("begun", tiers.sampled([1, 3, 5], [3]))
 def test_kill_9_at_any_moment(serial, tmp_path, begun, no_process_left):
     log = tmp_path / "log"
     process = start(tmp_path / "data", log)

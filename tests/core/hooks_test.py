@@ -111,7 +111,7 @@ def test_replaced_as_dataset(prepared):
 
 
 def test_whether_tfds_own_is_there():
-    assert hooks.is_tfds_own(engine_corpus.EngineCorpus.as_dataset)
+    assert hooks.is_tfds_own(tfds.core.GeneratorBasedBuilder.as_dataset)
     assert not hooks.is_tfds_own(engine_corpus.EngineCorpus.download_and_prepare)
     assert not hooks.is_tfds_own(mock.MagicMock())
     assert not hooks.is_in_data_source()

@@ -213,6 +213,7 @@ def go(process: subprocess.Popen) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.slow
 def test_two_processes_where_there_are_no_locks(repository, tmp_path):
     """Each has a folder of its own, and the first to be done has made the data for both."""
     data_dir, log = tmp_path / "data", tmp_path / "log"
@@ -238,6 +239,7 @@ def test_an_error_where_there_are_no_locks_leaves_nothing(tmp_path, monkeypatch)
 
 
 @needs_users
+@pytest.mark.slow
 def test_users_that_wait_in_a_fresh_shared_folder(repository, shared_folder, tmp_path):
     """The folder of the corpus becomes that of the first, who alone may write to it."""
     log = tmp_path / "log"
@@ -262,6 +264,7 @@ def test_users_that_wait_in_a_fresh_shared_folder(repository, shared_folder, tmp
 
 
 @needs_users
+@pytest.mark.slow
 def test_unfinished_work_of_a_killed_user_stops_nobody(repository, shared_folder, tmp_path):
     """Who may write beside it, but not into it, works in a folder of its own."""
     log = tmp_path / "log"

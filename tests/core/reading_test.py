@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+import tiers
 
 from tfds_extra.core import reading
 from tfds_extra.features import Audio, PixelImage
@@ -103,7 +104,7 @@ def _assert_same(mine, theirs) -> int:
     return batches
 
 
-@pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
+@pytest.mark.parametrize("batch_size", tiers.sampled([1, 5, 23, 100], [5]))
 @pytest.mark.parametrize("split", ["train", "train[3:17]", "train[:50%]+train[90%:]"])
 @pytest.mark.parametrize("as_supervised", [False, True])
 def test_batches_are_the_same(builder, batch_size, split, as_supervised):

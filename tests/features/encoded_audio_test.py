@@ -404,6 +404,7 @@ def test_sequence_of_recordings():
     np.testing.assert_array_equal(read, expected)
 
 
+@pytest.mark.slow
 def test_plain_tfds_reads_the_folder(builder, expected):
     """With nothing of this package but the feature's class, which TFDS imports itself."""
     script = (

@@ -12,6 +12,7 @@ import pathlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from tfds_extra.core.archives.system_files import is_system_file
 from tfds_extra.core.archives.tree import rename
 from tfds_extra.core.published import Archive, File
 
@@ -97,7 +98,11 @@ def _holds(
     if not archive.holds:
         return True  # Its name is enough.
     found = (
-        next(folder.glob(rename(pattern, renamed).rstrip("/")), None) is not None
+        any(
+            # `._1.wav` is no recording.
+            not is_system_file(path.relative_to(folder).as_posix())
+            for path in folder.glob(rename(pattern, renamed).rstrip("/"))
+        )
         for pattern in archive.holds
     )
     return any(found) if is_part else all(found)

@@ -13,6 +13,7 @@ import builder_testing
 import miniature_scripts
 import numpy as np
 import preparing
+import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.image_classification import mnist, mnist_corrupted
 
@@ -174,6 +175,7 @@ class FashionMnistCorruptedTest(builder_testing.BuilderTestCase):
                 else:
                     self.assertTrue(np.isnan(angle), name)
 
+    @pytest.mark.slow
     def test_generated(self):
         """Pixels of every config are those that its recipe makes, and those they always were."""
         golden = {row.pop("config"): row for row in tables.read_tsv(_GOLDEN)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import miniature_scripts
 import numpy as np
 import pytest
+import tiers
 
 from tfds_extra.datasets.fashion_mnist_corrupted import corruptions, recipes, recovery
 
@@ -46,7 +47,7 @@ def test_other_severities_are_unknown(name, severity):
     assert set(recovery.recover(_ORIGINALS, made).corruption) == {"unknown"}
 
 
-@pytest.mark.parametrize("name", _PUBLISHED)
+@pytest.mark.parametrize("name", tiers.sampled(_PUBLISHED, ["fog", "motion_blur"]))
 def test_images_of_other_originals_are_unknown(name):
     made, _ = recipes.corrupt(name, np.roll(_ORIGINALS, 1, axis=0), "train", 500)
     assert set(recovery.recover(_ORIGINALS, made).corruption) == {"unknown"}

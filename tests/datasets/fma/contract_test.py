@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 import soundfile
 import tensorflow_datasets as tfds
+import tiers
 
 from tfds_extra import core, registry
 from tfds_extra.datasets.fma import fma_dataset_builder, metadata
@@ -26,6 +27,7 @@ _COUNTS = {
     "full": {"train": 15, "validation": 5, "test": 6},
     "metadata": {"train": 15, "validation": 5, "test": 6},
 }
+_READ: dict = {}  # Of `examples`: what it has read already.
 _MINIATURE = registry.resource_dir("dummy_data") / "fma"
 
 
@@ -50,7 +52,10 @@ def prepared(config: str, data_dir: pathlib.Path, **kwargs) -> core.Builder:
 
 def examples(builder: core.Builder, decoders=None) -> dict[int, dict]:
     """All examples by track, with the TFDS split under "in_split"."""
-    found = {}
+    key = (builder.data_dir, decoders is None)
+    if key in _READ:
+        return _READ[key]
+    found = _READ[key] = {}
     for split in builder.info.splits:
         dataset = builder.as_dataset(split=split, decoders=decoders)
         for example in tfds.as_numpy(dataset):
@@ -73,7 +78,7 @@ def published(name: str, levels: int, **kwargs) -> pd.DataFrame:
 # -------------------------------------------------------------------------------------- metadata
 
 
-@pytest.mark.parametrize("config", ["small", "full", "metadata"])
+@pytest.mark.parametrize("config", tiers.sampled(["small", "full", "metadata"], ["small"]))
 def test_every_cell_of_tracks(config, data_dir):
     builder = prepared(config, data_dir)
     found = examples(builder)
@@ -196,7 +201,7 @@ def test_a_track_called_na(data_dir):
 # ------------------------------------------------------------------------------------- recordings
 
 
-@pytest.mark.parametrize("config", ["medium", "large", "full"])
+@pytest.mark.parametrize("config", tiers.sampled(["medium", "large", "full"], ["medium"]))
 def test_every_recording(config, data_dir):
     builder = prepared(config, data_dir)
     decoded = examples(builder)
@@ -384,6 +389,7 @@ def test_only_what_is_needed_is_fetched():
 # ----------------------------------------------------------------------------------------- engines
 
 
+@pytest.mark.slow
 def test_beam_gives_the_same(data_dir, tmp_path):
     local = prepared("full_features", data_dir)
     beam = prepared(

@@ -76,8 +76,14 @@ examples = functools.partial(preparing.examples, name="audio/filename")
 
 @pytest.mark.parametrize(
     "flags",
-    [[], ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]],
-    ids=["in memory", "two processes"],
+    [
+        pytest.param([], id="in memory"),
+        pytest.param(
+            ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
+            id="two processes",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_beam(data_dir, manual_dir, tmp_path, flags):
     """Beam leaves the very files that one process leaves."""

@@ -34,7 +34,7 @@ _FOLDERS = 156  # A thousand ids each; the last track is 155320.
 _CLIP_SECONDS = 30
 _TOLERANCE = 1.0  # Seconds that a clip may lack: cut between frames, it is never exactly 30 s.
 _DIGESTS = "checksums"  # The publisher's sha1 of each recording, beside them in their archive.
-_BESIDE_RECORDINGS = (_DIGESTS, "README.txt")
+_BESIDE = (_DIGESTS, "README.txt")
 
 
 @dataclasses.dataclass
@@ -111,12 +111,15 @@ class Builder(core.Builder):
     def published_files(self) -> dict[str, core.Archive]:
         files = {
             "metadata": core.Archive(
-                _URL.format("fma_metadata"), "fma_metadata", holds=("tracks.csv",)
+                _URL.format("fma_metadata"),
+                "fma_metadata",
+                holds=("tracks.csv",),
+                others=_BESIDE,
             )
         }
         if name := self.builder_config.audio:
             files["audio"] = core.Archive(
-                _URL.format(name), name, holds=("[01][0-9][0-9]/*.mp3",), others=_BESIDE_RECORDINGS
+                _URL.format(name), name, holds=("[01][0-9][0-9]/*.mp3",), others=_BESIDE
             )
         return files
 
@@ -137,6 +140,10 @@ class Builder(core.Builder):
 
     def _split_generators(self, dl_manager):
         published = self.fetch(dl_manager)
+        # Each table is read on its own: here its folder is looked through for strangers.
+        tables = self.members("metadata", published["metadata"], checks_rest=False)
+        for _ in tables.contents():
+            pass
         pieces = [
             Folder(published["metadata"], published.get("audio"), number)
             for number in range(_FOLDERS)
