@@ -61,7 +61,8 @@ def test_tfrecord_that_is_there_is_named_with_the_remedy(data_dir, explicit):
     error = core.CorpusError if explicit else NotImplementedError
     with pytest.raises(error, match="prepared as tfrecord, not as array_record") as caught:
         load(tfds.data_source, data_dir, **kwargs)
-    assert tfds.builder(_NAME, data_dir=data_dir, miniature=True, file_format="tfrecord").is_prepared()
+    as_it_is = {"miniature": True, "file_format": "tfrecord"}
+    assert tfds.builder(_NAME, data_dir=data_dir, **as_it_is).is_prepared()
     message = str(caught.value)
     assert f"{folder}: prepared as" in message
     # The command does what the message says.

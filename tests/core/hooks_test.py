@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import pathlib
+import shutil
 from unittest import mock
 
 import engine_corpus
@@ -12,9 +14,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_builder
 
+import tfds_extra  # noqa: F401
 from tfds_extra.core import hooks
+from tfds_extra.core import prepared as whole
 
 _PREPARE = dataset_builder.DatasetBuilder.download_and_prepare
+_CORPUS = "free_spoken_digit/v1.0"
 _READ = dataset_builder.FileReaderBuilder._as_dataset
 
 
@@ -108,6 +113,39 @@ def test_replaced_data_source(prepared):
 def test_replaced_as_dataset(prepared):
     with mock.patch.object(tfds.core.DatasetBuilder, "as_dataset") as replaced:
         assert prepared.as_dataset(split="train") is replaced.return_value
+
+
+@pytest.fixture(scope="module")
+def spoken_digit(tmp_path_factory) -> pathlib.Path:
+    """A data folder with the miniature of Free Spoken Digit."""
+    data_dir = tmp_path_factory.mktemp("spoken")
+    tfds.builder(_CORPUS, data_dir=data_dir, miniature=True).download_and_prepare()
+    return data_dir
+
+
+@pytest.mark.parametrize("there", ["nothing", "all", "metadata", "an info that is not whole"])
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_mock_data(spoken_digit, tmp_path, monkeypatch, there, batch_size):
+    """What lies in its folder is no prepared data to be read, and nobody judges whether it is whole."""
+    data_dir = tmp_path / "data"
+    if there != "nothing":
+        shutil.copytree(spoken_digit, data_dir)
+    if there in ("metadata", "an info that is not whole"):
+        for shard in data_dir.rglob("*.tfrecord*"):
+            shard.unlink()
+    if there == "an info that is not whole":
+        for path in data_dir.rglob("metadata.json"):
+            path.unlink()
+    monkeypatch.setattr(whole, "fault", mock.Mock(side_effect=AssertionError("it was judged")))
+    files = sorted(tmp_path.rglob("*"))
+    kwargs = {"split": "train", "builder_kwargs": {"miniature": True}}
+    with tfds.testing.mock_data(num_examples=3, data_dir=str(data_dir)):
+        dataset, info = tfds.load(_CORPUS, batch_size=batch_size, with_info=True, **kwargs)
+        assert len(list(dataset.unbatch() if batch_size else dataset)) == 3
+        assert len(tfds.data_source(_CORPUS, **kwargs)) == 3
+        tfds.builder(_CORPUS, miniature=True).download_and_prepare()
+    assert bool(info.splits) == (there != "nothing")
+    assert sorted(tmp_path.rglob("*")) == files
 
 
 def test_whether_tfds_own_is_there():
