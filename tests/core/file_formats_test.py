@@ -14,7 +14,7 @@ from tensorflow_datasets.core import constants
 from tensorflow_datasets.scripts.cli import main as tfds_command
 
 import tfds_extra  # noqa: F401
-from tfds_extra import core
+from tfds_extra import cli, core
 
 _NAME = "free_spoken_digit/v1.0"
 _FORMATS = {"tfrecord", "array_record"}
@@ -77,6 +77,37 @@ def test_tfrecord_that_is_there_is_named_with_the_remedy(data_dir, explicit):
         assert len(builder.as_data_source("train")) == 4
         assert len(list(builder.as_dataset(split="train"))) == 4
         assert len(list(builder.as_dataset(split="train", batch_size=4))) == 1
+
+
+def test_what_was_added_is_held_against_what_was_prepared(data_dir, capsys):
+    load(tfds.load, data_dir)
+    (folder,) = data_dir.glob("*/v1.0-miniature/*")
+    options = [f"--dataset_version_dir={folder}", "--out_file_format=array_record"]
+    tfds_command.main(tfds_command._parse_flags(["tfds", "convert_format", *options]))
+    (shard,) = folder.glob("*-train.array_record-*")
+    (other,) = folder.glob("*-test.array_record-*")
+
+    def validated() -> tuple[int, list[str]]:
+        capsys.readouterr()
+        status = cli.main(["validate", _NAME, "--miniature", f"--data_dir={data_dir}"])
+        lines = capsys.readouterr().out.splitlines()
+        return status, [line for line in lines if str(folder) in line]
+
+    status, lines = validated()
+    assert status == 0 and len(lines) == 4
+    assert f"ok         {folder} train as array_record (4 examples)" in "\n".join(lines)
+    content = shard.read_bytes()
+    shard.write_bytes(other.read_bytes())
+    status, lines = validated()
+    (wrong,) = [line for line in lines if line.startswith("  WRONG")]
+    assert status == 1 and f"{folder} train as array_record: " in wrong
+    shard.write_bytes(content[:-1])
+    status, lines = validated()
+    assert status == 1 and f"{shard.name} cannot be read" in "\n".join(lines)
+    shard.unlink()
+    assert f"{shard.name} is missing" in validated()[1][0]
+    with pytest.raises(core.CorpusError, match=f"{shard.name} is missing.*--overwrite"):
+        load(tfds.data_source, data_dir)
 
 
 def test_data_source_of_no_data(data_dir):

@@ -67,6 +67,11 @@ _DAMAGE = {
         lambda path: edit(path, shorter_shard),
         "8 examples in split train, and 0 missing ones",
     ),
+    "unknown file format": (
+        "dataset_info.json",
+        lambda path: edit(path, lambda info: info.update(alternativeFileFormats=[["rubbish"]])),
+        "no file format is called ['rubbish']",
+    ),
     "other file names": ("dataset_info.json", lambda p: edit(p, other_file_names), "{SPLIT}"),
     "other version": (
         "dataset_info.json",
