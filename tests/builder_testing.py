@@ -416,19 +416,23 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
     @each_config
     def test_shuffle_files(self, config):
         """It works, and shuffles examples too where they are in published order."""
-        builder, split = self.prepare(config), self.largest_split(config)
-        in_order = _digested(builder.as_dataset(split=split, batch_size=1))
-        is_ordered = builder.info.disable_shuffling
+        self._check_shuffled(config, batch_size=None)
+
+    @pytest.mark.slow
+    def test_shuffle_files_in_batches(self):
+        for config in self.MINIATURE:
+            with self.subTest(config=config):
+                self._check_shuffled(config, batch_size=1)
+
+    def _check_shuffled(self, config: str, batch_size: int | None) -> None:
+        builder = self.prepare(config)
+        kwargs = {"split": self.largest_split(config), "batch_size": batch_size}
+        in_order = _digested(builder.as_dataset(**kwargs))
         seed = tfds.ReadConfig(shuffle_seed=3)
-        for batch_size in (None, 1) if is_ordered else (1,):
-            shuffled = _digested(
-                builder.as_dataset(
-                    split=split, batch_size=batch_size, shuffle_files=True, read_config=seed
-                )
-            )
-            self.assertCountEqual(shuffled, in_order)
-            if is_ordered:
-                self.assertNotEqual(shuffled, in_order)
+        shuffled = _digested(builder.as_dataset(**kwargs, shuffle_files=True, read_config=seed))
+        self.assertCountEqual(shuffled, in_order)
+        if builder.info.disable_shuffling:
+            self.assertNotEqual(shuffled, in_order)
 
     @each_config
     def test_no_data(self, config):

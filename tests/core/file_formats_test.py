@@ -54,7 +54,7 @@ def test_tfds_load_prepares_tfrecord(data_dir):
 
 
 @pytest.mark.parametrize("explicit", [False, True])
-def test_tfrecord_that_is_there_is_named_with_the_remedy(data_dir, explicit):
+def test_tfrecord_that_is_there_is_named_with_the_remedy(data_dir, capsys, explicit):
     load(tfds.load, data_dir)
     folder = data_dir / "free_spoken_digit" / "v1.0-miniature" / "1.0.0"
     kwargs = {"file_format": "array_record"} if explicit else {}
@@ -65,6 +65,9 @@ def test_tfrecord_that_is_there_is_named_with_the_remedy(data_dir, explicit):
     assert tfds.builder(_NAME, data_dir=data_dir, **as_it_is).is_prepared()
     message = str(caught.value)
     assert f"{folder}: prepared as" in message
+    build = ["build", _NAME, "--miniature", f"--data_dir={data_dir}"]
+    assert cli.main([*build, "--file_format=array_record"]) == 1
+    assert message[message.index(str(folder)) :] in capsys.readouterr().err
     # The command does what the message says.
     command = re.search(r"`tfds (.*?)`", message)[1]
     tfds_command.main(tfds_command._parse_flags(["tfds", *shlex.split(command)]))
@@ -127,6 +130,12 @@ def test_tf_data_of_array_record(data_dir, batch_size):
     assert "convert_format" not in str(caught.value)  # It cannot read array_record.
     with pytest.raises(core.CorpusError, match="prepared as array_record, not as tfrecord"):
         load(tfds.load, data_dir, file_format="tfrecord")
+
+
+def test_data_source_of_what_is_not_prepared(data_dir):
+    builder = tfds.builder(_NAME, data_dir=data_dir, miniature=True)
+    with pytest.raises(NotImplementedError, match="You have to run download_and_prepare"):
+        builder.as_data_source("train")
 
 
 def test_unknown_format(data_dir):

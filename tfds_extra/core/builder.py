@@ -185,7 +185,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if file_format:
             file_format = file_adapters.FileFormat.from_value(file_format)
             if not self._read_as({file_format}):
-                raise CorpusError(self.data_dir, "", *self._other_format(file_format))
+                raise self._clash(file_format)
 
     def _read_as(self, suitable: Collection[file_adapters.FileFormat]) -> bool:
         """Has the prepared data read in one of some formats; False if it is there in none of them."""
@@ -199,8 +199,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             info.set_file_format(available[0], override=True, override_if_initialized=True)
         return True
 
-    def _other_format(self, wanted: file_adapters.FileFormat) -> tuple[str, str]:
-        """Words for data that is prepared in another format: the problem, and what can be done."""
+    def _clash(self, wanted: file_adapters.FileFormat) -> CorpusError:
+        """The error that the data is prepared in another format than the wanted one."""
         problem = f"prepared as {self.info.file_format.value}, not as {wanted.value}"
         remedy = (
             f"Choose another data_dir (downloads are used again if download_dir is"
@@ -212,7 +212,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 f" --dataset_version_dir={shlex.quote(self.data_dir)} --out_file_format={wanted.value}`, or"
                 f" {remedy[0].lower()}{remedy[1:]}"
             )
-        return problem, remedy
+        return CorpusError(self.data_dir, "", problem, remedy)
 
     def _create_builder_config(
         self, builder_config: str | tfds.core.BuilderConfig | None, version: Any
@@ -801,8 +801,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _check_read_as_dataset(self, read_config: tfds.ReadConfig) -> None:
         formats = file_adapters.FileFormat.with_tf_data()
         if not read_config.file_format and not self._read_as(formats):
-            problem, remedy = self._other_format(file_adapters.DEFAULT_FILE_FORMAT)
-            raise NotImplementedError(f"{self.data_dir}: {problem}. {remedy}")
+            raise NotImplementedError(str(self._clash(file_adapters.DEFAULT_FILE_FORMAT)))
 
     def as_data_source(self, split: Any = None, **kwargs: Any) -> Any:
         """As TFDS's; what is slow to decode is decoded in threads where several items are asked for.
@@ -812,6 +811,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           **kwargs: Of `tfds.core.DatasetBuilder.as_data_source`.
 
         Raises:
+          CorpusError: What is prepared is not whole.
           NotImplementedError: The data is prepared in a format without random access; the message
             says what can be done.
           ValueError: There is no example in a split.
@@ -823,8 +823,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             self._check_whole()
             return open_source(split=split, **kwargs)  # TFDS says that nothing is prepared.
         if not self._read_as(file_adapters.FileFormat.with_random_access()):
-            problem, remedy = self._other_format(file_adapters.FileFormat.ARRAY_RECORD)
-            raise NotImplementedError(f"{self.data_dir}: {problem}. {remedy}")
+            raise NotImplementedError(str(self._clash(file_adapters.FileFormat.ARRAY_RECORD)))
         if split is None:
             split = {name: name for name in self.info.splits}
 
