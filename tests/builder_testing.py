@@ -70,10 +70,14 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         builder without configs. Of a builder with very many, those in TFDS's
         `BUILDER_CONFIG_NAMES_TO_TEST` will do.
       STANDARD_BUILDER: Name of the builder in the standard catalogue that this one extends, if any.
+      ALSO_STANDARD: Names of further ones whose features it has, too, with the config that has them.
+      OTHER_TYPES: Shared features whose dtype or shape is another one on purpose, and why.
     """
 
     MINIATURE: dict[str, dict[str, int]] = {}
     STANDARD_BUILDER: str | None = None
+    ALSO_STANDARD: dict[str, str] = {}
+    OTHER_TYPES: dict[str, str] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -129,6 +133,11 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             builder.download_and_prepare()
             self._prepared[key] = builder
         return self._prepared[key]
+
+    def largest_split(self, config: str) -> str:
+        """The split with most examples in the miniature."""
+        counts = self.MINIATURE[config]
+        return max(counts, key=counts.get)
 
     def raw_examples(self, builder: core.Builder) -> dict[str, list[tuple[Any, dict[str, Any]]]]:
         """Keys and examples as the builder yields them, by split."""
@@ -324,18 +333,30 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         if self.STANDARD_BUILDER is None:
             self.skipTest("the standard catalogue has no such corpus")
         standard = tfds.builder(self.STANDARD_BUILDER, data_dir=self.tmp_dir).info
-        ours = self.builder.info
-        self.assertEqual(ours.supervised_keys, standard.supervised_keys)
-        for name, feature in standard.features.items():
-            self.assertIn(name, ours.features)
-            mine, theirs = ours.features[name].get_tensor_info(), feature.get_tensor_info()
+        self.assertEqual(self.builder.info.supervised_keys, standard.supervised_keys)
+        different = self._assert_superset_of(standard.features, self.builder.info.features)
+        for name, config in self.ALSO_STANDARD.items():
+            standard = tfds.builder(name, data_dir=self.tmp_dir).info
+            ours = self._make_builder(config).info
+            different |= self._assert_superset_of(standard.features, ours.features)
+        self.assertEqual(different, set(self.OTHER_TYPES))
+
+    def _assert_superset_of(self, standard: Any, ours: Any) -> set[str]:
+        """All features of the standard builder are there; returns those of another dtype or shape."""
+        different = set()
+        for name, feature in standard.items():
+            self.assertIn(name, ours)
+            mine, theirs = ours[name].get_tensor_info(), feature.get_tensor_info()
             self.assertEqual(len(mine.shape), len(theirs.shape), name)
             self.assertEqual(np.dtype(mine.np_dtype).kind, np.dtype(theirs.np_dtype).kind, name)
+            if (mine.np_dtype, mine.shape) != (theirs.np_dtype, theirs.shape):
+                different.add(name)
             if isinstance(feature, tfds.features.ClassLabel):
-                self.assertEqual(ours.features[name].num_classes, feature.num_classes)
+                self.assertEqual(ours[name].num_classes, feature.num_classes)
                 # Some builders read the names from the published files, when they prepare them.
                 if feature._int2str is not None:
-                    self.assertEqual(ours.features[name].names, feature.names)
+                    self.assertEqual(ours[name].names, feature.names)
+        return different
 
     def test_every_url_has_a_digest(self):
         for config in self.MINIATURE:
@@ -419,15 +440,78 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
 
     @each_config
     def test_random_access(self, config):
-        builder = self.prepare(config, folder="random", file_format="array_record")
+        name = "/".join(filter(None, [self.DATASET_CLASS.name, config]))
+        data_dir = pathlib.Path(self._folder.name) / "random"
+        # It prepares them, as what has random access.
+        sources = tfds.data_source(name, data_dir=data_dir, builder_kwargs={"miniature": True})
+        self.assertEmpty(list(data_dir.rglob("*.tfrecord*")))
         for split, count in self.MINIATURE[config].items():
-            source = builder.as_data_source(split)
+            source = sources[split]
             self.assertLen(source, count)
             expected = tfds.as_numpy(self.prepare(config).as_dataset(split=split))
             for mine, theirs in zip(source, expected, strict=True):
                 # TFDS's numpy parser gives scalars as Python's own int and float.
                 self.assert_same(mine, theirs, exact_dtype=False)
             self.assert_same(source[count - 1], mine)
+
+    @each_config
+    def test_shuffle_files(self, config):
+        """It works, and shuffles examples too where they are in published order."""
+        self._check_shuffled(config, batch_size=None)
+
+    @pytest.mark.slow
+    def test_shuffle_files_in_batches(self):
+        self._check_shuffled(next(iter(self.MINIATURE)), batch_size=1)
+
+    def _check_shuffled(self, config: str, batch_size: int | None) -> None:
+        builder = self.prepare(config)
+        kwargs = {"split": self.largest_split(config), "batch_size": batch_size}
+        in_order = _digested(builder.as_dataset(**kwargs))
+        seed = tfds.ReadConfig(shuffle_seed=3)
+        shuffled = _digested(builder.as_dataset(**kwargs, shuffle_files=True, read_config=seed))
+        self.assertCountEqual(shuffled, in_order)
+        if builder.info.disable_shuffling:
+            self.assertNotEqual(shuffled, in_order)
+
+    @each_config
+    def test_no_data(self, config):
+        builder, split = self.prepare(config), self.largest_split(config)
+        for batch_size in None, 2, -1:
+            for name in f"{split}[:0]", f"{split}[1:1]":
+                with self.assertRaisesRegex(ValueError, "corresponds to no data"):
+                    builder.as_dataset(split=name, batch_size=batch_size)
+
+    @each_config
+    def test_mock_data(self, config):
+        """`tfds.testing.mock_data` makes up examples, also those that are read without decoding."""
+        name = self.DATASET_CLASS.name
+        shipped = pathlib.Path(tfds.testing.__file__).parent / "metadata" / name
+        with tfds.testing.mock_data(num_examples=5):
+            self._check_mocked(config)
+        self.assertFalse(shipped.exists())
+
+    @pytest.mark.slow
+    def test_mock_data_beside_prepared_data(self):
+        config = next(iter(self.MINIATURE))
+        with tfds.testing.mock_data(num_examples=5, data_dir=self.prepare(config).data_dir_root):
+            self._check_mocked(config, builder_kwargs={"miniature": True})
+
+    def _check_mocked(self, config: str, **kwargs: Any) -> None:
+        kwargs["name"] = "/".join(filter(None, [self.DATASET_CLASS.name, config]))
+        kwargs["split"] = self.largest_split(config)
+        dataset, info = tfds.load(**kwargs, batch_size=3, with_info=True)
+        self.assertEqual([len(tf.nest.flatten(batch)[0]) for batch in dataset], [3, 2])
+        source = tfds.data_source(**kwargs)
+        self.assertLen(source, 5)
+        self.assertEqual(set(source[0]), set(info.features))
+        for feature_name, feature in info.features.items():
+            if isinstance(feature, (tfds.features.Image, Audio, EncodedAudio)):
+                # TFDS makes up no sequences of dicts that could be encoded, so these are left out.
+                decoders = tfds.decode.PartialDecoding(
+                    [feature_name], {feature_name: tfds.decode.SkipDecoding()}
+                )
+                for example in tfds.as_numpy(tfds.load(**kwargs, decoders=decoders)):
+                    self.assertIsInstance(example[feature_name], bytes)
 
     @each_config
     def test_miniature_is_not_taken_for_the_corpus(self, config):
@@ -471,6 +555,19 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             if exact_dtype and a.dtype.kind not in "OS":
                 self.assertEqual(a.dtype, b.dtype)
             np.testing.assert_array_equal(a.astype(b.dtype), b)
+
+
+def _digested(dataset: Any) -> list[bytes]:
+    """A digest of each example, or batch of one, in the dataset's order."""
+    digests = []
+    for example in tfds.as_numpy(dataset):
+        digest = hashlib.sha256()
+        for value in tf.nest.flatten(example):
+            value = np.asarray(value)
+            is_text = value.dtype.kind in "OS"
+            digest.update(repr(value.ravel().tolist()).encode() if is_text else value.tobytes())
+        digests.append(digest.digest())
+    return digests
 
 
 def _without_lists(value: Any) -> Any:

@@ -67,6 +67,11 @@ _DAMAGE = {
         lambda path: edit(path, shorter_shard),
         "8 examples in split train, and 0 missing ones",
     ),
+    "unknown file format": (
+        "dataset_info.json",
+        lambda path: edit(path, lambda info: info.update(alternativeFileFormats=[["rubbish"]])),
+        "no file format is called ['rubbish']",
+    ),
     "other file names": ("dataset_info.json", lambda p: edit(p, other_file_names), "{SPLIT}"),
     "other version": (
         "dataset_info.json",
@@ -171,13 +176,6 @@ def test_in_a_bucket(data_dir, monkeypatch):
     metadata = builder(data_dir).info.metadata
     assert metadata["variant"] == "miniature" and metadata["missing"] == {"train": 0, "test": 0}
     assert cli.main(["validate", _CONFIG, "--miniature", f"--data_dir={data_dir}"]) == 0
-
-
-def test_another_file_format_than_the_prepared(folder, data_dir):
-    with pytest.raises(core.CorpusError, match="tfrecord, and not as array_record") as caught:
-        builder(data_dir, file_format="array_record")
-    assert str(folder) in str(caught.value)
-    assert builder(data_dir, file_format="tfrecord").is_prepared()
 
 
 def test_validate_says_that_nothing_is_prepared(data_dir, capsys):

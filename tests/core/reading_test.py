@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import engine_corpus
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -165,6 +166,45 @@ def test_shuffled_files_hold_the_same_examples(builder):
         for n in batch["nested"]["deep"]["number"].numpy()
     ]
     assert sorted(numbers) == list(range(-22, 1))
+
+
+@pytest.fixture(scope="module")
+def ordered(tmp_path_factory) -> engine_corpus.EngineCorpus:
+    """A corpus in published order."""
+    builder = engine_corpus.EngineCorpus(ordered=True, data_dir=tmp_path_factory.mktemp("data"))
+    builder.download_and_prepare()
+    return builder
+
+
+def _numbers(dataset) -> list[int]:
+    return [n for example in tfds.as_numpy(dataset) for n in np.ravel(example["number"]).tolist()]
+
+
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_published_order_is_shuffled_if_asked_for(ordered, batch_size):
+    kwargs = {"split": "train", "batch_size": batch_size}
+    in_order = _numbers(ordered.as_dataset(**kwargs))
+    assert in_order == [n for n in range(600) if n % 5]
+    seeded = {"shuffle_files": True, "read_config": tfds.ReadConfig(shuffle_seed=3)}
+    dataset = ordered.as_dataset(**kwargs, **seeded)
+    first, second = _numbers(dataset), _numbers(dataset)
+    assert sorted(first) == sorted(second) == in_order
+    assert len({tuple(numbers) for numbers in (first, second, in_order)}) == 3
+    assert _numbers(ordered.as_dataset(**kwargs, **seeded)) == first
+    assert _numbers(ordered.as_dataset(**kwargs)) == in_order
+
+
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_published_order_is_guarded(ordered, batch_size):
+    mixing = tfds.ReadConfig(interleave_cycle_length=4)
+    with pytest.raises(ValueError, match="is an ordered dataset"):
+        ordered.as_dataset(split="train", batch_size=batch_size, read_config=mixing)
+
+
+def test_shuffled_examples_with_ids(ordered):
+    with_ids = tfds.ReadConfig(add_tfds_id=True)
+    dataset = ordered.as_dataset(split="test", shuffle_files=True, read_config=with_ids)
+    assert len({example["tfds_id"] for example in tfds.as_numpy(dataset)}) == 120
 
 
 def test_no_supervised_keys(builder, monkeypatch):

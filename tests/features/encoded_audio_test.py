@@ -120,6 +120,26 @@ def test_what_it_accepts_is_stored_as_it_is(tmp_path, given):
     assert ExampleEncoder(features).encode({"audio": value()}) == plain
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+@pytest.mark.parametrize("rate, channels", [(8000, 1), (None, None), (48_000, 2)])
+def test_samples_without_a_file(dtype, rate, channels):
+    feature = EncodedAudio(sample_rate=rate, channels=channels, dtype=dtype)
+    samples = np.arange(-6, 6).reshape(-1, channels or 3).astype(dtype) / dtype(2)
+    stored = feature.encode_example(samples.astype(dtype))
+    read, read_rate = soundfile.read(io.BytesIO(stored), dtype=np.dtype(dtype).name, always_2d=True)
+    assert read_rate == (rate or 44_100)
+    for found in (read, round_trip(feature, stored)):
+        np.testing.assert_array_equal(found, samples.astype(dtype))
+
+
+@pytest.mark.parametrize(
+    "value", [np.zeros((5, 2), np.float32), np.zeros((5, 1)), np.zeros(5, np.float32)], ids=str
+)
+def test_samples_of_another_shape_or_dtype(value):
+    with pytest.raises(ValueError, match=r"float32 samples of shape \(None, 1\), not as float"):
+        EncodedAudio(channels=1).encode_example(value)
+
+
 @pytest.mark.parametrize("value", [np.zeros(5), [0.5, 0.5], None, 3, memoryview(b"RIFF")])
 def test_what_it_refuses(value):
     with pytest.raises(ValueError, match="not as"):

@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import time
 import uuid
@@ -39,6 +40,7 @@ from tfds_extra.core import (
     downloads,
     dtypes,
     engines,
+    hooks,
     locks,
     own_copies,
     prepared,
@@ -93,17 +95,6 @@ class _Info(tfds.core.DatasetInfo):
         if not self._judge(dataset_info_dir, features=self.features):
             super().read_from_directory(dataset_info_dir)
 
-    def set_file_format(self, file_format: Any, **kwargs: Any) -> None:
-        wanted = file_adapters.FileFormat.from_value(file_format) if file_format else None
-        if self.initialized and not kwargs and wanted not in (None, self.file_format):
-            raise CorpusError(
-                self.data_dir,
-                "",
-                f"it is prepared as {self.file_format.value}, and not as {wanted.value}",
-                "Leave the file format out, choose another data_dir, or remove that folder first.",
-            )
-        super().set_file_format(file_format, **kwargs)
-
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Base builder: a subclass declares one corpus.
@@ -142,6 +133,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         miniature: bool = False,
         partial: bool = False,
         num_workers: int | None = None,
+        file_format: str | file_adapters.FileFormat | None = None,
         **kwargs: Any,
     ):
         """Creates a builder.
@@ -155,11 +147,15 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             under a config name of its own; what is missing is counted in `info.metadata`.
           num_workers: Number of processes that prepare the data: 1 for this one alone, None for one
             a core where that pays. The prepared bytes do not depend on it.
-          **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`, `file_format`.
+          file_format: As in `tfds.core.GeneratorBasedBuilder`: of the record files. If None, that of
+            the data that is there, or what TFDS has by default; `tfds.data_source` prepares
+            `array_record`.
+          **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`.
 
         Raises:
           ValueError: There is no argument, config or version of that name, an argument is of another
             type, or both `miniature` and `partial` are asked for.
+          CorpusError: The data is prepared in another format than `file_format`.
         """
         self._check_arguments(
             {MINIATURE: miniature, PARTIAL: partial, "num_workers": num_workers, **kwargs}
@@ -179,12 +175,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self._unpublished = ""  # Where TFDS has its files before they are published.
         self._sources: dict[str, str] = {}  # What was read, by name in `published_files`.
         super().__init__(config=config, **kwargs)
+        self._set_file_format(file_format)
         # What pickling rebuilds the builder from; TFDS leaves file_format out.
         self._original_state.update(
             miniature=self.variant == MINIATURE,
             partial=self.variant == PARTIAL,
             num_workers=num_workers,
-            file_format=kwargs.get("file_format"),
+            file_format=file_format,
         )
 
     @classmethod
@@ -212,6 +209,49 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             raise ValueError(
                 f"{self.name} has no version {requested_version}. There is: {known}."
             ) from None
+
+    def _set_file_format(self, file_format: str | file_adapters.FileFormat | None) -> None:
+        """Chooses the format to prepare, or, of data that is there, to read."""
+        info = self.info
+        if not info.initialized:
+            info.set_file_format(file_format, override=True)
+            return
+        # What `tfds convert_format` has added, which TFDS restores only where it has no code.
+        for other in info.as_proto.alternative_file_formats:
+            other = file_adapters.FileFormat.from_value(other)
+            if other not in info.alternative_file_formats:
+                info.alternative_file_formats.append(other)
+        if file_format:
+            file_format = file_adapters.FileFormat.from_value(file_format)
+            if not self._read_as({file_format}):
+                raise self._clash(file_format)
+
+    def _read_as(self, suitable: Collection[file_adapters.FileFormat]) -> bool:
+        """Has the prepared data read in one of some formats; False if it is there in none of them."""
+        info = self.info
+        if info.file_format not in suitable:
+            available = [f for f in info.alternative_file_formats if f in suitable]
+            if not available:
+                return False
+            if info.file_format not in info.alternative_file_formats:
+                info.alternative_file_formats.append(info.file_format)  # For who reads it next.
+            info.set_file_format(available[0], override=True, override_if_initialized=True)
+        return True
+
+    def _clash(self, wanted: file_adapters.FileFormat) -> CorpusError:
+        """The error that the data is prepared in another format than the wanted one."""
+        problem = f"prepared as {self.info.file_format.value}, not as {wanted.value}"
+        remedy = (
+            f"Choose another data_dir (downloads are used again if download_dir is"
+            f" {self.data_dir_root / 'downloads'}), or remove that folder."
+        )
+        if self.info.file_format in file_adapters.FileFormat.with_tf_data():
+            remedy = (
+                "Have TFDS add that format from the same records, `tfds convert_format"
+                f" --dataset_version_dir={shlex.quote(self.data_dir)} --out_file_format={wanted.value}`, or"
+                f" {remedy[0].lower()}{remedy[1:]}"
+            )
+        return CorpusError(self.data_dir, "", problem, remedy)
 
     def _create_builder_config(
         self, builder_config: str | tfds.core.BuilderConfig | None, version: Any
@@ -516,8 +556,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           features: Those of `info` by default, which may not be there yet.
 
         Returns:
-          The file and what is wrong with it; empty if nothing is, or nothing is prepared.
+          The file and what is wrong with it; empty if nothing is, or nothing is prepared, or
+          somebody has replaced how TFDS reads it, as `tfds.testing.mock_data` does.
         """
+        readers = (super().as_dataset, super()._as_dataset, super().as_data_source)
+        if not all(map(hooks.is_tfds_own, readers)):
+            return ""
         return prepared.fault(
             epath.Path(folder or self.data_dir),
             name=self.name,
@@ -581,6 +625,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Args:
           **kwargs: Of `tfds.core.DatasetBuilder.download_and_prepare`.
         """
+        prepare = super().download_and_prepare
+        if not hooks.is_tfds_own(inspect.unwrap(prepare)):
+            prepare(**kwargs)
+            return
+        if not self.info.initialized and hooks.is_in_data_source():
+            kwargs.setdefault("file_format", file_adapters.FileFormat.ARRAY_RECORD)
         config = kwargs.get("download_config") or download.DownloadConfig()
         if not config.download_mode.overwrite_dataset:
             self._check_whole()
@@ -787,21 +837,63 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           CorpusError: What is prepared is not whole.
           ImportError: There is no TensorFlow.
         """
-        require("tensorflow", "tensorflow", "tf.data (tfds.load, as_dataset; not tfds.data_source)")
-        if not self.info.splits:
-            self._check_whole()
-        dtypes.remember(self.info.features)
-        return super().as_dataset(*args, **kwargs)
+        read = super().as_dataset
+        if hooks.is_tfds_own(read):
+            what = "tf.data (tfds.load, as_dataset; not tfds.data_source)"
+            require("tensorflow", "tensorflow", what)
+            if not self.info.splits:
+                self._check_whole()
+            dtypes.remember(self.info.features)
+        return read(*args, **kwargs)
 
     def _build_single_dataset(self, split: Any, batch_size: int | None, **kwargs: Any) -> Any:
         whole = batch_size == -1
         if whole:
             batch_size = self.info.splits.total_num_examples or None
-        if batch_size and reading.can_read_batches(self.info.features, **kwargs):
+        if (
+            batch_size
+            and self._reads_itself()
+            and reading.can_read_batches(self.info.features, **kwargs)
+        ):
+            self._check_read_as_dataset(kwargs["read_config"])
             return reading.read_batches(self, split, batch_size, whole=whole, **kwargs)
         return super()._build_single_dataset(
             split=split, batch_size=-1 if whole else batch_size, **kwargs
         )
+
+    def _as_dataset(
+        self,
+        split: Any,
+        decoders: Any = None,
+        read_config: tfds.ReadConfig | None = None,
+        shuffle_files: bool = False,
+    ) -> Any:
+        kwargs = {"decoders": decoders, "read_config": read_config, "shuffle_files": shuffle_files}
+        if not hooks.is_tfds_own(super()._as_dataset):
+            return super()._as_dataset(split=split, **kwargs)
+        kwargs["read_config"] = read_config or tfds.ReadConfig()
+        self._check_read_as_dataset(kwargs["read_config"])
+        if shuffle_files and self.info.disable_shuffling:
+            return reading.read_shuffled(self, split, decoders, kwargs["read_config"])
+        return super()._as_dataset(split=split, **kwargs)
+
+    def _should_cache_ds(self, split: Any, shuffle_files: bool, read_config: Any) -> bool:
+        # A corpus in published order is shuffled even where it lies in one file, so that what is
+        # cached would come in the same order again.
+        reshuffles = read_config.shuffle_reshuffle_each_iteration is not False
+        if shuffle_files and reshuffles and self.info.disable_shuffling:
+            return False
+        return super()._should_cache_ds(split, shuffle_files, read_config)
+
+    def _reads_itself(self) -> bool:
+        """Whether nobody has replaced how examples are read."""
+        ours = type(self)._as_dataset is Builder._as_dataset
+        return ours and hooks.is_tfds_own(super()._as_dataset)
+
+    def _check_read_as_dataset(self, read_config: tfds.ReadConfig) -> None:
+        formats = file_adapters.FileFormat.with_tf_data()
+        if not read_config.file_format and not self._read_as(formats):
+            raise NotImplementedError(str(self._clash(file_adapters.DEFAULT_FILE_FORMAT)))
 
     def as_data_source(self, split: Any = None, **kwargs: Any) -> Any:
         """As TFDS's; what is slow to decode is decoded in threads where several items are asked for.
@@ -809,13 +901,29 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Args:
           split: As in TFDS.
           **kwargs: Of `tfds.core.DatasetBuilder.as_data_source`.
+
+        Raises:
+          CorpusError: What is prepared is not whole.
+          NotImplementedError: The data is prepared in a format without random access; the message
+            says what can be done.
+          ValueError: There is no example in a split.
         """
+        open_source = super().as_data_source
+        if not hooks.is_tfds_own(open_source):
+            return open_source(split=split, **kwargs)
         if not self.info.splits:
             self._check_whole()
-        if split is None and self.info.splits:
+            return open_source(split=split, **kwargs)  # TFDS says that nothing is prepared.
+        if not self._read_as(file_adapters.FileFormat.with_random_access()):
+            raise NotImplementedError(str(self._clash(file_adapters.FileFormat.ARRAY_RECORD)))
+        if split is None:
             split = {name: name for name in self.info.splits}
-        open_split = functools.partial(super().as_data_source, **kwargs)
-        return tree.map_structure(lambda one: reading.in_threads(open_split(one)), split)
+
+        def open_split(one: Any) -> Any:
+            reading.check_has_data(self.info, one)
+            return reading.in_threads(open_source(one, **kwargs))
+
+        return tree.map_structure(open_split, split)
 
 
 def _parameters(cls: type) -> dict[str, inspect.Parameter]:

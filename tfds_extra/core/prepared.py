@@ -137,11 +137,11 @@ def _check_splits(
     Raises:
       ValueError: They differ, or are none.
     """
-    file_format = info.get("fileFormat", "tfrecord")
-    if file_format not in {known.value for known in file_adapters.FileFormat}:
-        raise ValueError(f"{_INFO}: no file format is called {file_format!r}")
     lengths = {}
     try:
+        # What `tfds convert_format` has added has as many shards of the same lengths.
+        added = info.get("alternativeFileFormats", [])
+        file_formats = [info.get("fileFormat", "tfrecord"), *added]
         for split in info.get("splits", []):
             file_names = split.get("filepathTemplate", naming.DEFAULT_FILENAME_TEMPLATE)
             if file_names != naming.DEFAULT_FILENAME_TEMPLATE:
@@ -151,6 +151,9 @@ def _check_splits(
         digests = {split: metadata["order_digest"][split] for split in lengths}
     except (KeyError, TypeError, ValueError, AttributeError) as e:
         raise ValueError(f"{_INFO} or {_METADATA}: {type(e).__name__} {e}") from None
+    for file_format in file_formats:
+        if file_format not in [known.value for known in file_adapters.FileFormat]:
+            raise ValueError(f"{_INFO}: no file format is called {file_format!r}")
     for split, digest in digests.items():
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
             raise ValueError(f"{_METADATA}: the order digest of {split} is none")
@@ -164,10 +167,11 @@ def _check_splits(
                 f" in {_METADATA}, are not the {expected:,} of the publisher"
             )
     for split, shards in lengths.items():
-        files = template.replace(split=split, filetype_suffix=file_format)
-        for path in files.sharded_filepaths(len(shards)):
-            if not path.exists():
-                raise ValueError(f"{path.name} is missing")
+        for file_format in file_formats:
+            files = template.replace(split=split, filetype_suffix=file_format)
+            for path in files.sharded_filepaths(len(shards)):
+                if not path.exists():
+                    raise ValueError(f"{path.name} is missing")
 
 
 def records(

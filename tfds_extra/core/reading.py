@@ -34,6 +34,10 @@ from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
 
+# Records that are shuffled at a time. MNIST's 60,000, with all that is joined to them, are about as
+# many.
+_SHUFFLED_BYTES = 64 << 20
+
 # Features that have `decode_padded_batch`.
 _BATCH_DECODERS = (Audio, PixelImage)
 
@@ -86,14 +90,7 @@ def read_batches(
             f"as_supervised=True but {builder.name} does not support a supervised structure."
         )
     wanted = set(tree.flatten(info.supervised_keys)) if as_supervised else set(features)
-    file_format = read_config.file_format or info.file_format
-    records = reader._read_files(
-        file_instructions=info.splits[split].file_instructions,
-        read_config=read_config,
-        shuffle_files=shuffle_files,
-        disable_shuffling=info.disable_shuffling,
-        file_format=file_adapters.FileFormat.from_value(file_format),
-    )
+    records = _read_records(builder, split, read_config, shuffle_files)
     batches = records.batch(batch_size).map(
         functools.partial(_parse, features=features, wanted=wanted),
         num_parallel_calls=read_config.num_parallel_calls_for_decode,
@@ -107,6 +104,78 @@ def read_batches(
     if not read_config.skip_prefetch:
         batches = batches.prefetch(tf.data.experimental.AUTOTUNE)
     return tf_compat.get_single_element(batches) if whole else batches
+
+
+def read_shuffled(
+    builder: tfds.core.GeneratorBasedBuilder,
+    split: Any,
+    decoders: Any,
+    read_config: tfds.ReadConfig,
+) -> Any:
+    """Does what TFDS's `_as_dataset(shuffle_files=True)` does, for a corpus in published order.
+
+    Args:
+      builder: The prepared builder.
+      split: One split or subsplit.
+      decoders: As in `as_dataset`.
+      read_config: As in `as_dataset`.
+
+    Returns:
+      A `tf.data.Dataset` of examples.
+    """
+    features, decoders = _asked_for(builder.info.features, decoders)
+    parser = example_parser.ExampleParser(features.get_serialized_info())
+
+    def decode(record: tf.Tensor) -> dict[str, Any]:
+        return features.decode_example(parser.parse_example(record), decoders=decoders)
+
+    if read_config.add_tfds_id:
+        decode = functools.partial(reader._decode_with_id, decode_fn=decode)
+    records = _read_records(builder, split, read_config, shuffle_files=True)
+    return records.map(decode, num_parallel_calls=read_config.num_parallel_calls_for_decode)
+
+
+def check_has_data(info: tfds.core.DatasetInfo, split: Any) -> None:
+    """Raises, in TFDS's words, if there is not one example in a split or subsplit.
+
+    Raises:
+      ValueError: There is none.
+    """
+    if not info.splits[split].file_instructions:
+        raise ValueError(f"Instruction {split} corresponds to no data!")
+
+
+def _read_records(
+    builder: tfds.core.GeneratorBasedBuilder,
+    split: Any,
+    read_config: tfds.ReadConfig,
+    shuffle_files: bool,
+) -> Any:
+    """The serialized examples of a split, as a `tf.data.Dataset`.
+
+    Where files are to be shuffled of a corpus in published order, records are, too: the order of its
+    few files would leave the order of classes, say, as it is. TFDS's guard of the order stays for all
+    who do not ask for that.
+    """
+    info = builder.info
+    check_has_data(info, split)
+    split_info = info.splits[split]
+    file_format = read_config.file_format or info.file_format
+    records = reader._read_files(
+        file_instructions=split_info.file_instructions,
+        read_config=read_config,
+        shuffle_files=shuffle_files,
+        disable_shuffling=info.disable_shuffling and not shuffle_files,
+        file_format=file_adapters.FileFormat.from_value(file_format),
+    )
+    if shuffle_files and info.disable_shuffling:
+        average = info.dataset_size // (info.splits.total_num_examples or 1)
+        records = records.shuffle(
+            max(1, min(split_info.num_examples, _SHUFFLED_BYTES // max(1, average))),
+            seed=read_config.shuffle_seed,
+            reshuffle_each_iteration=read_config.shuffle_reshuffle_each_iteration,
+        )
+    return records
 
 
 def _asked_for(
@@ -181,8 +250,8 @@ class _InThreads(array_record.ArrayRecordDataSource):
 
 def in_threads(source: Any) -> Any:
     """The data source, or one that decodes faster, if it holds what is slow to decode."""
-    features = source.dataset_info.features
-    encoded = any(isinstance(feature, EncodedAudio) for _, feature in _leaves(features))
-    if encoded and type(source) is array_record.ArrayRecordDataSource:
-        source.__class__ = _InThreads
+    if type(source) is array_record.ArrayRecordDataSource:
+        features = source.dataset_info.features
+        if any(isinstance(feature, EncodedAudio) for _, feature in _leaves(features)):
+            source.__class__ = _InThreads
     return source

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import utils
+from tensorflow_datasets.core import file_adapters, utils
 
 from tfds_extra.core import archives, digests, downloads, own_copies, prepared
 from tfds_extra.core.builder import Builder
@@ -133,39 +133,51 @@ def _check_folder(builder: Builder, file: str, copy: own_copies.Copy) -> Iterato
 
 def _check_prepared(builder: Builder) -> Iterator[Finding]:
     """Reads all records and compares their number and order digest with what was prepared."""
+    info = builder.info
+    # Those that `tfds convert_format` has added hold the same records.
+    file_formats = list(dict.fromkeys([info.file_format, *info.alternative_file_formats]))
     for split, expected in builder.expected_counts.items():
         subject = f"{builder.data_dir} {split}"
-        split_info = builder.info.splits.get(split)
-        missing = builder.info.metadata["missing"].get(split, 0)
-        if split_info is None:
-            if missing != expected:
+        if split not in info.splits:
+            if info.metadata["missing"].get(split, 0) != expected:
                 yield Finding(subject, "the split is missing")
             continue
-        digest, lengths = OrderDigest(), []
-        try:
-            with utils.tqdm(total=split_info.num_examples, desc=split, unit=" examples") as bar:
-                for shard in prepared.records(split_info.filepaths, builder.info.file_format):
-                    lengths.append(0)
-                    for record in shard:
-                        digest.update(record)
-                        lengths[-1] += 1
-                        bar.update()
-        except Exception as e:  # Each file format has its own classes of errors.
-            name = split_info.filepaths[max(len(lengths) - 1, 0)].name
-            problem = f"{name} cannot be read after {sum(lengths):,} examples: {_told(e)}"
-            yield Finding(subject, problem)
-            continue
-        if sum(lengths) + missing != expected:
-            yield Finding(
-                subject, f"{sum(lengths):,} examples, {expected - missing:,} were prepared"
-            )
-        elif lengths != split_info.shard_lengths:
-            yield Finding(subject, "dataset_info.json: the lengths of its shards are others")
-        elif digest.hexdigest() != builder.info.metadata["order_digest"][split]:
-            yield Finding(subject, "altered: its records are not the ones that were prepared")
-        else:
-            part = f", {missing:,} of the publisher's are missing" if missing else ""
-            yield Finding(f"{subject} ({sum(lengths):,} examples{part})")
+        for file_format in file_formats:
+            named = f"{subject} as {file_format.value}" if len(file_formats) > 1 else subject
+            yield _check_split(builder, split, file_format, named)
+
+
+def _check_split(
+    builder: Builder, split: str, file_format: file_adapters.FileFormat, subject: str
+) -> Finding:
+    """Does so for one split in one of its file formats."""
+    split_info = builder.info.splits[split]
+    template = split_info.filename_template.replace(filetype_suffix=file_format.file_suffix)
+    paths = split_info.replace(filename_template=template).filepaths
+    expected = builder.expected_counts[split]
+    missing = builder.info.metadata["missing"].get(split, 0)
+    digest, lengths = OrderDigest(), []
+    try:
+        with utils.tqdm(total=split_info.num_examples, desc=split, unit=" examples") as bar:
+            for shard in prepared.records(paths, file_format):
+                lengths.append(0)
+                for record in shard:
+                    digest.update(record)
+                    lengths[-1] += 1
+                    bar.update()
+    except Exception as e:  # Each file format has its own classes of errors.
+        name = paths[max(len(lengths) - 1, 0)].name
+        problem = f"{name} cannot be read after {sum(lengths):,} examples: {_told(e)}"
+        return Finding(subject, problem)
+    if sum(lengths) + missing != expected:
+        problem = f"{sum(lengths):,} examples, {expected - missing:,} were prepared"
+        return Finding(subject, problem)
+    if lengths != split_info.shard_lengths:
+        return Finding(subject, "dataset_info.json: the lengths of its shards are others")
+    if digest.hexdigest() != builder.info.metadata["order_digest"][split]:
+        return Finding(subject, "altered: its records are not the ones that were prepared")
+    part = f", {missing:,} of the publisher's are missing" if missing else ""
+    return Finding(f"{subject} ({sum(lengths):,} examples{part})")
 
 
 def _told(error: Exception) -> str:

@@ -31,7 +31,9 @@ class Audio(tensor_feature.Tensor):
     and refuses arrays when an encoding is given.
 
     Reading gives a tensor of shape `(samples,)` or `(samples, channels)` through `tf.io.decode_raw`,
-    and the same as a numpy array from `as_data_source`.
+    and the same as a numpy array from `as_data_source`. Where recordings are of different length, they
+    are batched by `as_dataset(batch_size=n)` or `padded_batch(n)`, which fill up with zeros; a plain
+    `batch(n)` fails.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from tfds_extra.features import sound
 
 _DTYPES = ("float32", "int16")
 RAISE, EMPTY = "raise", "empty"
-# For a player in a notebook, which is given the samples and nothing else.
+# For a player in a notebook, which is given the samples and nothing else, and for samples to be stored.
 _GUESSED_RATE = 44_100
 
 
@@ -28,10 +28,13 @@ class EncodedAudio(tensor_feature.Tensor):
     `decoders={"audio": tfds.decode.SkipDecoding()}` gives the bytes themselves.
 
     In `_generate_examples` it accepts the bytes, a path, or a file object. They are not decoded
-    there. No bytes at all stand for a recording that is not there.
+    there. No bytes at all stand for a recording that is not there. Samples without a file, such as
+    those that `tfds.testing.mock_data` makes up, are accepted, too, and become a WAV file of the same
+    samples, at 44,100 Hz where the rate differs by recording.
 
     Reading gives samples of shape `(frames, channels)`, the same to the last bit as
-    `soundfile.read`. WAV and MP3 files that are cut short are read as far as they go. What
+    `soundfile.read`. Recordings are of different length, so they are batched by
+    `as_dataset(batch_size=n)` or `padded_batch(n)`, which fill up with zeros; a plain `batch(n)` fails. WAV and MP3 files that are cut short are read as far as they go. What
     libsndfile cannot decode at all raises an error that says so, or, where the builder knows that
     such recordings were published, reads as zero frames (`undecodable="empty"`); the builder should
     then tell them apart in a feature beside this one. No bytes always read as zero frames, of one
@@ -89,8 +92,12 @@ class EncodedAudio(tensor_feature.Tensor):
         """Number of channels; None where it differs by recording."""
         return self._shape[1]
 
-    def encode_example(self, example_data: bytes | os.PathLike | str | BinaryIO) -> bytes:
+    def encode_example(
+        self, example_data: bytes | os.PathLike | str | BinaryIO | np.ndarray
+    ) -> bytes:
         """The bytes of a recording: given as they are, or those of a path or file object.
+
+        Samples of shape (frames, channels) and of the feature's dtype become a WAV file.
 
         Raises:
           ValueError: It is none of these.
@@ -101,9 +108,16 @@ class EncodedAudio(tensor_feature.Tensor):
             return epath.Path(example_data).read_bytes()
         if hasattr(example_data, "read"):
             return example_data.read()
+        kind = type(example_data).__name__
+        if isinstance(example_data, np.ndarray):
+            shape = example_data.shape
+            channels = self.channels or (shape[1] if len(shape) == 2 else None)
+            if example_data.dtype == self._dtype and shape[1:] == (channels,):
+                return sound.to_wav(example_data, self._sample_rate or _GUESSED_RATE)
+            kind = f"{example_data.dtype} samples of shape {shape}"
         raise ValueError(
-            "a recording is given as its bytes, its path or a file object, not as"
-            f" {type(example_data).__name__}"
+            "a recording is given as its bytes, its path, a file object, or"
+            f" {self._dtype.name} samples of shape {self._shape}, not as {kind}"
         )
 
     # --------------------------------------------------------------------------------- reading

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import struct
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -86,6 +87,27 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def to_wav(samples: np.ndarray, sample_rate: int) -> bytes:
+    """A WAV file of just these samples, to the last bit.
+
+    libsndfile would write the time of day into one of floats.
+
+    Args:
+      samples: int16 or float32, of shape (frames, channels).
+      sample_rate: Samples of one channel a second, in Hz.
+    """
+    kind = wav.PCM if samples.dtype.kind == "i" else wav.FLOAT
+    channels, width = samples.shape[1], samples.dtype.itemsize
+    rates = sample_rate, sample_rate * channels * width
+    described = struct.pack("<HHIIHH", kind, channels, *rates, channels * width, 8 * width)
+    content = samples.astype(samples.dtype.newbyteorder("<")).tobytes()
+    chunks = b"".join(
+        name + struct.pack("<I", len(chunk)) + chunk
+        for name, chunk in ((b"fmt ", described), (b"data", content))
+    )
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 
 def player(samples: np.ndarray, sample_rate: int) -> str:

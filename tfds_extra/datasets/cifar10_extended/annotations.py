@@ -90,7 +90,7 @@ def _nothing_known(count: int) -> dict[str, Any]:
         "annotation_batch": nobody,
         "label_error": [_NO_CANDIDATE] * count,
         **{name: nobody for name in NOISY_LABELS},
-        **{f"worker{i}_id": nobody for i in WORKERS},
+        **{f"worker{i}_id": nobody.astype(np.int64) for i in WORKERS},
         **{f"worker{i}_time": nobody.astype(np.float32) for i in WORKERS},
     }
 
@@ -134,7 +134,7 @@ def parse_workers(content: bytes, count: int) -> dict[str, np.ndarray]:
     table = np.repeat(np.array(numbers, np.int32), _GROUP, axis=0)
     columns = {"annotation_batch": np.arange(count, dtype=np.int32) // _GROUP}
     for i in WORKERS:
-        columns[f"worker{i}_id"] = table[:, 2 * i - 2]
+        columns[f"worker{i}_id"] = table[:, 2 * i - 2].astype(np.int64)
         columns[f"worker{i}_time"] = table[:, 2 * i - 1].astype(np.float32)
     return columns
 

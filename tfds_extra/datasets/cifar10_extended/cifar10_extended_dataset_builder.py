@@ -44,8 +44,12 @@ class _Piece:
 class Builder(core.Builder):
     """CIFAR-10, extended."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {
+        "1.0.0": "Initial release.",
+        "2.0.0": "`worker1_id` to `worker3_id` are int64, as in TFDS's cifar10_n. The stored bytes are"
+        " those of 1.0.0.",
+    }
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(
             name="default",

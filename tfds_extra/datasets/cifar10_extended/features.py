@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from tfds_extra.datasets.cifar10_extended import annotations
-from tfds_extra.features import PixelImage, flag, float32, float64, int32, label, text
+from tfds_extra.features import PixelImage, flag, float32, float64, int32, int64, label, text
 
 CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 SHAPE = (32, 32, 3)
@@ -115,7 +115,7 @@ def of_cifar10n() -> dict[str, Any]:
     }
     by_worker = {}
     for i in annotations.WORKERS:
-        by_worker[f"worker{i}_id"] = int32(
+        by_worker[f"worker{i}_id"] = int64(  # As in TFDS's cifar10_n.
             f"CIFAR-10N: worker {i} of the ten images, 0-746. The publisher does not say that this is"
             f" who gave `random_label{i}`. -1 in test."
         )
