@@ -121,17 +121,21 @@ class Builder(core.Builder):
         with core.located(piece.tree, member, core.GET_AGAIN):
             with core.find_member(piece.tree, member) as found, found.open() as file:
                 published = tweets.AsPublished(file)
-                repeats = tweets.find_repeats(published)
-                normalize = self._is_saved_anew(piece.split, published, len(repeats))
+                if self.base_config_name == _COMPAT:
+                    repeats, rows = None, tweets.count_rows(published)
+                else:
+                    repeats = tweets.find_repeats(published)
+                    rows = len(repeats)
+                normalize = self._is_saved_anew(piece.split, published, rows)
             with core.find_member(piece.tree, member) as found, found.open() as file:
                 published = tweets.AsPublished(file, normalize=normalize)
                 yield from self._read(piece.split, published, repeats)
 
     def _read(
-        self, split: str, file: tweets.AsPublished, repeats: tweets.Repeats
+        self, split: str, file: tweets.AsPublished, repeats: tweets.Repeats | None
     ) -> Iterator[core.Rows]:
         config = self.base_config_name
-        if config == _COMPAT:
+        if repeats is None:
             for block, columns in tweets.read_as_standard(file):
                 yield core.Rows(split, block.keys(), columns)
             return
