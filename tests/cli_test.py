@@ -242,7 +242,7 @@ class TestValidate:
     def test_nothing_there(self, extra):
         status, output, _ = extra("validate", f"{_NAME}/v1.0.8")
         assert status == 1
-        assert "not prepared" in output and "Nothing of it is here." in output
+        assert "not prepared" in output and "Nothing of it is prepared here." in output
         assert "free-spoken-digit-dataset-1.0.8.tar.gz: not here" in output
 
     def test_miniature(self, extra):
@@ -263,7 +263,7 @@ class TestValidate:
         status, output, _ = extra("validate", f"{_NAME}/v1.0.8", "--miniature")
         assert status == 1
         wrong = [line for line in output.splitlines() if line.startswith("  WRONG")]
-        assert len(wrong) == 1 and " train: " in wrong[0]
+        assert len(wrong) == 1 and " train: " in wrong[0] and shard.name in wrong[0]
 
     def test_prepared_file_short_or_foreign(self, extra, data_dir):
         for config in ("v1.0.8", "v1.0.7"):

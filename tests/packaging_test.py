@@ -86,6 +86,7 @@ def test_suite_runs_on_the_installed_package():
     assert importlib.metadata.version("tfds_extra") == tfds_extra.__version__
 
 
+@pytest.mark.slow
 def test_wheel_carries_everything(distributions, repository):
     (wheel,) = distributions.glob("*.whl")
     held = set(zipfile.ZipFile(wheel).namelist())
@@ -94,6 +95,7 @@ def test_wheel_carries_everything(distributions, repository):
     assert not [name for name in held if name.startswith(("tests", "checksums", "dummy_data"))]
 
 
+@pytest.mark.slow
 def test_sdist_carries_everything(distributions, repository):
     (sdist,) = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
@@ -137,3 +139,68 @@ def test_wheel_in_a_fresh_environment(version, distributions, repository, tmp_pa
     if python is None or subprocess.run([python, "--version"], capture_output=True).returncode:
         pytest.skip(f"no python{version} here")
     check_fresh_environment(python, distributions, repository, tmp_path)
+
+
+_LIGHT = """
+    import sys
+    import tensorflow_datasets as tfds
+    import tfds_extra
+    from tfds_extra import registry
+
+    for name in registry.names():
+        source = tfds.data_source(
+            name, data_dir=sys.argv[1],
+            builder_kwargs={"miniature": True, "file_format": "array_record"},
+        )
+        for split in source.values():
+            assert len(split) and split[0] and len(split[len(split) - 1]) == len(split[0])
+        print(name)
+
+    builder = tfds.builder("free_spoken_digit", data_dir=sys.argv[1], miniature=True)
+    config = tfds.download.DownloadConfig(beam_runner="DirectRunner")
+    other = tfds.builder("free_spoken_digit/v1.0", data_dir=sys.argv[1], miniature=True)
+    for use in (
+        lambda: builder.as_dataset(split="train"),
+        lambda: other.download_and_prepare(download_config=config),
+    ):
+        try:
+            use()
+        except ImportError as e:
+            print(e)
+"""
+
+
+@pytest.mark.slow
+def test_light_environment(distributions, repository, tmp_path):
+    """What the README installs without TensorFlow prepares and reads every corpus."""
+    run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
+    scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    (wheel,) = distributions.glob("*.whl")
+    pip = [str(scripts / "python"), "-m", "pip", "install", "--quiet"]
+    run(*pip, "--no-deps", str(wheel))
+    readme = (repository / "README.md").read_text(encoding="utf-8")
+    packages = re.search(r"pip install (tensorflow-datasets .*)", readme)[1].split()
+    if sys.version_info >= (3, 13):
+        packages.append("audioop-lts")
+    run(*pip, *packages)
+    for heavy in ("tensorflow", "apache_beam", "matplotlib", "mlcroissant"):
+        find = f"import importlib.util; print(importlib.util.find_spec({heavy!r}))"
+        assert run(str(scripts / "python"), "-c", find).strip() == "None"
+    script = tmp_path / "light.py"
+    script.write_text(textwrap.dedent(_LIGHT))
+    printed = run(str(scripts / "python"), str(script), str(tmp_path / "data"), cwd=tmp_path)
+    lines = [
+        line for line in printed.splitlines() if not line.startswith(("Downloading", "Dataset"))
+    ]
+    assert lines[: len(registry.names())] == list(registry.names())
+    assert "python -m pip install tensorflow" in lines[-2]
+    assert "python -m pip install apache-beam" in lines[-1]
+    command = str(scripts / "tfds-extra")
+    options = [f"--data_dir={tmp_path / 'built'}", "--miniature"]
+    run(command, "build", "qmnist", "--file_format=array_record", *options, cwd=tmp_path)
+    run(command, "validate", "qmnist/qmnist", *options, cwd=tmp_path)
+    shown = subprocess.run(
+        [command, "show", "qmnist", *options], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert shown.returncode == 1 and "python -m pip install" in shown.stderr
+    assert "Traceback" not in shown.stderr

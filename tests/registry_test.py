@@ -11,7 +11,6 @@ import textwrap
 
 import pytest
 import tensorflow_datasets as tfds
-import tiers
 from tensorflow_datasets.core import registered
 
 import tfds_extra
@@ -100,7 +99,8 @@ def test_stub_builds_the_real_one_when_providers_are_reset(tmp_path):
         registered._DATASET_PROVIDER_REGISTRY = providers
 
 
-@pytest.mark.parametrize("name", tiers.sampled(_NAMES, ["free_spoken_digit"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", _NAMES)
 def test_build_by_path(name, tmp_path):
     folder = pathlib.Path(registry.__file__).parent / "datasets" / name
     config = registry.builder_cls(name).BUILDER_CONFIGS[0].name

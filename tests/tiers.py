@@ -12,9 +12,14 @@ def sampled(values: Iterable[Any], quick: Collection[Any]) -> list[Any]:
     """Values for `pytest.mark.parametrize`, of which only a few are tried in the quick tier.
 
     Args:
-      values: All of them.
+      values: All of them; a tuple where there are several parameters.
       quick: Those that stand for the others there.
     """
     return [
-        value if value in quick else pytest.param(value, marks=pytest.mark.slow) for value in values
+        value
+        if value in quick
+        else pytest.param(
+            *(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow
+        )
+        for value in values
     ]

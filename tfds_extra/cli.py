@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import pathlib
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
+import tfds_extra
 from tfds_extra import registry
 
 if TYPE_CHECKING:
@@ -20,19 +23,33 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit status: 0, 1 if something is wrong, 2 for bad usage."""
+    """Runs the command and returns its exit status: 0, 1 if something is wrong, 2 for bad usage.
+
+    Stopped with Ctrl-C it is 130.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
     if arguments[:1] == ["build"]:  # It has the options of `tfds build`, which parses them itself.
         run = _build
     else:
         arguments = parser.parse_args(arguments)
+        for name in ("data_dir", "download_dir", "manual_dir", "output"):
+            if getattr(arguments, name, None):
+                setattr(arguments, name, os.path.expanduser(getattr(arguments, name)))
         run = arguments.run
     logger = logging.get_absl_logger()
     logger.addFilter(_is_news)
     try:
-        return run(arguments)
-    except (ValueError, OSError, tfds.download.download_manager.NonMatchingChecksumError) as e:
+        status = run(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `tfds-extra list | head`: who reads has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("\ntfds-extra: stopped. The same command goes on from here.", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError, tfds.download.download_manager.NonMatchingChecksumError) as e:
         print(f"tfds-extra: {e}", file=sys.stderr)
         return 1
     finally:
@@ -46,14 +63,20 @@ def _is_news(record: Any) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tfds-extra", description=__doc__)
+    parser.add_argument(
+        "--version", action="version", version=f"tfds_extra {tfds_extra.__version__}"
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    def add(name: str, run: Any, help: str, *, corpus: bool = True) -> argparse.ArgumentParser:
+    def add(
+        name: str, run: Any, help: str, *, corpus: bool | str = True
+    ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help)
         command.set_defaults(run=run)
         command.add_argument("--data_dir", help="where prepared data lies; TFDS's default if unset")
         if corpus:
-            command.add_argument("corpus", metavar="NAME[/CONFIG]")
+            optional = {"nargs": "?"} if corpus == "optional" else {}
+            command.add_argument("corpus", metavar="NAME[/CONFIG]", **optional)
             variant = command.add_mutually_exclusive_group()
             variant.add_argument("--miniature", action="store_true", help="the miniature's data")
             variant.add_argument("--partial", action="store_true", help="a partial corpus's data")
@@ -71,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--number", type=int, default=6, help="how many examples (default: 6)")
     show.add_argument("--output", help="file to write (default: NAME.png)")
     validate = add("validate", _validate, "hold downloads, manual files and prepared data against"
-                   " digests and counts")  # fmt: skip
+                   " digests and counts; without a name, all that is prepared here",
+                   corpus="optional")  # fmt: skip
     for command in (fetch, validate):
         command.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
         command.add_argument("--manual_dir", help="where files that you brought lie")
@@ -142,6 +166,8 @@ def _build(arguments: list[str]) -> int:
     known, rest = ours.parse_known_args(arguments[1:])
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(["tfds-extra"])
+    # What `tfds build` does not do itself. A shell leaves the `~` of `--data_dir=~/x` alone.
+    rest = [re.sub(r"^(--\w+_(?:dir|path)=)?(?=~)(.*)", _expanded, option) for option in rest]
     args = cli_utils.make_flags_parser(build.Args, description="")(["tfds-extra build", *rest])
     names = [
         name
@@ -165,6 +191,11 @@ def _build(arguments: list[str]) -> int:
         args, positional_datasets=names, datasets=[], generation=generation
     ).execute()
     return 0
+
+
+def _expanded(option: re.Match[str]) -> str:
+    """An option with the home folder in place of `~`."""
+    return (option[1] or "") + os.path.expanduser(option[2])
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
@@ -201,9 +232,13 @@ def _show(arguments: argparse.Namespace) -> int:
             f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
             f" build {arguments.corpus}{' --' + builder.variant if builder.variant else ''}"
         )
+    output = pathlib.Path(arguments.output or f"{builder.name}.png")
+    if not os.access(output.parent, os.W_OK):
+        raise ValueError(
+            f"{output.parent}: no folder to write {output.name} into. Choose --output."
+        )
     split = arguments.split or next(iter(builder.info.splits))
     examples = builder.as_dataset(split=split).take(arguments.number).as_numpy_iterator()
-    output = pathlib.Path(arguments.output or f"{builder.name}.png")
     title = f"{builder.info.full_name}, {split}"
     picture = show.draw(
         builder.info, examples, title, builder.DRAWN_TIMES, builder.DRAWN_DISTRIBUTIONS
@@ -216,25 +251,42 @@ def _show(arguments: argparse.Namespace) -> int:
 def _validate(arguments: argparse.Namespace) -> int:
     from tfds_extra.core import validation
 
-    name, kwargs = tfds.core.naming.parse_builder_name_kwargs(arguments.corpus)
-    cls = _builder_cls(str(name))
-    one = bool(kwargs) or not cls.BUILDER_CONFIGS
-    configs = [arguments.corpus] if one else [f"{name}/{c.name}" for c in cls.BUILDER_CONFIGS]
-    wrong = here = 0
-    for corpus in configs:
+    wrong = prepared = 0
+    for corpus in _to_validate(arguments):
         builder = _builder(argparse.Namespace(**{**vars(arguments), "corpus": corpus}))
         print(builder.info.full_name)
+        prepared += builder.is_prepared()
         for finding in validation.validate(
             builder, download_dir=arguments.download_dir, manual_dir=arguments.manual_dir
         ):
             wrong += finding.is_wrong
-            here += not finding.absent
             mark = "WRONG" if finding.is_wrong else "-" if finding.absent else "ok"
             mark = "unchecked" if finding.unchecked else mark
             print(f"  {mark:9}  {': '.join(filter(None, (finding.subject, finding.problem)))}")
-    if not here:
-        print("Nothing of it is here.")
-    return 1 if wrong or not here else 0
+    if not prepared and not wrong:
+        print(
+            "Nothing of it is prepared here." if arguments.corpus else "Nothing is prepared here."
+        )
+    return 1 if wrong or not prepared else 0
+
+
+def _to_validate(arguments: argparse.Namespace) -> list[str]:
+    """The configs that are named; all that are prepared, damaged or not, if none is."""
+    if arguments.corpus:
+        name, kwargs = tfds.core.naming.parse_builder_name_kwargs(arguments.corpus)
+        configs = _builder_cls(str(name)).BUILDER_CONFIGS
+        one = bool(kwargs) or not configs
+        return [arguments.corpus] if one else [f"{name}/{config.name}" for config in configs]
+    found = []
+    for name in registry.names():
+        builder = registry.builder_cls(name)(data_dir=arguments.data_dir)
+        folder = builder.data_dir_root / name
+        if (folder / str(builder.version)).is_dir():
+            found.append(name)
+        found += sorted(
+            f"{name}/{path.parent.name}" for path in folder.glob(f"*/{builder.version}")
+        )
+    return found
 
 
 # ----------------------------------------------------------------------------------------- helpers

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tfds_extra.core import errors
 from tfds_extra.features import Audio, EncodedAudio
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
@@ -45,6 +46,7 @@ def draw(
     Raises:
       ValueError: There is no example.
     """
+    errors.require("matplotlib", "matplotlib", "A picture")
     from matplotlib import figure
 
     examples = list(examples)

@@ -222,11 +222,11 @@ def damage(path: pathlib.Path, how: str) -> None:
 @pytest.mark.parametrize(
     "what, file_format, how",
     [
-        *(("shard", "tfrecord", how) for how in DAMAGE),
+        *(pytest.param("shard", "tfrecord", how, marks=pytest.mark.slow) for how in DAMAGE),
         ("shard", "array_record", "zeros at the end"),
         ("shard", "array_record", "a flipped bit"),
         ("digests", "tfrecord", "shorter"),
-        ("digests", "array_record", "gone"),
+        pytest.param("digests", "array_record", "gone", marks=pytest.mark.slow),
     ],
 )
 def test_damaged_shards_are_written_again(tmp_path, monkeypatch, what, file_format, how):
@@ -337,6 +337,7 @@ def on_beam() -> tfds.download.DownloadConfig:
     return tfds.download.DownloadConfig(beam_runner=fn_api_runner.FnApiRunner())
 
 
+@pytest.mark.slow
 def test_an_error_on_beam_is_that_of_one_process(tmp_path, caplog):
     with pytest.raises(core.CorpusError) as here:
         prepare(tmp_path / "here", trouble="raise:3")
@@ -373,6 +374,7 @@ def _large_example(self, n):
     return {"number": n, "text": os.urandom(5_000).hex(), "vector": [0.0, 0.0, 0.0]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [None, on_beam()], ids=["here", "Beam"])
 @pytest.mark.parametrize("file_format, limit, name", [
     ("tfrecord", 1_000_000, r"(\.run|-of-00001\.unfinished)"),
@@ -398,6 +400,7 @@ def tiny_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", [file_adapters.FileFormat.TFRECORD.value, "array_record"])
 @pytest.mark.parametrize("rows", [60, 600])
 def test_full_disk_on_beam(tiny_disk, monkeypatch, file_format, rows):
@@ -412,6 +415,7 @@ def _small_example(self, n):
     return {"number": n, "text": os.urandom(1_000).hex(), "vector": [0.0, 0.0, 0.0]}
 
 
+@pytest.mark.slow
 def test_full_disk_of_temporary_files_on_beam(tiny_disk, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tiny_disk))
     monkeypatch.setattr(EngineCorpus, "_example", _large_example)

@@ -27,7 +27,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
-from tensorflow_datasets.core import constants, download, utils
+from tensorflow_datasets.core import constants, download, file_adapters, utils
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import registry
@@ -39,10 +39,11 @@ from tfds_extra.core import (
     engines,
     locks,
     own_copies,
+    prepared,
     reading,
     tables,
 )
-from tfds_extra.core.errors import CorpusError
+from tfds_extra.core.errors import CorpusError, require
 from tfds_extra.core.members import IF_PARTIAL, Members
 from tfds_extra.core.published import Archive, File
 
@@ -75,6 +76,29 @@ class _UrlInfos:
             published = digests.load_published(cls._checksums_path)
         needed = [url for file in builder.published_files().values() for url in file.urls]
         return {url: published[url] for url in needed}
+
+
+class _Info(tfds.core.DatasetInfo):
+    """Facts of a corpus; what is prepared is read only if it is whole (`Builder.fault`)."""
+
+    def __init__(self, *, builder: Builder, **kwargs: Any):
+        self._judge = builder.fault
+        super().__init__(builder=builder, **kwargs)
+
+    def read_from_directory(self, dataset_info_dir: epath.PathLike) -> None:
+        if not self._judge(dataset_info_dir, features=self.features):
+            super().read_from_directory(dataset_info_dir)
+
+    def set_file_format(self, file_format: Any, **kwargs: Any) -> None:
+        wanted = file_adapters.FileFormat.from_value(file_format) if file_format else None
+        if self.initialized and not kwargs and wanted not in (None, self.file_format):
+            raise CorpusError(
+                self.data_dir,
+                "",
+                f"it is prepared as {self.file_format.value}, and not as {wanted.value}",
+                "Leave the file format out, choose another data_dir, or remove that folder first.",
+            )
+        super().set_file_format(file_format, **kwargs)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -128,6 +152,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           ValueError: Both `miniature` and `partial` are asked for.
         """
         chosen = {MINIATURE: miniature, PARTIAL: partial}
+        if kwargs.get("data_dir"):
+            kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         config, named = _split_variant(config)
         if named:
             chosen[named] = True
@@ -213,7 +239,11 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         Returns:
           The info, with description and citation read from the builder's folder.
         """
-        info = self.dataset_info_from_configs(
+        texts = self.get_metadata()
+        info = _Info(
+            builder=self,
+            description=texts.description,
+            citation=texts.citation,
             features=tfds.features.FeaturesDict(features),
             homepage=homepage,
             license=license,
@@ -229,7 +259,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _make_download_manager(
         self, download_dir: epath.PathLike | None, download_config: download.DownloadConfig
     ) -> downloads.DownloadManager:
-        download_dir = epath.Path(download_dir or self.data_dir_root / "downloads")
+        download_dir = epath.Path(download_dir or self.data_dir_root / "downloads").expanduser()
         given = download_config.manual_dir
         if self.variant == MINIATURE:
             if download_config.register_checksums:
@@ -241,7 +271,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         mode = download_config.download_mode
         return downloads.DownloadManager(
             download_dir=download_dir,
-            extract_dir=download_config.extract_dir,
+            extract_dir=download_config.extract_dir
+            and os.path.expanduser(download_config.extract_dir),
             manual_dir=self._manual_dir,
             manual_dir_instructions=self._manual_instructions(),
             url_infos=self.url_infos,
@@ -264,6 +295,11 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 roots = ", ".join(dict.fromkeys(file.root for file in files))
                 which = "an archive" if kind is Archive else "a compressed file"
                 instructions.append(f"In place of {which}, the {what} will do: {roots}")
+        if self.variant == PARTIAL:
+            instructions.append(
+                "A part may lack files of an extracted folder. What is published as one file is taken"
+                " whole."
+            )
         return "\n".join(filter(None, instructions))
 
     @abc.abstractmethod
@@ -376,14 +412,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 found[name] = copy
         return found
 
-    def to_download(self, extracted: Collection[str] | None = None) -> dict[str, Any]:
-        """The `files` of what is not `extracted`, by its name in `published_files`.
+    def to_download(self, extracted: Collection[str]) -> dict[str, Any]:
+        """The `files` of what is not extracted, by its name in `published_files`.
 
         Args:
-          extracted: Names of what is, if that has been found out already.
+          extracted: Names of what is, from `extracted`.
         """
-        if extracted is None:
-            extracted = self.extracted()
         return {
             name: file.files
             for name, file in self.published_files().items()
@@ -392,14 +426,60 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     # --------------------------------------------------------------------------------- preparing
 
+    def fault(
+        self,
+        folder: epath.PathLike | None = None,
+        features: tfds.features.FeaturesDict | None = None,
+    ) -> str:
+        """What keeps prepared data from being read rightly; its records are not looked at.
+
+        Args:
+          folder: Where it is; `data_dir` by default.
+          features: Those of `info` by default, which may not be there yet.
+
+        Returns:
+          The file and what is wrong with it; empty if nothing is, or nothing is prepared.
+        """
+        return prepared.fault(
+            epath.Path(folder or self.data_dir),
+            name=self.name,
+            version=str(self.version),
+            variant=self.variant or "complete",
+            features=features or self.info.features,
+            expected_counts=self.expected_counts,
+        )
+
+    def is_prepared(self) -> bool:
+        """Whether the data is prepared, and whole as far as `fault` can tell."""
+        return (self.data_path / constants.DATASET_INFO_FILENAME).exists() and not self.fault()
+
+    def _check_whole(self) -> None:
+        """Raises a `CorpusError` if there is prepared data that must not be read."""
+        if fault := self.fault():
+            name = "/".join(filter(None, (self.name, self.base_config_name)))
+            variant = f" --{self.variant}" if self.variant else ""
+            raise CorpusError(
+                self.data_dir,
+                "",
+                fault,
+                f"Prepare it anew: tfds-extra build {name}{variant} --overwrite, or with the"
+                " download_mode REUSE_CACHE_IF_EXISTS.",
+            )
+
     def _download_and_prepare(
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
     ) -> None:
-        if download_config.max_examples_per_split is not None and self.variant != PARTIAL:
+        limit = download_config.max_examples_per_split
+        if limit is not None and self.variant == MINIATURE:
+            raise ValueError(
+                f"{self.info.full_name} is small: leave max_examples_per_split out, and read a part of"
+                " it with split='train[:5]', say."
+            )
+        if limit is not None and (self.variant != PARTIAL or limit < 1):
             # TFDS would store the first few examples where later calls look for the corpus.
             raise ValueError(
-                f"max_examples_per_split makes a part of {self.info.full_name}. Say so with"
-                " builder_kwargs={'partial': True}, or --partial."
+                f"max_examples_per_split={limit} makes a part of {self.info.full_name}. Say so with"
+                " builder_kwargs={'partial': True}, or --partial, and take one or more."
             )
         self._unpublished = self.data_dir
         super()._download_and_prepare(dl_manager, download_config)
@@ -411,7 +491,20 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           **kwargs: Of `tfds.core.DatasetBuilder.download_and_prepare`.
         """
         config = kwargs.get("download_config") or download.DownloadConfig()
+        if not config.download_mode.overwrite_dataset:
+            self._check_whole()
         final = pathlib.Path(self.data_dir)
+        if final.is_dir() and not any(final.iterdir()):
+            final.rmdir()  # TFDS would take it for prepared.
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as e:
+            raise CorpusError(
+                final.parent,
+                "",
+                f"the folder cannot be made ({e.strerror})",
+                "Choose another data_dir, or see to its rights.",
+            ) from e
         work_folder = final.parent / f"unfinished.{final.name}"
         lock = final.parent / f"{final.name}.lock"
         reused = final.exists() and not config.download_mode.overwrite_dataset
@@ -482,8 +575,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
     ) -> Sequence[tfds.core.SplitInfo]:
         on_beam = bool(download_config.beam_runner or download_config.beam_options)
-        if download_config.ignore_duplicates or not (on_beam or self._work_folder):
-            return super()._generate_splits(dl_manager, download_config)
+        if not (on_beam or self._work_folder):  # In a bucket, by TFDS alone.
+            split_infos = super()._generate_splits(dl_manager, download_config)
+            self._describe(
+                {split.name: split.num_examples for split in split_infos},
+                {split.name: self._order_digest(split) for split in split_infos},
+            )
+            return split_infos
         common = {
             "features": self.info.features,
             "filename_templates": {
@@ -497,11 +595,11 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         generators = self._split_generators(dl_manager)
         if on_beam:
             path = pathlib.Path if _is_local(self.data_dir) else epath.Path
-            prepared = engines.prepare_on_beam(
+            made = engines.prepare_on_beam(
                 generators, work_folder=path(self.data_dir) / "unfinished", **common
             )
         else:
-            prepared = engines.prepare_locally(
+            made = engines.prepare_locally(
                 generators,
                 expected_counts=self.expected_counts,
                 work_folder=self._work_folder,
@@ -509,13 +607,27 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 num_workers=self._num_workers,
                 **common,
             )
-        counts = {p.split_info.name: p.split_info.num_examples for p in prepared}
+        self._describe(
+            {one.split_info.name: one.split_info.num_examples for one in made},
+            {one.split_info.name: one.order_digest for one in made},
+        )
+        return [one.split_info for one in made]
+
+    def _describe(self, counts: dict[str, int], order_digests: dict[str, str]) -> None:
+        """Holds the number of examples against the publisher's, and writes it into the metadata."""
         self.info.metadata.update(
             variant=self.variant or "complete",
             missing=self._check_counts(counts),
-            order_digest={p.split_info.name: p.order_digest for p in prepared},
+            order_digest=order_digests,
         )
-        return [p.split_info for p in prepared]
+
+    def _order_digest(self, split: tfds.core.SplitInfo) -> str:
+        """Digest of the records of a split, read back."""
+        digest = engines.OrderDigest()
+        for shard in prepared.records(split.filepaths, self.info.file_format):
+            for record in shard:
+                digest.update(record)
+        return digest.hexdigest()
 
     def _identity(self) -> list[Any]:
         """All that decides what is made of the published files."""
@@ -573,6 +685,22 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     # ----------------------------------------------------------------------------------- reading
 
+    def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        """As TFDS's; data that is not whole is refused by name.
+
+        Args:
+          *args: Of `tfds.core.DatasetBuilder.as_dataset`.
+          **kwargs: Of the same.
+
+        Raises:
+          CorpusError: What is prepared is not whole.
+          ImportError: There is no TensorFlow.
+        """
+        require("tensorflow", "tensorflow", "tf.data (tfds.load, as_dataset; not tfds.data_source)")
+        if not self.info.splits:
+            self._check_whole()
+        return super().as_dataset(*args, **kwargs)
+
     def _build_single_dataset(self, split: Any, batch_size: int | None, **kwargs: Any) -> Any:
         whole = batch_size == -1
         if whole:
@@ -590,6 +718,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           split: As in TFDS.
           **kwargs: Of `tfds.core.DatasetBuilder.as_data_source`.
         """
+        if not self.info.splits:
+            self._check_whole()
         if split is None and self.info.splits:
             split = {name: name for name in self.info.splits}
         open_split = functools.partial(super().as_data_source, **kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import importlib.util
 import os
 from collections.abc import Iterator
 
@@ -77,6 +78,21 @@ def check_same_rows(file: object, found: np.ndarray, expected: np.ndarray) -> No
         row = int(differs[0])
         problem = f"{found[row]} in this file, and {expected[row]} in another"
         raise CorpusError(file, f"row {row:,}", problem, remedy)
+
+
+def require(module: str, package: str, what: str) -> None:
+    """Raises if a package is missing that a light environment leaves out.
+
+    Args:
+      module: Its module.
+      package: Its name for pip.
+      what: What needs it, as the beginning of a sentence.
+
+    Raises:
+      ImportError: It is not installed; the message has the command that installs it.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise ImportError(f"{what} needs {package}: python -m pip install {package}", name=module)
 
 
 @contextlib.contextmanager

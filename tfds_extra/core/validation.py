@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
+import re
 from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import file_adapters, utils
+from tensorflow_datasets.core import utils
 
-from tfds_extra.core import archives, digests, downloads, own_copies
+from tfds_extra.core import archives, digests, downloads, own_copies, prepared
 from tfds_extra.core.builder import Builder
 from tfds_extra.core.engines.records import OrderDigest
 from tfds_extra.core.published import File
@@ -64,7 +64,9 @@ def validate(
             yield Finding(str(copy.path), problem, unchecked=True)
         else:
             yield from _check_folder(builder, name, copy)
-    if builder.is_prepared():
+    if fault := builder.fault():
+        yield Finding(builder.data_dir, fault)
+    elif builder.is_prepared():
         yield from _check_prepared(builder)
     else:
         yield Finding(builder.data_dir, "not prepared", absent=True)
@@ -139,38 +141,34 @@ def _check_prepared(builder: Builder) -> Iterator[Finding]:
             if missing != expected:
                 yield Finding(subject, "the split is missing")
             continue
-        digest, count = OrderDigest(), 0
+        digest, lengths = OrderDigest(), []
         try:
-            for record in utils.tqdm(
-                _records(builder, split),
-                total=split_info.num_examples,
-                desc=split,
-                unit=" examples",
-            ):
-                digest.update(record)
-                count += 1
+            with utils.tqdm(total=split_info.num_examples, desc=split, unit=" examples") as bar:
+                for shard in prepared.records(split_info.filepaths, builder.info.file_format):
+                    lengths.append(0)
+                    for record in shard:
+                        digest.update(record)
+                        lengths[-1] += 1
+                        bar.update()
         except Exception as e:  # Each file format has its own classes of errors.
-            yield Finding(subject, f"cannot be read after {count:,} examples: {e}")
+            name = split_info.filepaths[max(len(lengths) - 1, 0)].name
+            problem = f"{name} cannot be read after {sum(lengths):,} examples: {_told(e)}"
+            yield Finding(subject, problem)
             continue
-        if count + missing != expected:
-            yield Finding(subject, f"{count:,} examples, {expected - missing:,} were prepared")
+        if sum(lengths) + missing != expected:
+            yield Finding(
+                subject, f"{sum(lengths):,} examples, {expected - missing:,} were prepared"
+            )
+        elif lengths != split_info.shard_lengths:
+            yield Finding(subject, "dataset_info.json: the lengths of its shards are others")
         elif digest.hexdigest() != builder.info.metadata["order_digest"][split]:
             yield Finding(subject, "altered: its records are not the ones that were prepared")
         else:
             part = f", {missing:,} of the publisher's are missing" if missing else ""
-            yield Finding(f"{subject} ({count:,} examples{part})")
+            yield Finding(f"{subject} ({sum(lengths):,} examples{part})")
 
 
-def _records(builder: Builder, split: str) -> Iterator[bytes]:
-    """Serialized examples in order."""
-    paths = [os.fspath(path) for path in builder.info.splits[split].filepaths]
-    if builder.info.file_format is file_adapters.FileFormat.ARRAY_RECORD:
-        from array_record.python import array_record_data_source
-
-        with array_record_data_source.ArrayRecordDataSource(paths) as source:
-            for index in range(len(source)):
-                yield source[index]
-        return
-    adapter = file_adapters.ADAPTER_FOR_FORMAT[builder.info.file_format]
-    for path in paths:
-        yield from adapter.make_tf_data(path).as_numpy_iterator()
+def _told(error: Exception) -> str:
+    """What an error says, without the names that TensorFlow has for its own parts."""
+    text = re.sub(r"\{\{.*?\}\} ?|\[Op:.*|name: *$", "", str(error).strip(), flags=re.DOTALL)
+    return text.partition("\n")[0].strip() or type(error).__name__

@@ -332,10 +332,14 @@ def test_full_disk(tiny_disk, file_format):
 
 
 def test_first_few_examples_are_not_stored_as_the_corpus(data_dir):
-    builder = tfds.builder(_NAME, data_dir=data_dir, miniature=True)
-    for limit in (0, 5):
-        with refused(data_dir, "max_examples_per_split", "partial"):
-            builder.download_and_prepare(
+    for limit, kwargs, told in (
+        (0, {"miniature": True}, "split='train[:5]'"),
+        (5, {"miniature": True}, "split='train[:5]'"),
+        (0, {"partial": True}, "take one or more"),
+        (5, {}, "--partial"),
+    ):
+        with refused(data_dir, "max_examples_per_split", told, **kwargs):
+            tfds.builder(_NAME, data_dir=data_dir, **kwargs).download_and_prepare(
                 download_config=tfds.download.DownloadConfig(max_examples_per_split=limit)
             )
 

@@ -154,7 +154,6 @@ def test_subsets_and_writers(prepared):
     assert test["is_mnist_test"].tolist() == [True] * 10_000 + [False] * 50_000
 
 
-@pytest.mark.slow
 def test_nobody_wrote_for_both_splits(real):
     """What examples/digit_writers.py relies on, from the publisher's text alone."""
     writers, series = {}, {}
@@ -246,7 +245,6 @@ def generated(config: str, manual_dir: pathlib.Path):
         yield from builder._generate_examples(core.SplitFiles(split, files))
 
 
-@pytest.mark.slow
 def test_nist(manual_dir, real):
     """All 402,953 rows, and what became of them, in a little memory."""
     images = manual_dir / "xnist-images-idx3-ubyte"
@@ -311,7 +309,6 @@ def test_idx1_is_the_first_column(real, prepared):
     np.testing.assert_array_equal(found, prepared["test"]["label"])
 
 
-@pytest.mark.slow
 def test_standard_mnist_of_the_real_test_set(real, prepared, tmp_path):
     """The same rows through the standard builder, as far as its PNGs let a test be quick."""
     for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):

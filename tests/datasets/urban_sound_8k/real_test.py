@@ -139,7 +139,6 @@ def test_every_slice_against_scipy(real, prepared):
         assert example["sample_rate"] == rate
 
 
-@pytest.mark.slow
 def test_every_slice_against_soundata(real, prepared):
     """The loader of the publisher's group, offline, with its index."""
     soundata = pytest.importorskip("soundata", reason="soundata is not installed")

@@ -70,6 +70,7 @@ def prepare_on_beam(
       OSError: A disk is full, or a file cannot be written or read.
       ValueError: A part of the examples is asked for.
     """
+    errors.require("apache_beam", "apache-beam", "A beam_runner or beam_options")
     import apache_beam as beam
     from apache_beam.options import pipeline_options
 

@@ -33,6 +33,9 @@ class Pool:
         """
         self._answers: queue.SimpleQueue = queue.SimpleQueue()
         self._workers = [_Worker(job, modules, self._answers) for _ in range(workers)]
+        # A worker comes here when its "ready" is taken from the queue, and only then: it may come as
+        # late as in a later call of `do`, and in this list twice it would be given two tasks.
+        self._idle: list[_Worker] = []
 
     def __enter__(self) -> Pool:
         return self
@@ -56,22 +59,21 @@ class Pool:
           WorkerDiedError: A worker died; the message names its task.
         """
         tasks = iter(tasks)
-        idle = [one for one in self._workers if one.ready]
         busy = 0
         waiting = next(tasks, None)
         while waiting is not None or busy:
-            while waiting is not None and idle:
-                idle.pop().give(waiting)
+            while waiting is not None and self._idle:
+                self._idle.pop().give(waiting)
                 busy += 1
                 waiting = next(tasks, None)
             one, kind, content = self._answers.get()
             if kind == "progress":
                 progress(content)
             elif kind == "ready":
-                idle.append(one)
+                self._idle.append(one)
             elif kind == "done":
                 task, one.task = one.task, None
-                idle.append(one)
+                self._idle.append(one)
                 busy -= 1
                 yield task, content
             elif kind == "failed":
@@ -90,7 +92,6 @@ class _Worker:
 
     def __init__(self, job: bytes, modules: dict[str, str], answers: queue.SimpleQueue):
         self.task = None
-        self.ready = False
         # A session of its own: Ctrl-C is for the parent, which stops its workers itself.
         new_group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         self._process = subprocess.Popen(
@@ -129,8 +130,5 @@ class _Worker:
     def _listen(self, answers: queue.SimpleQueue) -> None:
         with contextlib.suppress(EOFError, ValueError):
             while True:
-                kind, content = receive(self._process.stdout)
-                if kind == "ready":
-                    self.ready = True
-                answers.put((self, kind, content))
+                answers.put((self, *receive(self._process.stdout)))
         answers.put((self, "died", None))

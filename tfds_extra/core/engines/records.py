@@ -144,7 +144,7 @@ def is_whole(path: pathlib.Path, shard: Shard) -> bool:
             return False
         if shard.file_crc is not None:
             return _file_crc(path) == shard.file_crc
-        for record in _read_tfrecord(path):
+        for record in read_tfrecord(path):
             found.update(record)
     except OSError:
         return False
@@ -159,19 +159,29 @@ def _file_crc(path: epath.Path | pathlib.Path) -> int:
     return crc
 
 
-def _read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
+def read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
+    """The records of a file, without TensorFlow.
+
+    Args:
+      path: Of the file.
+
+    Raises:
+      OSError: It cannot be read, or is damaged.
+    """
     lengths = _Lengths()
     left = path.stat().st_size
     with path.open("rb") as shard:
+        start = 0
         while head := shard.read(_FRAME_HEAD):
             length = int.from_bytes(head[:8], "little")
             left -= _FRAME_HEAD + length + _FRAME_TAIL
             if left < 0 or lengths[length] != head:  # No record of a damaged length is read.
-                raise OSError(f"{path}: damaged")
+                raise OSError(f"{path}: damaged in the record at byte {start:,}")
             record, tail = shard.read(length), shard.read(_FRAME_TAIL)
             crc = np.array([google_crc32c.value(record)], np.uint32)
             if _masked(crc).astype("<u4").tobytes() != tail:
-                raise OSError(f"{path}: damaged")
+                raise OSError(f"{path}: damaged in the record at byte {start:,}")
+            start = shard.tell()
             yield record
 
 
