@@ -46,21 +46,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import h5py
 import numpy as np
+import pyarrow as pa
 
 from tfds_extra import formats
 from tfds_extra.core.archives import ArchiveError, Content, Limits, Tree, archive_io
 from tfds_extra.formats import (
     beats,
     cifar_batch,
+    ctime_date,
     digit_struct,
     hdf5,
     idx,
     label_errors,
     mat5,
+    mojibake,
     mp3,
     npy,
     pandas_csv,
     png,
+    quoted_csv,
     safe_pickle,
     torch_file,
     wav,
@@ -179,6 +183,8 @@ def parser_targets() -> list[Target]:
         _lines(_members("fma", "fma_metadata.zip", f"/{name}.csv", 1)[0], count)
         for name, count in (("tracks", 8), ("genres", 9))
     ]
+    tweets = _members("sentiment140_extended", "trainingandtestdata.zip", ".csv")
+    dates = [b"Mon Apr 06 22:19:45 PDT 2009", b"Sun Feb 28 23:59:59 UTC 2010"]
     return [
         Target(
             "beats.parse",
@@ -193,6 +199,7 @@ def parser_targets() -> list[Target]:
             lambda content: cifar_batch.parse(content, count=count).images,
             ("cifar_batch.parse",),
         ),
+        Target("ctime_date.parse", dates, _read_date, ("ctime_date.parse",)),
         Target(
             "digit_struct.read",
             boxes,
@@ -221,6 +228,12 @@ def parser_targets() -> list[Target]:
             _read_mat5,
             ("mat5.arrays", "mat5.Array.slices", "mat5.Array.read"),
             seal=_deflate_mat,
+        ),
+        Target(
+            "mojibake",
+            ["caf\xc3\xa9 &lt;3 \xe2\u20ac\u2122s".encode(), b"&amp;amp; &#8217;"],
+            lambda content: mojibake.unescape(mojibake.repair(content.decode("utf-8", "replace"))),
+            ("mojibake.repair", "mojibake.unescape"),
         ),
         Target("mp3.parse", music, _read_mp3, ("mp3.parse", "mp3.parse_header")),
         Target(
@@ -251,6 +264,12 @@ def parser_targets() -> list[Target]:
             png.check,
             ("png.check",),
             seal=_seal_png,
+        ),
+        Target(
+            "quoted_csv.read_blocks",
+            tweets,
+            _read_quoted,
+            ("quoted_csv.read_blocks", "quoted_csv.integers", "quoted_csv.rows_beyond_ascii"),
         ),
         Target(
             "safe_pickle.load_dict",
@@ -330,6 +349,21 @@ def _read_cell(content: bytes) -> None:
         lambda: pandas_csv.int_list(cell),
         lambda: pandas_csv.text_list(cell),
     )
+
+
+def _read_date(content: bytes) -> None:
+    # Not pa.array, which imports pandas, and that takes longer than a file may.
+    offsets = np.array([0, len(content)], np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(content)]
+    dates = pa.Array.from_buffers(pa.binary(), 1, buffers)
+    ctime_date.parse(dates, {"PDT": -7 * 3600, "UTC": 0})
+
+
+def _read_quoted(content: bytes) -> None:
+    for size in (200, quoted_csv.BLOCK):
+        for columns in quoted_csv.read_blocks(io.BytesIO(content), 6, size):
+            quoted_csv.rows_beyond_ascii(columns[5])
+            quoted_csv.integers(columns[1])
 
 
 def _read_wav(content: bytes) -> None:

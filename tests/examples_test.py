@@ -154,3 +154,19 @@ def test_corrupted_fashion(run, tmp_path):
     picture = image.imread(tmp_path / "corrupted_fashion.png")
     assert picture.shape == (940, 1200, 4)
     assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 100
+
+
+@pytest.mark.parametrize("which", ["miniature", "real rows"])
+def test_tweet_sentiment(run, which, request):
+    options, trained, tested, least = ["--miniature", "--epochs=30"], "21", "4", 0.75
+    if which == "real rows":
+        folder = request.getfixturevalue("shared") / "real" / "sentiment140_extended"
+        options = ["--partial", f"--manual_dir={folder}"]
+        trained, tested, least = "20,000", "359", 0.65
+    printed = run("tweet_sentiment.py", *options)
+    assert f"{trained} tweets to train on, {tested} to test" in printed
+    accuracy, count = re.search(r"test accuracy: ([\d.]+) on (\d+) tweets", printed).groups()
+    share = float(re.search(r"share of the larger class: ([\d.]+)", printed)[1])
+    assert count == tested and 0.5 <= share < 0.6
+    assert float(accuracy) >= least  # Words of the miniature tell; real ones take a training set.
+    assert len(re.findall(r"^  (?:negative|positive), said [\d.]+ positive: ", printed, re.M)) == 3

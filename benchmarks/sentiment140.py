@@ -1,0 +1,140 @@
+"""Sentiment140 with plain TFDS, with ours, and with Hugging Face `datasets`, from the same generated rows.
+
+    python -m pip install datasets              # else that side is left out
+    python benchmarks/sentiment140.py           # 1.6 million rows: half an hour, most of it plain TFDS
+    python benchmarks/sentiment140.py --rows 20000
+
+The rows are made up, in the published layout and about as long as the published ones: one in 80 is not
+ASCII, one in 17 has HTML entities, one in 500 has an id twice. Plain TFDS is its standard builder
+`sentiment140`, which has five features. Ours is timed with these five (`tfds_compat`), and with all
+features of the default config. Plain TFDS writing all of ours is timed, too. All sides run in turn in
+one process; medians and ratios. Two workers include starting them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import pathlib
+import random
+import shutil
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import common
+import tensorflow  # noqa: F401  Loaded before anything is timed.
+import tensorflow_datasets as tfds
+from absl import logging
+
+import tfds_extra
+from tfds_extra import core
+
+_TRAIN = "training.1600000.processed.noemoticon.csv"
+_TEST = "testdata.manual.2009.06.14.csv"
+# One fewer than were published, so that they are taken for a part.
+_ROWS, _TESTED = 1_599_999, 497
+_WORDS = "i you the to a it my and is in so just not good sad work today day love http://bit.ly/x2".split()
+
+
+def write_rows(path: pathlib.Path, rows: int) -> None:
+    """Writes made-up rows, the first half negative and the second positive."""
+    dice = random.Random(0)
+    start = datetime.datetime(2009, 4, 6, 22, 19, 45)
+    with path.open("wb") as file:
+        for row in range(rows):
+            words = " ".join(dice.choices(_WORDS, k=dice.randint(4, 26)))
+            if row % 80 == 0:
+                words += " caf\N{LATIN SMALL LETTER E WITH ACUTE}"
+            if row % 17 == 0:
+                words += " &lt;3 &quot;yes&quot;"
+            id_ = 1467810369 + 400 * (row - row % 500 // 499)
+            date = start + datetime.timedelta(seconds=4 * row)
+            file.write(
+                f'"{0 if 2 * row < rows else 4}","{id_}","{date:%a %b %d %H:%M:%S} PDT 2009",'
+                f'"NO_QUERY","user_{dice.randrange(600_000)}","{words} "\n'.encode()
+            )
+
+
+def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
+    """Prints how long each side takes to prepare so many rows."""
+    manual_dir = folder / "csv"
+    manual_dir.mkdir()
+    write_rows(manual_dir / _TRAIN, rows)
+    write_rows(manual_dir / _TEST, _TESTED)
+    size = (manual_dir / _TRAIN).stat().st_size
+    print(f"{rows:,} rows, {size / 1e6:,.0f} MB")
+    ours, standard = tfds.builder_cls("sentiment140_extended"), tfds.builder_cls("sentiment140")
+    standard._split_generators = lambda self, dl_manager: [
+        tfds.core.SplitGenerator(name=name, gen_kwargs={"path": os.fspath(manual_dir / file)})
+        for name, file in (("train", _TRAIN), ("test", _TEST))
+    ]
+
+    config_of_files = tfds.download.DownloadConfig(manual_dir=manual_dir)
+
+    def made(cls: type, prepare=None, **kwargs) -> None:
+        data_dir = tempfile.mkdtemp(dir=folder)
+        builder = cls(data_dir=data_dir, **kwargs)
+        (prepare or cls.download_and_prepare)(builder, download_config=config_of_files)
+        assert builder.info.splits["train"].num_examples == rows
+        shutil.rmtree(data_dir)
+
+    def made_of_part(config: str, num_workers: int = 1, prepare=None) -> None:
+        # Nobody published the digest of what is made up.
+        made(ours, prepare, config=config, num_workers=num_workers, partial=True)
+
+    plain = super(core.Builder, ours).download_and_prepare
+    sides = {
+        "TFDS sentiment140": lambda: made(standard),
+        "ours, the same, 1 process": lambda: made_of_part("tfds_compat"),
+        "ours, full, 1 process": lambda: made_of_part("full"),
+        "ours, full, 2 processes": lambda: made_of_part("full", 2),
+        "TFDS writing ours, full": lambda: made_of_part("full", prepare=plain),
+    }
+    if hugging_face := _hugging_face(manual_dir, folder):
+        sides |= hugging_face
+    times = common.interleaved(sides, repeat, warm_up=0)
+    common.report(f"{rows:,} rows of Sentiment140", times, rows, "rows")
+
+
+def _hugging_face(manual_dir: pathlib.Path, folder: pathlib.Path) -> dict:
+    try:
+        import datasets
+    except ImportError:
+        print("Hugging Face datasets is not here: python -m pip install datasets")
+        return {}
+    datasets.disable_progress_bars()
+
+    def load(workers: int) -> None:
+        cache = tempfile.mkdtemp(dir=folder)
+        datasets.load_dataset(
+            "csv",
+            data_files={"train": str(manual_dir / _TRAIN), "test": str(manual_dir / _TEST)},
+            column_names=["polarity", "id", "date", "query", "user", "text"],
+            encoding="ISO-8859-1",
+            num_proc=workers if workers > 1 else None,
+            cache_dir=cache,
+        )
+        shutil.rmtree(cache)
+
+    return {
+        f"Hugging Face, {workers} worker(s)": lambda workers=workers: load(workers)
+        for workers in (1, 2)
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=_ROWS)
+    parser.add_argument("--repeat", type=int, default=1)
+    arguments = parser.parse_args()
+    assert tfds_extra  # Imported for its effect: it registers the corpora.
+    logging.set_verbosity(logging.ERROR)
+    tfds.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as folder:
+        compare(arguments.rows, arguments.repeat, pathlib.Path(folder))
+
+
+if __name__ == "__main__":
+    main()
