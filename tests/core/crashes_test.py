@@ -46,8 +46,9 @@ def test_a_sample_of_crashes(repository):
 @pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
 @pytest.mark.parametrize("corpus", ["made_up", "free_spoken_digit"])
-def test_every_crash(repository, corpus, file_format):
-    crashes(repository, "--corpus", corpus, "--file_format", file_format)
+def test_more_crashes(repository, corpus, file_format):
+    """Of every corpus and format; all of them take too long: CONTRIBUTING.md has the command."""
+    crashes(repository, "--corpus", corpus, "--file_format", file_format, "--every", "11")
 
 
 def prepare(data_dir: pathlib.Path, config=None, **kwargs) -> EngineCorpus:
