@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _quieten() -> None:
-    """Leaves out what TensorFlow says of processors and GPUs, in the process of this command."""
+    """Leaves out what libraries say that no user can act on, in the process of this command."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # Preparing and drawing need none.
+    # Of texts in scripts that Matplotlib's font does not have, which a picture shows as boxes.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
 
 
 def _is_news(record: Any) -> bool:

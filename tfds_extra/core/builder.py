@@ -314,11 +314,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           config: Name of a config, for facts that differ between them.
 
         Returns:
-          The values: none, one, or several aliases.
+          The values: none, one, or several aliases. A builder without that file says nothing.
         """
+        path = pathlib.Path(inspect.getfile(cls)).parent / "about.tsv"
         return [
             row["value"]
-            for row in tables.read_tsv(pathlib.Path(inspect.getfile(cls)).parent / "about.tsv")
+            for row in (tables.read_tsv(path) if path.exists() else [])
             if row["fact"] == fact and row["config"] in ("*", config)
         ]
 
