@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -39,15 +40,15 @@ with alone(pathlib.Path(path), time.sleep) as locked:
 
 
 @pytest.fixture
-def shared_folder(tmp_path):
+def shared_folder():
     """A folder that every user may write to."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.owner() == "root" and len(folder.parts) > 2:
-            folder.chmod(0o755)
-    folder = tmp_path / "shared"
-    folder.mkdir()
-    folder.chmod(0o777)
-    return folder
+    # Not below `tmp_path`: whoever starts pytest takes the rights to that from all other users.
+    with tempfile.TemporaryDirectory() as parent:
+        os.chmod(parent, 0o755)
+        folder = pathlib.Path(parent, "shared")
+        folder.mkdir()
+        folder.chmod(0o777)
+        yield folder
 
 
 @pytest.fixture
@@ -221,7 +222,7 @@ def test_two_processes_where_there_are_no_locks(repository, tmp_path):
     for process in two:
         go(process)
     for process in two:
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         assert output.split()[-3:] == ["1", "600", "True"]
         assert "1.0.0.lock cannot be locked" in errors and "unfinished.1.0.0." in errors
@@ -240,9 +241,9 @@ def test_an_error_where_there_are_no_locks_leaves_nothing(tmp_path, monkeypatch)
 
 @needs_users
 @pytest.mark.slow
-def test_users_that_wait_in_a_fresh_shared_folder(repository, shared_folder, tmp_path):
+def test_users_that_wait_in_a_fresh_shared_folder(repository, shared_folder):
     """The folder of the corpus becomes that of the first, who alone may write to it."""
-    log = tmp_path / "log"
+    log = shared_folder.parent / "log"
     log.touch()
     log.chmod(0o666)
     first, *others = (
@@ -256,7 +257,7 @@ def test_users_that_wait_in_a_fresh_shared_folder(repository, shared_folder, tmp
         go(process)
     assert first.poll() is None  # They had to wait.
     for process in (first, *others):
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
         assert output.split()[-3:] == ["1", "600", "True"]
     assert sorted(log.read_text().split()) == list("012345")
@@ -265,9 +266,9 @@ def test_users_that_wait_in_a_fresh_shared_folder(repository, shared_folder, tmp
 
 @needs_users
 @pytest.mark.slow
-def test_unfinished_work_of_a_killed_user_stops_nobody(repository, shared_folder, tmp_path):
+def test_unfinished_work_of_a_killed_user_stops_nobody(repository, shared_folder):
     """Who may write beside it, but not into it, works in a folder of its own."""
-    log = tmp_path / "log"
+    log = shared_folder.parent / "log"
     log.touch()
     log.chmod(0o666)
     folder = shared_folder / "engine_corpus"
@@ -282,7 +283,7 @@ def test_unfinished_work_of_a_killed_user_stops_nobody(repository, shared_folder
     first.communicate()
     assert (folder / "unfinished.1.0.0").stat().st_uid == 1001
     go(second)
-    output, errors = second.communicate(timeout=60)
+    output, errors = second.communicate(timeout=300)
     assert second.returncode == 0, errors
     assert output.split()[-3:] == ["1", "600", "True"]
     assert "unfinished.1.0.0 is another user's" in errors
@@ -290,7 +291,7 @@ def test_unfinished_work_of_a_killed_user_stops_nobody(repository, shared_folder
     assert {p.name for p in folder.iterdir()} >= {"1.0.0", "unfinished.1.0.0"}
     third = preparing(repository, shared_folder, log, user=1001)
     go(third)
-    output, errors = third.communicate(timeout=60)
+    output, errors = third.communicate(timeout=300)
     assert third.returncode == 0 and output.split()[-3:] == ["1", "600", "True"], errors
     left = {p.name for p in folder.iterdir()}
     assert "unfinished.1.0.0" not in left and "1.0.0.lock" not in left
