@@ -289,6 +289,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             self.assertGreater(int(size), 0)
         self.assertNotEmpty(listing.kinds(cls))
 
+    @pytest.mark.slow
     def test_picture(self):
         """Nothing is cut at an edge, in any split of the first config."""
         builder = self.prepare(next(iter(self.MINIATURE)))
@@ -432,6 +433,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         self.assertEqual(_digests(beam.data_dir), _digests(self.prepare(config).data_dir))
 
     @each_config
+    @pytest.mark.slow
     def test_batches_are_padded_examples(self, config):
         builder = self.prepare(config)
         for split in self.MINIATURE[config]:

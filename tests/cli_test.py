@@ -139,6 +139,7 @@ def test_sizes_are_said_before_a_corpus_is_fetched(data_dir, capsys):
     assert "from 6.49 MiB of published files, which takes about 10.44 MiB, in " in printed
 
 
+@pytest.mark.slow
 def test_load_warns_of_nothing(data_dir):
     script = """
 import sys

@@ -160,6 +160,7 @@ class UrbanSound8KTest(builder_testing.BuilderTestCase):
             del folds[name]["split"]
             self.assert_same(example, folds[name])
 
+    @pytest.mark.slow
     def test_common_rate(self):
         published = self.published()
         native = self.examples("folds")
