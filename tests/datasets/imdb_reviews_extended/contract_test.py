@@ -1,0 +1,127 @@
+"""IMDB reviews: the miniature."""
+
+from __future__ import annotations
+
+import builder_testing
+import miniature_scripts
+import numpy as np
+import tensorflow_datasets as tfds
+
+from tfds_extra.datasets.imdb_reviews_extended import (
+    imdb_reviews_extended_dataset_builder as module,
+)
+
+_MADE = miniature_scripts.load("imdb_reviews_extended")
+_COUNTS = {"train": 12, "test": 10, "unsupervised": 4}
+
+
+class ImdbReviewsExtendedTest(builder_testing.BuilderTestCase):
+    DATASET_CLASS = module.Builder
+    STANDARD_BUILDER = "imdb_reviews"
+    MINIATURE = {
+        "plain_text": _COUNTS,
+        "bag_of_words": _COUNTS,
+        "label_errors": {"test": 10},
+        "vocabulary": {"vocabulary": 13},
+    }
+
+    def examples(self, config: str) -> dict[str, dict]:
+        """Examples by path, with the split under "split"."""
+        builder = self.prepare(config)
+        return {
+            example["path"].decode(): {**example, "split": split}
+            for split in builder.info.splits
+            for example in tfds.as_numpy(builder.as_dataset(split=split))
+        }
+
+    def test_every_value(self):
+        found = self.examples("plain_text")
+        self.assertEqual(set(found), set(_MADE.contents()))
+        for folder, reviews in _MADE.REVIEWS.items():
+            half, kind = folder.split("/")
+            for number, (text, stars, film) in enumerate(reviews):
+                example = found[_MADE.path(folder, number)]
+                self.assertEqual(example["text"], text.encode())
+                self.assertEqual(example["rating"], stars)
+                self.assertEqual(example["label"], {"neg": 0, "pos": 1}.get(kind, -1))
+                self.assertEqual(example["review_id"], number)
+                self.assertEqual(example["title_id"].decode(), f"tt{film:07}")
+                self.assertIn(f"/title/tt{film:07}/", example["title_url"].decode())
+                self.assertEqual(example["split"], "unsupervised" if kind == "unsup" else half)
+
+    def test_clean_text(self):
+        found = self.examples("plain_text")
+        for name, text in {
+            "train/pos/0_10.txt": "the film was great and the plot was great .\n\nsee it again !",
+            "train/pos/1_7.txt": "a great film – won’t bore you",
+            "train/pos/4_9.txt": "the café scene\tis great ’ & so is the end … great",
+            "train/neg/1_2.txt": "<i>awful</i> film \n 1 < 2 stars , <3 not",
+        }.items():
+            self.assertEqual(found[name]["text_clean"].decode(), text)
+        # The five bytes that are nothing in Windows-1252 stay what they are.
+        self.assertEqual(module.clean("\x81\x8d\x8f\x90\x9d"), "\x81\x8d\x8f\x90\x9d")
+
+    def test_twins_and_films_in_both_splits(self):
+        found = self.examples("plain_text")
+        self.assertEqual(
+            {name: e["copies"] for name, e in found.items() if e["copies"] > 1},
+            {
+                "train/pos/2_8.txt": 4, "train/pos/3_8.txt": 4, "train/unsup/1_0.txt": 4,
+                "test/pos/1_8.txt": 4, "test/pos/3_10.txt": 2, "test/pos/4_10.txt": 2,
+            },
+        )  # fmt: skip
+        self.assertEqual(
+            {name for name, e in found.items() if e["in_other_split"]},
+            {"train/pos/2_8.txt", "train/pos/3_8.txt", "train/unsup/1_0.txt", "test/pos/1_8.txt"},
+        )
+        self.assertEqual(
+            {name for name, e in found.items() if e["title_in_other_split"]},
+            {"train/neg/5_1.txt", "test/pos/0_7.txt", "test/neg/0_1.txt"},
+        )
+
+    def test_bags(self):
+        found = self.examples("bag_of_words")
+        for folder, reviews in _MADE.REVIEWS.items():
+            for number, (text, _, _) in enumerate(reviews):
+                example = found[_MADE.path(folder, number)]
+                bag = dict(zip(example["bow_index"].tolist(), example["bow_count"].tolist()))
+                self.assertEqual(bag, _MADE.bag(text))
+
+    def test_vocabulary(self):
+        builder = self.prepare("vocabulary")
+        rows = list(tfds.as_numpy(builder.as_dataset(split="vocabulary")))
+        self.assertEqual([row["word"].decode() for row in rows], _MADE.WORDS)
+        self.assertEqual([row["index"] for row in rows], list(range(13)))
+        ratings = [row["expected_rating"] for row in rows]
+        self.assertEqual(ratings, [float(rating) for rating in _MADE.EXPECTED_RATINGS])
+
+    def test_label_errors(self):
+        found = self.examples("label_errors")
+        asked = {n: e["label_error"] for n, e in found.items() if e["label_error"]["candidate"]}
+        self.assertEqual(set(asked), {f"{name}.txt" for name, *_ in _MADE.VOTES})
+        for name, given, _, votes in _MADE.VOTES:
+            error = asked[f"{name}.txt"]
+            told = [error[f"votes_{k}"] for k in ("given", "guessed", "neutral", "off_topic")]
+            self.assertEqual(told, list(votes))
+            self.assertEqual(error["is_error"], votes[0] < 3)
+            self.assertEqual(error["guessed_label"], int(given == "Negative"))
+        self.assertEqual(asked["test/neg/3_4.txt"]["corrected_label"], 1)
+        self.assertEqual(asked["test/neg/1_2.txt"]["corrected_label"], -1)
+        rows = {name: row for row, name in reversed(list(enumerate(_MADE.index())))}
+        for name, example in found.items():
+            row = rows.get(name.removeprefix("test/"))
+            expected = np.full(2, np.nan) if row is None else _MADE.probabilities()[row]
+            np.testing.assert_array_equal(example["cv_pred_probs"], expected)
+        self.assertTrue(np.isnan(found["test/pos/4_10.txt"]["cv_pred_probs"]).all())
+
+    def test_official_counts(self):
+        reviews = {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
+        for config, counts in {
+            "plain_text": reviews,
+            "bag_of_words": reviews,
+            "label_errors": {"test": 25_000},
+            "vocabulary": {"vocabulary": 89_527},
+        }.items():
+            self.assertEqual(self.DATASET_CLASS(config=config).expected_counts, counts)
+        self.assertEqual(self.DATASET_CLASS.BUILDER_CONFIGS[0].name, "plain_text")
+        self.assertEqual(self.DATASET_CLASS().info.features["label"].names, ["neg", "pos"])
