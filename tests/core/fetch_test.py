@@ -75,7 +75,7 @@ def test_folder_goes_before_archive_and_needs_no_download(builder, tmp_path):
     (tmp_path / "manual" / "top").mkdir()
     (tmp_path / "manual" / "top" / "b.txt").write_text("there")
     assert [m.name for m in corpus.fetch(downloading)["data"]] == ["b.txt"]
-    assert corpus.to_download() == {}
+    assert corpus.to_download(corpus.extracted()) == {}
 
 
 def test_archive_without_a_folder_of_its_own(builder, archive, tmp_path):
@@ -110,7 +110,7 @@ def test_single_file_in_place(builder, tmp_path):
     files = {"lines": core.File(url, root="lines.txt"), "plain": core.File("https://example.org/x")}
     corpus = builder(**files)
     downloading = manager(corpus, tmp_path)
-    assert corpus.to_download() == {"lines": url, "plain": "https://example.org/x"}
+    assert corpus.to_download(corpus.extracted()) == {"lines": url, "plain": "https://example.org/x"}
     assert "In place of a compressed file, the unpacked file will do: lines.txt" in (
         corpus._manual_instructions()
     )
@@ -124,6 +124,6 @@ def test_single_file_in_place(builder, tmp_path):
     # One that the user has unpacked goes first.
     (tmp_path / "manual" / "lines.txt").write_bytes(b"unpacked")
     assert corpus.fetch(downloading)["lines"].read() == b"unpacked"
-    assert corpus.to_download() == {"plain": "https://example.org/x"}
+    assert corpus.to_download(corpus.extracted()) == {"plain": "https://example.org/x"}
     found = {f.subject for f in validation.validate(corpus, manual_dir=tmp_path / "manual") if f.unchecked}
     assert str(tmp_path / "manual" / "lines.txt") in found

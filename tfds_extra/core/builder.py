@@ -412,14 +412,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 found[name] = copy
         return found
 
-    def to_download(self, extracted: Collection[str] | None = None) -> dict[str, Any]:
-        """The `files` of what is not `extracted`, by its name in `published_files`.
+    def to_download(self, extracted: Collection[str]) -> dict[str, Any]:
+        """The `files` of what is not extracted, by its name in `published_files`.
 
         Args:
-          extracted: Names of what is, if that has been found out already.
+          extracted: Names of what is, from `extracted`.
         """
-        if extracted is None:
-            extracted = self.extracted()
         return {
             name: file.files
             for name, file in self.published_files().items()

@@ -341,22 +341,20 @@ def test_tracks_that_are_left_out(miniature, data_dir):
 def prepare_part(miniature, data_dir, tmp_path, monkeypatch):
     """Prepares a part in which there is one table, and what an operating system left."""
 
-    def run(table: str) -> core.Builder:
+    def run(config: str, table: str) -> core.Builder:
         tampering.use_facts(monkeypatch, "fma", miniature.folder)
         folder = tmp_path / "manual" / "fma_metadata"
         folder.mkdir(parents=True)
         (folder / table).write_bytes(miniature.members("fma_metadata")[table])
         (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
-        return preparing.prepared(
-            "fma/metadata_features", data_dir, tmp_path / "manual", partial=True
-        )
+        return preparing.prepared(f"fma/{config}", data_dir, tmp_path / "manual", partial=True)
 
     return run
 
 
 def test_part_with_tracks_alone(prepare_part):
     """Of the other tables everything is missing, and said to be."""
-    builder = prepare_part(_TRACKS)
+    builder = prepare_part("metadata_features", _TRACKS)
     assert builder.info.splits.total_num_examples == 26
     for example in tfds.as_numpy(builder.as_dataset("train")):
         assert example["raw_track"]["license_url"] == b""
@@ -366,4 +364,4 @@ def test_part_with_tracks_alone(prepare_part):
 
 def test_part_without_tracks(prepare_part):
     with pytest.raises(core.CorpusError, match="tracks.csv: there is no such file"):
-        prepare_part(_RAW)
+        prepare_part("metadata", _RAW)
