@@ -110,7 +110,9 @@ def write(folder: pathlib.Path, reviews: int) -> pathlib.Path:
         lines = "".join(f"{digests[path.removeprefix(f'{_ROOT}/')]}  {path}\n" for path in paths)
         of_folders.append((name, count, hashlib.sha256(lines.encode()).hexdigest()))
     beside = [(n, d) for n, d in digests.items() if "/urls_" in n or n.startswith("imdb")]
-    table("counts.tsv", ("config", "split", "examples"), *(("*", *row) for row in splits.items()))
+    rows = [(c, *row) for c in ("plain_text", "bag_of_words") for row in splits.items()]
+    rows.append(("vocabulary", "vocabulary", _WORDS))
+    table("counts.tsv", ("config", "split", "examples"), *rows)
     table("members.tsv", ("member", "sha256"), *beside)
     table("bags.tsv", ("member", "gitblob"), *blobs.items())
     table("folders.tsv", ("folder", "files", "sha256"), *of_folders)

@@ -15,6 +15,7 @@ import tampering
 _NAME = "imdb_reviews_extended"
 _MADE = miniature_scripts.load(_NAME)
 _ARCHIVE = "aclImdb_v1.tar.gz"
+_CONTENTS = _MADE.contents()
 
 
 class Miniature(tampering.Miniature):
@@ -56,6 +57,7 @@ def miniature(tmp_path, monkeypatch) -> Miniature:
 
 
 def refused(data_dir, *parts, config="plain_text"):
+    """Prepares a config, which has to be refused."""
     tampering.prepare_refused(f"{_NAME}/{config}", data_dir, *parts)
 
 
@@ -87,7 +89,7 @@ def test_files(miniature, data_dir, name, content, told):
     "content, told",
     [
         (b"http://www.imdb.com/title/tt0000001/usercomments\n" * 5, "no line 6"),
-        (b"http://www.imdb.com/title/tt01/usercomments\n" * 6, "line 1: not the address"),
+        (b"http://www.imdb.com/title/tt01/usercomments\n" * 6, "line 1 is not as published"),
         (b"\xff\n" * 6, "train/urls_pos.txt"),
     ],
 )
@@ -100,7 +102,7 @@ def test_addresses(miniature, data_dir, content, told):
 
 def test_review_that_is_not_utf_8(miniature, data_dir, monkeypatch):
     name = "test/pos/0_7.txt"
-    monkeypatch.setattr(_MADE, "contents", lambda: {**_MADE_CONTENTS, name: b"caf\xe9"})
+    monkeypatch.setattr(_MADE, "contents", lambda: {**_CONTENTS, name: b"caf\xe9"})
     manifest = _MADE.manifest("test/pos")[2]
     table = miniature.folder / "folders.tsv"
     rows = [line.split("\t") for line in table.read_text().splitlines()]
@@ -110,31 +112,46 @@ def test_review_that_is_not_utf_8(miniature, data_dir, monkeypatch):
     refused(data_dir, _ARCHIVE, name, "utf-8")
 
 
-_MADE_CONTENTS = _MADE.contents()
+_BAGS = "train/labeledBow.feat"
 
 
 @pytest.mark.parametrize(
     "change, told",
     [
-        (lambda bags: bags[:-5], ""),
+        # The last line is "1 5:3".
+        (lambda bags: bags[: bags.rindex(b"\n1 ") + 1], "train/neg/5_1.txt: no line of"),
+        (lambda bags: bags[: bags.rindex(b":")], "train/neg/5_1.txt: no line of"),
         (lambda bags: bags.replace(b"10 ", b"9 ", 1), "with 9 stars, and not with 10"),
-        (lambda bags: bags.replace(b"0:2", b"0:0", 1), "no number that fits"),
-        (lambda bags: bags.replace(b"0:2", b"5000000000:2", 1), "no number that fits"),
+        (lambda bags: bags.replace(b"0:2", b"0:0", 1), "a count of 0"),
+        (lambda bags: bags.replace(b"0:2", b"5000000000:2", 1), "train/pos/0_10.txt: no line of"),
         (lambda bags: bags.replace(b"0:2", b"0:2 0:2", 1), "not in ascending order"),
-        (lambda bags: bags.replace(b"0:2", b"0", 1), "train/pos/0_10.txt"),
-        (lambda bags: bags.replace(b"0:2", b"0:x", 1), "train/pos/0_10.txt"),
-        (lambda bags: b"", "train/pos/0_10.txt"),
+        (lambda bags: bags.replace(b"0:2", b"0", 1), "train/pos/0_10.txt: no line of"),
+        (lambda bags: bags.replace(b"0:2", b"0:x", 1), "train/pos/0_10.txt: no line of"),
+        (lambda bags: bags.replace(b"\n", b"\n\n", 1), "13 lines, for 12 reviews"),
+        (lambda bags: bags[bags.index(b"\n") + 1 :], "7 stars, and not with 10"),
+        (lambda bags: bags + b"1 5:3\n", "13 lines, for 12 reviews"),
+        (lambda bags: b"", "train/pos/0_10.txt: no line of"),
     ],
 )
 def test_bags(miniature, data_dir, change, told):
-    name = "train/labeledBow.feat"
-    old = miniature.members[f"aclImdb/{name}"]
+    old = miniature.members[f"aclImdb/{_BAGS}"]
     new = change(old)
     assert new != old
-    miniature.write(**{name: new})
-    refused(data_dir, _ARCHIVE, name, "git blob", config="bag_of_words")
+    miniature.write(**{_BAGS: new})
+    refused(data_dir, _ARCHIVE, _BAGS, "git blob", config="bag_of_words")
+    # Lines are looked at as well, and not only the digest of the file.
     miniature.vouch("bags.tsv", old, new, gitblob)
-    refused(data_dir, _ARCHIVE, "the bag of words of", told, config="bag_of_words")
+    refused(data_dir, _ARCHIVE, told, config="bag_of_words")
+
+
+def test_words_beyond_the_vocabulary(miniature, data_dir):
+    """The miniature has 13 words, so that there is no word 13."""
+    old = miniature.members[f"aclImdb/{_BAGS}"]
+    new = old.replace(b"1 5:3\n", b"1 5:3 13:1\n")
+    assert new != old
+    miniature.write(**{_BAGS: new})
+    miniature.vouch("bags.tsv", old, new, gitblob)
+    refused(data_dir, "train/neg/5_1.txt", "word 13 of 13", config="bag_of_words")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +159,8 @@ def test_bags(miniature, data_dir, change, told):
     [
         ("imdb.vocab", b"the\nfilm", "2 words, and 13 ratings"),
         ("imdb.vocab", b"\xff", "imdb.vocab"),
-        ("imdbEr.txt", b"0.1\nx\n", "imdbEr.txt"),
+        ("imdbEr.txt", b"0.1\nx\n", "imdbEr.txt: line 2 is not as published"),
+        ("imdb.vocab", b"the\nfilm\nthe", "imdb.vocab: a word is there twice"),
     ],
 )
 def test_vocabulary(miniature, data_dir, name, content, told):
@@ -159,7 +177,10 @@ def test_vocabulary(miniature, data_dir, name, content, told):
         ("imdb_mturk.json", json.dumps([{"id": "test/pos/99_9"}]).encode(), "entry 0"),
         ("imdb_mturk.json", b"[", "imdb_mturk.json"),
         ("imdb_test_set_index_to_filename.json", b"[]", "imdb_test_set_original_labels.npy"),
-        ("imdb_test_set_index_to_filename.json", b"7", "imdb_test_set_index_to_filename.json"),
+        ("imdb_test_set_index_to_filename.json", b"7", "filename.json: not a list of names"),
+        ("imdb_test_set_index_to_filename.json", b"[7]", "filename.json: not a list of names"),
+        ("imdb_test_set_index_to_filename.json", b"[" * 100_000, "filename.json: not a list of"),
+        ("imdb_mturk.json", b"[" * 100_000, "imdb_mturk.json: not a list of candidates"),
         (
             "imdb_test_set_original_labels.npy",
             miniature_files.npy(np.zeros(10, np.uint16)),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
+import tempfile
+from unittest import mock
+
 import builder_testing
 import miniature_scripts
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfds_extra.datasets.imdb_reviews_extended import (
@@ -70,6 +75,14 @@ class ImdbReviewsExtendedTest(builder_testing.BuilderTestCase):
                 "test/pos/1_8.txt": 4, "test/pos/3_10.txt": 2, "test/pos/4_10.txt": 2,
             },
         )  # fmt: skip
+        first = {name: e["first_copy"].decode() for name, e in found.items()}
+        twins = {
+            "train/pos/3_8.txt": "train/pos/2_8.txt",
+            "train/unsup/1_0.txt": "train/pos/2_8.txt",
+            "test/pos/1_8.txt": "train/pos/2_8.txt",
+            "test/pos/4_10.txt": "test/pos/3_10.txt",
+        }
+        self.assertEqual(first, {name: twins.get(name, name) for name in found})
         self.assertEqual(
             {name for name, e in found.items() if e["in_other_split"]},
             {"train/pos/2_8.txt", "train/pos/3_8.txt", "train/unsup/1_0.txt", "test/pos/1_8.txt"},
@@ -114,6 +127,25 @@ class ImdbReviewsExtendedTest(builder_testing.BuilderTestCase):
             np.testing.assert_array_equal(example["cv_pred_probs"], expected)
         self.assertTrue(np.isnan(found["test/pos/4_10.txt"]["cv_pred_probs"]).all())
 
+    def test_values_and_order_of_the_standard_builder(self):
+        """`imdb_reviews` is prepared from the same archive. Its order tells its keys."""
+        archive = pathlib.Path(self.DATASET_CLASS.miniature_dir(), "aclImdb_v1.tar.gz")
+        standard = tfds.builder("imdb_reviews", data_dir=tempfile.mkdtemp(dir=self._folder.name))
+        with mock.patch.object(
+            tfds.download.DownloadManager, "download", lambda self, url: archive
+        ):
+            standard.download_and_prepare()
+        ours = self.prepare("plain_text")
+        self.assertEqual(set(standard.info.splits), set(ours.info.splits))
+        for split in standard.info.splits:
+            for batch_size in (None, 5):
+                self.assert_same_examples(
+                    *(
+                        builder.as_dataset(split=split, as_supervised=True, batch_size=batch_size)
+                        for builder in (ours, standard)
+                    )
+                )
+
     def test_official_counts(self):
         reviews = {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
         for config, counts in {
@@ -124,4 +156,34 @@ class ImdbReviewsExtendedTest(builder_testing.BuilderTestCase):
         }.items():
             self.assertEqual(self.DATASET_CLASS(config=config).expected_counts, counts)
         self.assertEqual(self.DATASET_CLASS.BUILDER_CONFIGS[0].name, "plain_text")
-        self.assertEqual(self.DATASET_CLASS().info.features["label"].names, ["neg", "pos"])
+
+    def test_dtypes_and_classes(self):
+        reviews = {
+            "text": "str", "text_clean": "str", "label": "int64", "rating": "int32",
+            "review_id": "int32", "path": "str", "title_id": "str", "title_url": "str",
+            "copies": "int32", "first_copy": "str", "in_other_split": "bool",
+            "title_in_other_split": "bool",
+        }  # fmt: skip
+        votes = dict.fromkeys(
+            ("votes_given", "votes_guessed", "votes_neutral", "votes_off_topic"), "int32"
+        )
+        of_errors = {"candidate": "bool", "guessed_label": "int64", **votes}
+        of_errors |= {"is_error": "bool", "corrected_label": "int64"}
+        more = {
+            "bag_of_words": {"bow_index": "int32", "bow_count": "int32"},
+            "label_errors": {"label_error": of_errors, "cv_pred_probs": "float64"},
+        }
+        expected = {name: reviews | more.get(name, {}) for name in self.MINIATURE}
+        expected["vocabulary"] = {"word": "str", "index": "int32", "expected_rating": "float64"}
+        for config, dtypes in expected.items():
+            features = self.DATASET_CLASS(config=config).info.features
+            named = tf.nest.map_structure(
+                lambda dtype: "str" if dtype == np.object_ else np.dtype(dtype).name,
+                dict(features.np_dtype),
+            )
+            self.assertEqual(named, dtypes)
+            if config != "vocabulary":
+                self.assertEqual(features["label"].names, ["neg", "pos"])
+        errors = self.DATASET_CLASS(config="label_errors").info.features["label_error"]
+        self.assertEqual(errors["guessed_label"].names, ["neg", "pos"])
+        self.assertEqual(errors["corrected_label"].names, ["neg", "pos"])

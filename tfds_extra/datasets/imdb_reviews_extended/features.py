@@ -30,6 +30,10 @@ def of_reviews() -> dict[str, Any]:
         ),
         "title_url": text("The address of the film's reviews, as published; empty as `title_id`."),
         "copies": int32("How many of all 100,000 reviews have this very text, itself included."),
+        "first_copy": text(
+            "Path of the first of these, by split (train, unsupervised, test), class and number; its own"
+            " if it is the first, or the only one."
+        ),
         "in_other_split": flag(
             "Whether this very text is in the labelled train (of a test review) or test (of a train"
             " review) split, too. Of unsupervised: in either of them."

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import hashlib
 import html
-import json
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from tfds_extra import core
-from tfds_extra.datasets.imdb_reviews_extended import features
-from tfds_extra.formats import label_errors, npy
+from tfds_extra.datasets.imdb_reviews_extended import bags, features, reviews
+from tfds_extra.formats import imdb_lists, label_errors, npy
 
 _HOMEPAGE = "https://ai.stanford.edu/~amaas/data/sentiment/"
 _ARCHIVE = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -26,19 +24,9 @@ _LABEL_ERRORS = (
 )
 _ROOT = "aclImdb"
 
-_REVIEW = re.compile(
-    r"(?P<half>train|test)/(?P<folder>pos|neg|unsup)/(?P<id>[0-9]{1,5})_(?P<rating>10|[0-9])\.txt"
-)
-_URL = re.compile(r"http://www\.imdb\.com/title/(tt[0-9]{7})/usercomments")
-_FOLDERS = ["train/pos", "train/neg", "train/unsup", "test/pos", "test/neg"]
-_BAGS = {
-    "train/labeledBow.feat": ["train/pos", "train/neg"],
-    "train/unsupBow.feat": ["train/unsup"],
-    "test/labeledBow.feat": ["test/pos", "test/neg"],
-}
 _VOCABULARY, _EXPECTED_RATINGS = "imdb.vocab", "imdbEr.txt"
-_RATINGS = {"pos": range(7, 11), "neg": range(1, 5), "unsup": range(1)}
-_CHOICES = ("given", "guessed", "neutral", "off-topic")
+_CHOICES = ("given", "guessed", "neutral", "off-topic")  # Of the people who judged labels.
+_NAMED_CLASSES = ("Negative", "Positive")  # As the study of label errors calls `features.CLASSES`.
 _BLOCK = 1000  # Reviews that are written at once.
 _IN_MEMORY = 32 << 20  # Bytes of reviews; more wait on disk.
 
@@ -46,40 +34,6 @@ _IN_MEMORY = 32 << 20  # Bytes of reviews; more wait on disk.
 _WINDOWS = {
     code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)
 }
-
-
-@dataclasses.dataclass
-class Review:
-    """What is known of a review before its text is read again.
-
-    Attributes:
-      path: Name of the published file.
-      match: Its parts.
-      digest: sha256 of its bytes.
-      start: Where its bytes are in the file of those that wait.
-      size: How many they are.
-    """
-
-    path: str
-    match: re.Match[str]
-    digest: bytes
-    start: int
-    size: int
-
-    @property
-    def folder(self) -> str:
-        """Such as train/pos."""
-        return f"{self.match['half']}/{self.match['folder']}"
-
-    @property
-    def id(self) -> int:
-        """Its number in the folder."""
-        return int(self.match["id"])
-
-    @property
-    def split(self) -> str:
-        """The split that it belongs to."""
-        return "unsupervised" if self.match["folder"] == "unsup" else self.match["half"]
 
 
 class Builder(core.Builder):
@@ -126,7 +80,7 @@ class Builder(core.Builder):
                 _ARCHIVE,
                 _ROOT,
                 holds=("imdb.vocab", "*/urls_*.txt"),
-                others=("README", *_BAGS),
+                others=("README", *bags.FILES),
             )
         }
         if self.base_config_name == "label_errors":
@@ -151,151 +105,89 @@ class Builder(core.Builder):
         if self.base_config_name == "vocabulary":
             yield self._words(files["corpus"])
             return
+        tree = files["corpus"]
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as waiting:
-            reviews, beside = self._read(files["corpus"], waiting)
-            titles = self._titles(files["corpus"], reviews, beside)
-            others = _others(reviews, [review.digest for review in reviews])
-            title_others = _others(reviews, titles)
-            copies = collections.Counter(review.digest for review in reviews)
-            bags = self._bags(files["corpus"], reviews, beside)
-            errors = self._label_errors(files) if "label_errors" in files else {}
-            by_split: dict[str, list[int]] = {split: [] for split in self.expected_counts}
-            for number, review in enumerate(reviews):
-                if review.split in by_split:
-                    by_split[review.split].append(number)
-            for split, numbers in by_split.items():
-                for start in range(0, len(numbers), _BLOCK):
-                    chosen = numbers[start : start + _BLOCK]
-                    some = [reviews[number] for number in chosen]
-                    columns = _columns(some, waiting, files["corpus"])
-                    columns |= {
-                        "title_id": [(titles[n] or ("", ""))[0] for n in chosen],
-                        "title_url": [(titles[n] or ("", ""))[1] for n in chosen],
-                        "copies": np.array([copies[one.digest] for one in some], np.int32),
-                        "in_other_split": others[chosen],
-                        "title_in_other_split": title_others[chosen],
+            found, lists, words = self._read(tree, waiting)
+            columns = _columns_of_all(found, reviews.titles(tree, found, lists))
+            errors = self._label_errors(files) if "label_errors" in files else None
+            for split in self.expected_counts:
+                of_split = np.flatnonzero(found.split == split)
+                for start in range(0, len(of_split), _BLOCK):
+                    rows = of_split[start : start + _BLOCK]
+                    paths = [found.path(row) for row in rows]
+                    block = {name: column[rows] for name, column in columns.items()}
+                    block |= {
+                        "path": paths,
+                        "first_copy": [found.path(r) for r in block.pop("first")],
                     }
-                    if bags:
-                        columns["bow_index"] = [bags[n][0] for n in chosen]
-                        columns["bow_count"] = [bags[n][1] for n in chosen]
-                    if errors:
-                        known = [errors.get(one.path.removeprefix("test/"), {}) for one in some]
-                        columns["label_error"] = [
-                            one.get("label_error", _NOT_ASKED) for one in known
-                        ]
-                        columns["cv_pred_probs"] = np.stack(
-                            [one.get("probabilities", np.full(2, np.nan)) for one in known]
+                    title = block.pop("title").tolist()
+                    block["title_id"] = list(map(reviews.title_id, title))
+                    block["title_url"] = list(map(reviews.title_url, title))
+                    texts = zip(paths, found.start[rows].tolist(), found.size[rows].tolist())
+                    block["text"] = [_decoded(tree, *text, waiting) for text in texts]
+                    block["text_clean"] = [clean(text) for text in block["text"]]
+                    if self.base_config_name == "bag_of_words":
+                        block |= _bags_of(tree, found, rows.tolist(), paths, words)
+                    if errors is not None:
+                        known = [errors.get(path.removeprefix("test/"), {}) for path in paths]
+                        block["label_error"] = [o.get("label_error", _NOT_ASKED) for o in known]
+                        block["cv_pred_probs"] = np.stack(
+                            [one.get("probabilities", _NO_PROBABILITIES) for one in known]
                         )
-                    yield core.Rows(split, [f"{_ROOT}/{one.path}" for one in some], columns)
+                    yield core.Rows(split, [f"{_ROOT}/{path}" for path in paths], block)
 
     def _read(
-        self, tree: core.Tree, waiting: tempfile.SpooledTemporaryFile
-    ) -> tuple[list[Review], dict[str, bytes]]:
+        self, tree: core.Tree, waiting: BinaryIO
+    ) -> tuple[reviews.Reviews, dict[str, bytes], bags.Bags]:
         """Goes through the archive once.
 
         Args:
           tree: The archive.
-          waiting: Takes the texts.
+          waiting: Takes the texts, and the bags of words.
 
         Returns:
-          The reviews in order, and the content of the files beside them.
+          The reviews, the lists of films by name, and the bags of words.
         """
-        wanted = [f"{folder.replace('/', '/urls_')}.txt" for folder in _FOLDERS]
+        folders = {row["folder"]: int(row["files"]) for row in self.read_facts("folders.tsv")}
+        (vocabulary,) = (
+            int(row["examples"])
+            for row in self.read_facts("counts.tsv")
+            if row["config"] == "vocabulary"
+        )
+        blobs = {row["member"]: row["gitblob"] for row in self.read_facts("bags.tsv")}
+        words = bags.Bags(waiting, blobs, folders, vocabulary, self.variant == core.PARTIAL)
+        collector, lists = reviews.Collector(waiting), {}
+        wanted = [reviews.url_list(folder) for folder in reviews.FOLDERS]
         if self.base_config_name == "bag_of_words":
-            wanted += _BAGS
-        reviews, beside = [], {}
+            wanted += bags.FILES
         members = self.members(
-            "corpus", tree, wanted, pattern=_REVIEW, what="lists", checks_rest=False
+            "corpus", tree, wanted, pattern=reviews.FILE_NAME, what="lists", checks_rest=False
         )
         for name, content in members.contents():
-            if match := _REVIEW.fullmatch(name):
-                if int(match["rating"]) not in _RATINGS[match["folder"]]:
-                    problem = f"{match['rating']} stars are not {match['folder']}"
-                    raise core.CorpusError(tree, name, problem, core.GET_AGAIN)
-                digest = hashlib.sha256(content).digest()
-                start = waiting.seek(0, 2)
-                waiting.write(content)
-                reviews.append(Review(name, match, digest, start, len(content)))
-            elif name in wanted:
-                beside[name] = content
-        reviews.sort(key=lambda review: (_FOLDERS.index(review.folder), review.id))
-        self._check_folders(tree, reviews)
-        return reviews, beside
+            with core.located(tree, name, core.GET_AGAIN):
+                if match := reviews.FILE_NAME.fullmatch(name):
+                    collector.add(match, content)
+                elif name in bags.FILES:
+                    words.add(name, content)
+                else:
+                    lists[name] = content
+        found = collector.reviews()
+        self._check_folders(tree, found)
+        return found, lists, words
 
-    def _check_folders(self, tree: core.Tree, reviews: list[Review]) -> None:
+    def _check_folders(self, tree: core.Tree, found: reviews.Reviews) -> None:
         """Holds the texts of each folder against the digest of them all, unless it is a part."""
         if self.variant == core.PARTIAL:
             return
         for row in self.read_facts("folders.tsv"):
-            of_folder = sorted(
-                (f"{_ROOT}/{one.path}", one.digest.hex())
-                for one in reviews
-                if one.folder == row["folder"]
-            )
-            lines = "".join(f"{digest}  {path}\n" for path, digest in of_folder)
-            digest = hashlib.sha256(lines.encode()).hexdigest()
-            if len(of_folder) != int(row["files"]) or digest != row["sha256"]:
+            count, digest = found.folder_digest(row["folder"], _ROOT)
+            if count != int(row["files"]) or digest != row["sha256"]:
                 raise core.CorpusError(
                     tree,
                     row["folder"],
-                    f"its {len(of_folder):,} reviews are not the {int(row['files']):,} published"
-                    " ones",
+                    f"its {count:,} reviews are not the {int(row['files']):,} published ones",
                     f"{core.GET_AGAIN} {core.IF_PARTIAL}",
                 )
-
-    def _titles(
-        self, tree: core.Tree, reviews: list[Review], beside: Mapping[str, bytes]
-    ) -> list[tuple[str, str] | None]:
-        """Id and address of the film of each review: line n, from 0, is of review n."""
-        addresses = {}
-        for folder in _FOLDERS:
-            name = f"{folder.replace('/', '/urls_')}.txt"
-            if name in beside:
-                with core.located(tree, name, core.GET_AGAIN):
-                    addresses[folder] = _parse_urls(beside[name])
-        found = []
-        for review in reviews:
-            of_folder = addresses.get(review.folder)
-            if of_folder is not None and review.id >= len(of_folder):
-                problem = f"there is no line {review.id + 1:,} for {review.path}"
-                name = f"{review.folder.replace('/', '/urls_')}.txt"
-                raise core.CorpusError(tree, name, problem, core.GET_AGAIN)
-            found.append(of_folder[review.id] if of_folder is not None else None)
-        return found
-
-    def _bags(
-        self, tree: core.Tree, reviews: list[Review], beside: Mapping[str, bytes]
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Words and counts of each review; none in the other configs.
-
-        Lines are in the order of the reviews; each begins with the stars, which tells whether it is
-        of the right one. In a part, reviews whose line is not there have no words.
-        """
-        if self.base_config_name != "bag_of_words":
-            return []
-        files = {row["member"]: row["gitblob"] for row in self.read_facts("bags.tsv")}
-        counts = {row["folder"]: int(row["files"]) for row in self.read_facts("folders.tsv")}
-        lines: dict[str, list[bytes]] = {}
-        for name, folders in _BAGS.items():
-            content = beside.get(name, b"")
-            blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-            if self.variant != core.PARTIAL and blob.hexdigest() != files[name]:
-                problem = f"altered: its git blob is {blob.hexdigest()}, not {files[name]}"
-                raise core.CorpusError(tree, name, problem, core.GET_AGAIN)
-            rest = content.split(b"\n")
-            for folder in folders:
-                lines[folder], rest = rest[: counts[folder]], rest[counts[folder] :]
-        nothing = np.zeros(0, np.int32)
-        bags = []
-        for review in reviews:
-            of_folder = lines[review.folder]
-            line = of_folder[review.id] if review.id < len(of_folder) else b""
-            if not line and self.variant == core.PARTIAL:
-                bags.append((nothing, nothing))
-                continue
-            with core.located(tree, f"the bag of words of {review.path}", core.GET_AGAIN):
-                bags.append(_parse_bag(line, int(review.match["rating"])))
-        return bags
 
     def _label_errors(self, files: Mapping[str, core.Content]) -> dict[str, dict]:
         """What is known of the labels, by the path below test/.
@@ -304,7 +196,7 @@ class Builder(core.Builder):
         twice, and another one not at all. What it says of a name is taken from its first row.
         """
         with core.located(files["index"], "", core.GET_AGAIN):
-            paths = [str(path) for path in json.loads(files["index"].read())]
+            paths = label_errors.parse_index(files["index"].read())
         with core.located(files["given_labels"], "", core.GET_AGAIN):
             given = npy.parse(files["given_labels"].read(), np.uint16)
         in_paths = np.array([path.startswith("pos/") for path in paths], np.uint16)
@@ -317,7 +209,11 @@ class Builder(core.Builder):
         found = {path: {"probabilities": probabilities[row]} for path, row in first.items()}
         with core.located(files["label_errors"], "", core.GET_AGAIN):
             candidates = label_errors.parse(
-                _with_rows(files["label_errors"].read(), first), given, _CHOICES
+                files["label_errors"].read(),
+                given,
+                _CHOICES,
+                rows={f"test/{path.removesuffix('.txt')}": row for path, row in first.items()},
+                classes=_NAMED_CLASSES,
             )
         for row, candidate in candidates.items():
             found[paths[row]]["label_error"] = {
@@ -328,20 +224,22 @@ class Builder(core.Builder):
     def _words(self, tree: core.Tree) -> core.Rows:
         """The vocabulary, with the expected rating of each word."""
         members = self.members("corpus", tree, [_VOCABULARY, _EXPECTED_RATINGS], checks_rest=False)
-        found = {}
-        for name, content in _without_reviews(members):
-            with core.located(tree, name, core.GET_AGAIN):
-                found[name] = content.decode("utf-8").removesuffix("\n").split("\n")
-                if name == _EXPECTED_RATINGS:
-                    found[name] = [float(line) for line in found[name]]
-        words, ratings = found.get(_VOCABULARY, []), found.get(_EXPECTED_RATINGS, [])
-        if len(words) != len(ratings):
-            problem = f"{len(words):,} words, and {len(ratings):,} ratings"
-            raise core.CorpusError(tree, _EXPECTED_RATINGS, problem, core.GET_AGAIN)
+        # The many reviews are known, and not read.
+        members = dataclasses.replace(members, others=(*members.others, "*/*/*.txt"))
+        contents = dict(members.contents())
+        for name in (_VOCABULARY, _EXPECTED_RATINGS):
+            if name not in contents:  # Of a part; there is nothing to make of one without the other.
+                raise core.CorpusError(tree, name, "there is no such file", core.GET_AGAIN)
+        with core.located(tree, _VOCABULARY, core.GET_AGAIN):
+            words = imdb_lists.parse_words(contents[_VOCABULARY])
+        with core.located(tree, _EXPECTED_RATINGS, core.GET_AGAIN):
+            ratings = imdb_lists.parse_ratings(contents[_EXPECTED_RATINGS])
+            if len(words) != len(ratings):
+                raise ValueError(f"{len(words):,} words, and {len(ratings):,} ratings")
         columns = {
             "word": words,
             "index": np.arange(len(words), dtype=np.int32),
-            "expected_rating": np.array(ratings, np.float64),
+            "expected_rating": ratings,
         }
         return core.Rows("vocabulary", range(len(words)), columns)
 
@@ -353,97 +251,47 @@ _NOT_ASKED = {
 }
 
 
-def _without_reviews(members: core.Members) -> Iterator[tuple[str, bytes]]:
-    """Members that are wanted; the many reviews of the archive are known, and not read."""
-    return dataclasses.replace(members, others=(*members.others, "*/*/*.txt")).contents()
+_NO_PROBABILITIES = np.full(2, np.nan)
 
 
-def _columns(reviews: list[Review], waiting: tempfile.SpooledTemporaryFile, tree: core.Tree):
-    """What a review says of itself, in columns."""
-    texts = []
-    for review in reviews:
-        waiting.seek(review.start)
-        with core.located(tree, review.path, core.GET_AGAIN):
-            texts.append(waiting.read(review.size).decode("utf-8"))
-    labels = {name: number for number, name in enumerate(features.CLASSES)}
+def _columns_of_all(found: reviews.Reviews, titles: np.ndarray) -> dict[str, np.ndarray]:
+    """What is known of each review without its text.
+
+    Beside features: `title`, the number of the film, and `first`, the first row with the same text.
+    """
+    first, copies, texts = found.twins()
+    films = np.unique(titles, return_inverse=True)[1]
     return {
-        "text": texts,
-        "text_clean": [clean(text) for text in texts],
-        "label": np.array([labels.get(one.match["folder"], -1) for one in reviews]),
-        "rating": np.array([int(one.match["rating"]) for one in reviews], np.int32),
-        "review_id": np.array([one.id for one in reviews], np.int32),
-        "path": [one.path for one in reviews],
+        "label": reviews.LABELS[found.folder],
+        "rating": found.stars,
+        "review_id": found.id,
+        "title": titles,
+        "first": first,
+        "copies": copies.astype(np.int32),
+        "in_other_split": found.in_other_split(texts),
+        "title_in_other_split": found.in_other_split(films) & (titles != reviews.UNKNOWN),
     }
+
+
+def _bags_of(
+    tree: core.Tree, found: reviews.Reviews, rows: list[int], paths: list[str], words: bags.Bags
+) -> dict[str, list[np.ndarray]]:
+    """Some bags of words, as columns."""
+    columns: dict[str, list[np.ndarray]] = {"bow_index": [], "bow_count": []}
+    for row, path in zip(rows, paths):
+        with core.located(tree, f"the bag of words of {path}", core.GET_AGAIN):
+            for column, values in zip(columns.values(), words.of(found, row)):
+                column.append(values)
+    return columns
+
+
+def _decoded(tree: core.Tree, path: str, start: int, size: int, waiting: BinaryIO) -> str:
+    """A text that waits."""
+    waiting.seek(start)
+    with core.located(tree, path, core.GET_AGAIN):
+        return waiting.read(size).decode("utf-8")
 
 
 def clean(text: str) -> str:
     """A review as its author saw it: line breaks, Windows characters, entities unescaped."""
     return html.unescape(text.replace("<br />", "\n").translate(_WINDOWS))
-
-
-def _others(reviews: list[Review], values: list) -> np.ndarray:
-    """Whether the value of a review is one in the labelled train or test split as well.
-
-    Args:
-      reviews: The reviews.
-      values: A value for each; None if it is not known.
-
-    Returns:
-      bool of shape (reviews,): of train and test, the other one; of unsupervised, either.
-    """
-    of_split = {split: set() for split in ("train", "test", "unsupervised")}
-    for review, value in zip(reviews, values, strict=True):
-        of_split[review.split].add(value)
-    either = {
-        "train": of_split["test"],
-        "test": of_split["train"],
-        "unsupervised": of_split["train"] | of_split["test"],
-    }
-    return np.array(
-        [
-            value is not None and value in either[review.split]
-            for review, value in zip(reviews, values)
-        ],
-        bool,
-    )
-
-
-def _parse_urls(content: bytes) -> list[tuple[str, str]]:
-    """Id and address of the film, line by line."""
-    found = []
-    for number, line in enumerate(content.decode("ascii").splitlines(), start=1):
-        match = _URL.fullmatch(line)
-        if not match:
-            raise ValueError(f"line {number:,}: not the address of a film: {line[:80]!r}")
-        found.append((match[1], line))
-    return found
-
-
-def _parse_bag(line: bytes, rating: int) -> tuple[np.ndarray, np.ndarray]:
-    """Words and counts of one line: `<stars> <word>:<count> ...`, words ascending."""
-    stars, *pairs = line.split()
-    if int(stars) != rating:
-        raise ValueError(f"it is of a review with {int(stars)} stars, and not with {rating}")
-    numbers = np.array([pair.split(b":") for pair in pairs], np.int64).reshape(-1, 2)
-    words, counts = numbers.astype(np.int32).T
-    if (numbers != np.stack([words, counts], 1)).any() or (counts < 1).any():
-        raise ValueError("a count or a word is no number that fits")
-    if len(words) and (words[0] < 0 or (np.diff(words) <= 0).any()):
-        raise ValueError("its words are not in ascending order")
-    return words, counts
-
-
-def _with_rows(content: bytes, rows: Mapping[str, int]) -> bytes:
-    """The file of label errors with numbers for paths and labels, as it is for other corpora."""
-    numbers = {"Negative": 0, "Positive": 1}
-    entries = json.loads(content)
-    if not isinstance(entries, list):
-        raise ValueError("not a list of candidates")
-    for number, entry in enumerate(entries):
-        try:
-            entry["id"] = rows[f"{entry['id'].removeprefix('test/')}.txt"]
-            for key in ("given_original_label", "our_guessed_label"):
-                entry[key] = numbers[entry[key]]
-        except (TypeError, KeyError, AttributeError) as e:
-            raise ValueError(f"entry {number}: not a candidate as published ({e!r})") from None
-    return json.dumps(entries).encode()
