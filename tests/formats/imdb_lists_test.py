@@ -15,12 +15,10 @@ def test_titles(end):
     content = b"".join(_LINE % number for number in (453418, 0, 9999999)).removesuffix(b"\n") + end
     titles = imdb_lists.parse_titles(content)
     assert titles.dtype == np.int32 and titles.tolist() == [453418, 0, 9999999]
-    lines = [imdb_lists.title_url(title) for title in titles]
-    assert "\n".join(lines).encode() == content.removesuffix(b"\n")
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"http://www.imdb.com/", _LINE[:-1] % 12345678, b"\xff", _LINE % 1 + b"\r"]
+    "line", [b"", b"http://www.imdb.com/", _LINE[:-1] % 12345678, b"\xff", (_LINE % 1)[:-1] + b"\r"]
 )
 def test_no_titles(line):
     with pytest.raises(FormatError, match="line 2 is not as published"):

@@ -12,7 +12,7 @@ from tfds_extra.formats import FormatError, svmlight
 
 
 @pytest.mark.parametrize(
-    "line", [b"9 0:9 1:1 22409:4 89526:1", b"0", b"10 999999999:999999999", b"7 3:1 "]
+    "line", [b"9 0:9 1:1 22409:4 89526:1", b"0", b"10 999999999:999999999", b"7 3:1 ", b"7 3:1\r"]
 )
 def test_lines(line):
     label, features, counts = svmlight.parse_line(line)
@@ -36,6 +36,7 @@ def test_lines(line):
         (b"1 0:1  2:1", "no line of"),
         (b"1 0:1.5", "no line of"),
         (b"1 0:1\n", "no line of"),
+        (b"1\r0:1", "no line of"),
         (b"1 0:1\n2 0:1", "no line of"),
         (b"1 qid:3 0:1", "no line of"),
         (b"1 4294967296:1", "no line of"),

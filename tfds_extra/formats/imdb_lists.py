@@ -11,7 +11,6 @@ import numpy as np
 
 from tfds_extra.formats import FormatError, parser
 
-_TITLE_URL = "http://www.imdb.com/title/tt{:07}/usercomments"
 _TITLE = re.compile(rb"http://www\.imdb\.com/title/tt([0-9]{7})/usercomments")
 _RATING = re.compile(rb"-?[0-9]{1,3}(?:\.[0-9]{1,20})?(?:e-[0-9]{1,3})?")
 
@@ -30,11 +29,6 @@ def parse_titles(content: bytes) -> np.ndarray:
       FormatError: It is something else; the message names the line.
     """
     return np.array([int(match[1]) for match in _matches(content, _TITLE)], np.int32)
-
-
-def title_url(title: int) -> str:
-    """The line that `parse_titles` makes a number of."""
-    return _TITLE_URL.format(title)
 
 
 @parser

@@ -14,8 +14,8 @@ import numpy as np
 from tfds_extra.formats import FormatError, parser
 
 # Nine digits at most: such numbers are integers of 32 bits.
-_LINE = re.compile(rb"[0-9]{1,9}(?: [0-9]{1,9}:[0-9]{1,9})* ?")
-_AS_NUMBERS = bytes.maketrans(b":", b" ")
+_LINE = re.compile(rb"[0-9]{1,9}(?: [0-9]{1,9}:[0-9]{1,9})* ?\r?")
+_AS_NUMBERS = bytes.maketrans(b":\r", b"  ")
 
 
 @parser
@@ -23,7 +23,7 @@ def parse_line(line: bytes) -> tuple[int, np.ndarray, np.ndarray]:
     """Label, features and their counts of one line.
 
     Args:
-      line: Without the line break.
+      line: Without the line break; a carriage return may be left of it.
 
     Returns:
       The label; the features, ascending, int32 of shape (n,); how often each of them occurs, 1 or more,

@@ -118,7 +118,7 @@ _BAGS = "train/labeledBow.feat"
 @pytest.mark.parametrize(
     "change, told",
     [
-        # The last line is "1 5:3".
+        # The last line is "1 5:3\r\n".
         (lambda bags: bags[: bags.rindex(b"\n1 ") + 1], "train/neg/5_1.txt: no line of"),
         (lambda bags: bags[: bags.rindex(b":")], "train/neg/5_1.txt: no line of"),
         (lambda bags: bags.replace(b"10 ", b"9 ", 1), "with 9 stars, and not with 10"),
@@ -129,7 +129,7 @@ _BAGS = "train/labeledBow.feat"
         (lambda bags: bags.replace(b"0:2", b"0:x", 1), "train/pos/0_10.txt: no line of"),
         (lambda bags: bags.replace(b"\n", b"\n\n", 1), "13 lines, for 12 reviews"),
         (lambda bags: bags[bags.index(b"\n") + 1 :], "7 stars, and not with 10"),
-        (lambda bags: bags + b"1 5:3\n", "13 lines, for 12 reviews"),
+        (lambda bags: bags + b"1 5:3\r\n", "13 lines, for 12 reviews"),
         (lambda bags: b"", "train/pos/0_10.txt: no line of"),
     ],
 )
@@ -147,7 +147,7 @@ def test_bags(miniature, data_dir, change, told):
 def test_words_beyond_the_vocabulary(miniature, data_dir):
     """The miniature has 13 words, so that there is no word 13."""
     old = miniature.members[f"aclImdb/{_BAGS}"]
-    new = old.replace(b"1 5:3\n", b"1 5:3 13:1\n")
+    new = old.replace(b"1 5:3\r\n", b"1 5:3 13:1\r\n")
     assert new != old
     miniature.write(**{_BAGS: new})
     miniature.vouch("bags.tsv", old, new, gitblob)

@@ -105,6 +105,7 @@ def _beside() -> dict[str, bytes]:
 
 
 def _bags() -> dict[str, bytes]:
+    """The bags of words, with the line ends of the published ones."""
     files = {
         "train/labeledBow.feat": ["train/pos", "train/neg"],
         "train/unsupBow.feat": ["train/unsup"],
@@ -112,7 +113,7 @@ def _bags() -> dict[str, bytes]:
     }
     return {
         name: "".join(
-            f"{stars} {' '.join(f'{i}:{count}' for i, count in bag(text).items())}".rstrip() + "\n"
+            f"{stars} {' '.join(f'{i}:{count}' for i, count in bag(text).items())}".rstrip() + "\r\n"
             for folder in folders
             for text, stars, _ in REVIEWS[folder]
         ).encode()

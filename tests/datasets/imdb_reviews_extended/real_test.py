@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 import shutil
+from typing import Any
 
 import numpy as np
 import preparing
@@ -15,7 +16,8 @@ import pytest
 import tensorflow_datasets as tfds
 from sklearn import datasets
 
-from tfds_extra import registry
+from tfds_extra import core, registry
+from tfds_extra.datasets.imdb_reviews_extended import reviews
 
 _NAME = "imdb_reviews_extended"
 
@@ -52,13 +54,26 @@ def texts(real) -> dict[str, bytes]:
     return found
 
 
+@pytest.fixture(scope="module")
+def plain_text(manual_dir, tmp_path_factory) -> dict[str, dict]:
+    """The reviews by name, as the default config prepares them."""
+    return examples("plain_text", manual_dir, tmp_path_factory.mktemp("data"))
+
+
 def examples(config, manual_dir, tmp_path):
     builder = preparing.prepared(f"{_NAME}/{config}", tmp_path, manual_dir, partial=True)
     return preparing.examples(builder, "path")
 
 
-def test_every_review(manual_dir, texts, real, tmp_path):
-    found = examples("plain_text", manual_dir, tmp_path)
+def place(name: str) -> tuple[int, int]:
+    """Where a review is among all: by folder, and in it by number."""
+    folder, _, file = name.rpartition("/")
+    folders = ["train/pos", "train/neg", "train/unsup", "test/pos", "test/neg"]
+    return folders.index(folder), int(file.partition("_")[0])
+
+
+def test_every_review(plain_text, texts, real):
+    found = plain_text
     assert found.keys() == texts.keys()
     urls = {
         path.relative_to(real / "aclImdb").as_posix(): path.read_text().split("\n")
@@ -79,7 +94,9 @@ def test_every_review(manual_dir, texts, real, tmp_path):
         url = urls[f"{half}/urls_{folder}.txt"][number]
         assert example["title_url"].decode() == url
         assert example["title_id"].decode() == url.split("/")[4]
-        assert example["copies"] == sum(other == content for other in texts.values())
+        same = [other for other, text in texts.items() if text == content]
+        assert example["copies"] == len(same)
+        assert example["first_copy"].decode() == min(same, key=place)
         others = {"train": ["test"], "test": ["train"], "unsupervised": ["train", "test"]}
         elsewhere = any(content in sets[other] for other in others[example["split"]])
         assert example["in_other_split"] == elsewhere
@@ -93,11 +110,11 @@ def test_every_review(manual_dir, texts, real, tmp_path):
     assert sum(e["in_other_split"] for e in found.values() if e["split"] == "test") >= 40
 
 
-def test_a_film_in_both_splits(real, manual_dir, tmp_path):
-    found = examples("plain_text", manual_dir, tmp_path)
+def test_a_film_in_both_splits(plain_text, real):
+    found = plain_text
     marked = {name for name, e in found.items() if e["title_in_other_split"]}
     assert marked == {name for name, e in found.items() if e["title_id"] == b"tt0406816"}
-    # What the fact sheet has of it, as far as it is among the files here.
+    # All its reviews are among the files here.
     places = {"train/neg": (12_498, 12_499), "test/pos": range(17), "test/neg": range(6)}
     expected = {
         path.relative_to(real / "aclImdb").as_posix()
@@ -109,44 +126,65 @@ def test_a_film_in_both_splits(real, manual_dir, tmp_path):
 
 
 def test_titles_of_the_whole_corpus(real):
-    titles = {
-        path.name if path.parent.name == "train" else f"test_{path.name}": set(
-            re.findall(r"tt\d{7}", path.read_text())
-        )
+    """Of all 100,000 reviews, whose lists are all here: the published counts of films."""
+    counts = [12_500, 12_500, 50_000, 12_500, 12_500]
+    folder = np.repeat(np.arange(5), counts)
+    unknown = np.zeros(100_000, np.int64)
+    everything = reviews.Reviews(
+        folder=folder,
+        id=np.concatenate([np.arange(count) for count in counts]),
+        stars=unknown,
+        digest=unknown,
+        start=unknown,
+        size=unknown,
+    )
+    lists = {
+        path.relative_to(real / "aclImdb").as_posix(): path.read_bytes()
         for path in (real / "aclImdb").glob("*/urls_*.txt")
     }
-    train = titles["urls_pos.txt"] | titles["urls_neg.txt"]
-    test = titles["test_urls_pos.txt"] | titles["test_urls_neg.txt"]
-    assert (len(train), len(test)) == (3_456, 3_581) and train & test == {"tt0406816"}
+    titles = reviews.titles(real, everything, lists)
+    films = {name: set(titles[everything.split == name]) for name in set(everything.split)}
+    sizes = {name: len(of_split) for name, of_split in films.items()}
+    assert sizes == {"train": 3_456, "test": 3_581, "unsupervised": 7_091}
+    assert len(set(titles)) == 14_127 and films["train"] & films["test"] == {406_816}
+    marked = everything.in_other_split(np.unique(titles, return_inverse=True)[1])
+    rows = np.flatnonzero(marked)
+    expected = [12_500 + 12_498, 12_500 + 12_499, *range(75_000, 75_017), *range(87_500, 87_506)]
+    assert rows.tolist() == expected
+    assert np.unique(titles, return_counts=True)[1].max() <= 30
+    for number in range(5):
+        text = "".join(f"{reviews.title_url(title)}\n" for title in titles[folder == number])
+        assert lists[reviews.url_list(reviews.FOLDERS[number])] == text.encode()
 
 
 @pytest.mark.slow
 def test_bags_against_scikit_learn(manual_dir, real, texts, tmp_path):
     found = examples("bag_of_words", manual_dir, tmp_path)
-    compared = 0
-    for name, folders in {
-        "train/labeledBow.feat": ["train/pos"],
-        "train/unsupBow.feat": ["train/unsup"],
-        "test/labeledBow.feat": ["test/pos"],
-    }.items():
+    assert found.keys() == texts.keys()
+    expected = {}
+    for name in ("train/labeledBow.feat", "train/unsupBow.feat", "test/labeledBow.feat"):
+        # Only the first lines are here, which are of pos, and of unsup.
+        folder = name.replace("labeledBow.feat", "pos").replace("unsupBow.feat", "unsup")
         bags, stars = datasets.load_svmlight_file(
             str(real / "aclImdb" / name), zero_based=True, n_features=89_527
         )
-        for (folder,) in [folders]:
-            of_folder = {e["review_id"]: e for n, e in found.items() if n.startswith(f"{folder}/")}
-            for number in range(bags.shape[0]):
-                example = of_folder.pop(number, None)
-                if example is None:
-                    continue
-                row = bags[number]
-                np.testing.assert_array_equal(example["bow_index"], row.indices)
-                np.testing.assert_array_equal(example["bow_count"], row.data)
-                assert example["rating"] == stars[number]
-                compared += 1
-            assert all(not len(example["bow_index"]) for example in of_folder.values())
-    assert compared >= 300
+        for number, (bag, star) in enumerate(zip(bags, stars)):
+            expected[f"{folder}/{number}_{star:.0f}.txt"] = bag
+    compared = 0
+    for name, example in found.items():
+        bag = expected.get(name)
+        np.testing.assert_array_equal(example["bow_index"], [] if bag is None else bag.indices)
+        np.testing.assert_array_equal(example["bow_count"], [] if bag is None else bag.data)
+        compared += bag is not None
+    assert compared == len(found.keys() & expected.keys()) >= 350
+    # The film of this one is Bromwell High.
+    words = (real / "aclImdb" / "imdb.vocab").read_text(encoding="utf-8").split("\n")
+    first = found["train/pos/0_9.txt"]
+    count = dict(zip(first["bow_index"].tolist(), first["bow_count"].tolist()))
+    assert count[words.index("bromwell")] == texts["train/pos/0_9.txt"].count(b"Bromwell") == 4
 
 
+@pytest.mark.slow
 def test_vocabulary(manual_dir, real, tmp_path):
     builder = preparing.prepared(f"{_NAME}/vocabulary", tmp_path, manual_dir, partial=True)
     columns = tfds.as_numpy(builder.as_dataset(split="vocabulary", batch_size=-1))
@@ -159,39 +197,74 @@ def test_vocabulary(manual_dir, real, tmp_path):
     assert builder.info.metadata["missing"] == {"vocabulary": 0}
 
 
-def test_label_errors(manual_dir, real, tmp_path):
-    found = examples("label_errors", manual_dir, tmp_path)
+@pytest.fixture(scope="module")
+def study(real) -> dict[str, Any]:
+    """The files of the study of label errors, read with json and numpy."""
     folder = real / "label-errors"
-    entries = json.loads((folder / "mturk" / "imdb_mturk.json").read_text())
-    assert len(entries) == 1310
-    asked = {f"{entry['id']}.txt": entry for entry in entries}
-    index = json.loads(
-        (folder / "dataset_indexing" / "imdb_test_set_index_to_filename.json").read_text()
-    )
-    probabilities = np.load(
-        folder / "cross_validated_predicted_probabilities" / "imdb_test_set_pyx.npy"
-    )
+    predicted = "cross_validated_predicted_"
+    return {
+        "asked": json.loads((folder / "mturk" / "imdb_mturk.json").read_text()),
+        "index": json.loads(
+            (folder / "dataset_indexing" / "imdb_test_set_index_to_filename.json").read_text()
+        ),
+        "probabilities": np.load(folder / f"{predicted}probabilities" / "imdb_test_set_pyx.npy"),
+        "guesses": np.load(
+            folder / f"{predicted}labels" / "imdb_test_set_pyx_argmax_predicted_labels.npy"
+        ),
+    }
+
+
+@pytest.mark.slow
+def test_label_errors(manual_dir, texts, study, tmp_path):
+    found = examples("label_errors", manual_dir, tmp_path)
+    assert found.keys() == {name for name in texts if name.startswith("test/")}
+    asked = {f"{entry['id']}.txt": entry for entry in study["asked"]}
+    rows = {name: row for row, name in reversed(list(enumerate(study["index"])))}
     compared = 0
     for name, example in found.items():
-        error = example["label_error"]
-        entry = asked.get(name)
-        assert error["candidate"] == (entry is not None)
-        if entry is not None:
-            votes = entry["mturk"]
-            assert [error[f"votes_{k.replace('-', '_')}"] for k in votes] == list(votes.values())
-            assert error["is_error"] == (votes["given"] < 3)
-            assert error["guessed_label"] == (entry["our_guessed_label"] == "Positive")
+        error, entry = example["label_error"], asked.get(name)
+        if entry is None:
+            expected = dict.fromkeys(error, -1) | {"candidate": False, "is_error": False}
+        else:
+            votes = {key.replace("-", "_"): count for key, count in entry["mturk"].items()}
+            guess = {"Negative": 0, "Positive": 1}[entry["our_guessed_label"]]
+            expected = {f"votes_{key}": count for key, count in votes.items()} | {
+                "candidate": True,
+                "guessed_label": guess,
+                "is_error": votes["given"] < 3,
+                "corrected_label": guess if votes["guessed"] >= 3 else -1,
+            }
             compared += 1
-        else:
-            assert error["guessed_label"] == error["votes_off_topic"] == -1
-        short = name.removeprefix("test/")
-        if short in index:
-            np.testing.assert_array_equal(
-                example["cv_pred_probs"], probabilities[index.index(short)]
-            )
-        else:
-            assert np.isnan(example["cv_pred_probs"]).all()
-    assert compared > 20
+        assert error == expected
+        row = rows.get(name.removeprefix("test/"))
+        shares = np.full(2, np.nan) if row is None else study["probabilities"][row]
+        np.testing.assert_array_equal(example["cv_pred_probs"], shares)
+    assert compared == 179
+
+
+def test_label_errors_of_the_whole_corpus(real, study):
+    """The study's own counts, of all 25,000 test reviews."""
+    names = ("label_errors", "index", "given_labels", "cv_pred_probs")
+    builder = registry.builder_cls(_NAME)(config="label_errors", partial=True)
+    published = builder.published_files()
+    paths = {path.name: path for path in (real / "label-errors").rglob("*.*")}
+    files = {
+        name: core.Content(paths[published[name].urls[0].rpartition("/")[2]]) for name in names
+    }
+    found = builder._label_errors(files)
+    assert len(found) == 24_799 == 25_000 - 201
+    errors = [one["label_error"] for one in found.values() if "label_error" in one]
+    assert len(errors) == 1_310 == len(study["asked"])
+    assert sum(error["is_error"] for error in errors) == 725
+    assert sum(error["guessed_label"] == 1 for error in errors) == 706
+    assert sum(error["corrected_label"] >= 0 for error in errors) == 173
+    for choice, count in {"given": 585, "guessed": 173, "neutral": 200, "off_topic": 8}.items():
+        assert sum(error[f"votes_{choice}"] >= 3 for error in errors) == count
+    # Negative comes first: the study's own guess is the larger of both.
+    assert (study["probabilities"].argmax(1) == study["guesses"]).all()
+    for path, one in found.items():
+        if "label_error" in one:
+            assert one["label_error"]["guessed_label"] == one["probabilities"].argmax(), path
 
 
 def test_listed_digests(real):

@@ -39,7 +39,7 @@ def title_id(title: int) -> str:
 
 def title_url(title: int) -> str:
     """A line of the published lists, by the number of the film."""
-    return "" if title == UNKNOWN else imdb_lists.title_url(title)
+    return "" if title == UNKNOWN else f"http://www.imdb.com/title/tt{title:07}/usercomments"
 
 
 @dataclasses.dataclass(frozen=True)
