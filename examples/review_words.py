@@ -60,17 +60,12 @@ def main() -> None:
 
     ratings = expected_ratings(vocabulary)
     weights = model.layers[-1].get_weights()[0][:, 0]
-    order = np.argsort(weights)
     names = words.get_vocabulary()
-    for which, chosen in (("positive", order[::-1]), ("negative", order)):
+    known = [i for i in np.argsort(weights) if names[i] in ratings]
+    for which, chosen in (("positive", known[::-1]), ("negative", known)):
         heaviest = [names[i] for i in chosen[: arguments.shown]]
-        print(
-            f"most {which}: "
-            + ", ".join(
-                f"{word} ({ratings[word]:+.2f} stars)" if word in ratings else word
-                for word in heaviest
-            )
-        )
+        print(f"most {which}, with published rating:")
+        print("  " + ", ".join(f"{word} {ratings[word]:+.2f}" for word in heaviest))
 
 
 def prepare(config: str, arguments: argparse.Namespace) -> tfds.core.DatasetBuilder:
