@@ -1,15 +1,14 @@
-"""IMDB reviews with the standard catalogue's `imdb_reviews` and with ours, from the same made-up archive.
+"""IMDB reviews with the standard catalogue's `imdb_reviews` and with ours, from one made-up archive.
 
-    python benchmarks/imdb_reviews_extended.py                     # 100,000 reviews: some ten minutes
-    python benchmarks/imdb_reviews_extended.py --reviews 10000 --repeat 3
-    python benchmarks/imdb_reviews_extended.py --memory            # peak memory of preparing, instead
+    python benchmarks/imdb_reviews_extended.py                 # 100,000 reviews: some ten minutes
+    python benchmarks/imdb_reviews_extended.py --reviews 8000 --repeat 3
+    python benchmarks/imdb_reviews_extended.py --memory        # peak memory of preparing, instead
 
-The archive has the published layout, as many words a review as the published one (230 on average), and
-words as frequent as in English (Zipf). Every tenth text is there twice. Both sides prepare all three splits: the
-standard builder `imdb_reviews` text and label, ours all of `plain_text`, and `bag_of_words` besides. Both
-hold the archive against nothing, ours its members against their digests. Then texts and
-labels are read in batches. Sides run in turn in one process; medians and ratios. Two workers include starting
-them.
+The archive has the published layout, as many words a review as the published one (230 on average),
+and words as frequent as in English (Zipf). Every tenth text is there twice. Both sides prepare all
+three splits from it: the standard builder text and label, ours all of `plain_text`, and of
+`bag_of_words`. Ours also holds the members against their digests. Then texts and labels are read in
+batches. Sides run in turn in one process; medians and ratios.
 """
 
 from __future__ import annotations
@@ -191,8 +190,7 @@ def _check_same(standard: tfds.core.DatasetBuilder, ours: tfds.core.DatasetBuild
 
 
 def print_memory(folder: pathlib.Path, reviews: list[int]) -> None:
-    """Prints the peak memory of a process that prepares so many reviews, less that of one review in a
-    thousand."""
+    """Prints the peak memory of processes that prepare so many reviews, less that of 80 reviews."""
     found = {}
     for count in [80, *reviews]:
         of_count = folder / str(count)

@@ -5,9 +5,10 @@
     python examples/review_words.py --manual_dir FOLDER     # from the archive already there
     python examples/review_words.py --manual_dir FOLDER --partial   # from a part of it
 
-The model knows which words are in a review, and neither how often nor in which order. It prints the accuracy on test
-beside the published one of such a bag of words, with and without the test reviews that are in training, too, and the words
-that weigh most beside the mean rating that the publishers give for them.
+The model knows which words are in a review, and neither how often nor in which order. It prints the
+accuracy on test beside the published one of such a bag of words, with and without the test reviews
+that are in training, too, and the words that weigh most, each with the rating that the publishers
+expect of a review with it, in stars from the mean.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import tensorflow_datasets as tfds
 import tfds_extra
 
 WORDS = 20_000  # That the model knows.
-# Bag of words (bnc: binary, normalized) with a linear SVM, trained and tested on the same 25,000 reviews each.
+# Of a linear SVM on a bag of words (bnc: binary, normalized), with the same training and test set.
 PUBLISHED = "0.8780 (Maas et al. 2011, table 2, bag of words)"
 
 
@@ -32,9 +33,7 @@ def main() -> None:
     arguments = parse_arguments()
     builder, vocabulary = (prepare(config, arguments) for config in ("plain_text", "vocabulary"))
     counts = {name: split.num_examples for name, split in builder.info.splits.items()}
-    print(
-        f"{builder.info.full_name}: {counts['train']:,} reviews to train on, {counts['test']:,} to test"
-    )
+    print(f"{builder.info.full_name}: {counts['train']:,} reviews to train on, {counts['test']:,} to test")
 
     keras.utils.set_random_seed(0)  # Here, since preparing takes random numbers as well.
     batch = min(128, max(2, counts["train"] // 40))

@@ -1,8 +1,7 @@
-"""Bags of words in the format of SVMlight and LIBSVM: `<label> <feature>:<value> ...`, one text a line.
+"""Bags of words as SVMlight and LIBSVM read them: `<label> <feature>:<value> ...`, one text a line.
 
-Here labels and values are counts, as in the Large Movie Review Dataset, and features are numbered from
-0. Source: https://www.csie.ntu.edu.tw/~cjlin/libsvm/ (README, "Installation and Data Format"), which
-also has that features ascend.
+Here labels and values are whole numbers, as in the Large Movie Review Dataset, and features are counted
+from 0. Source: https://www.csie.ntu.edu.tw/~cjlin/libsvm/, whose README also has that features ascend.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ def parse_line(line: bytes) -> tuple[int, np.ndarray, np.ndarray]:
       line: Without the line break; a carriage return may be left of it.
 
     Returns:
-      The label; the features, ascending, int32 of shape (n,); how often each of them occurs, 1 or more,
-      int32 of shape (n,).
+      The label; the features, ascending, int32 of shape (n,); how often each of them occurs, 1 or
+      more, int32 of shape (n,).
 
     Raises:
       FormatError: It is something else.

@@ -9,6 +9,7 @@ import tarfile
 import miniature_files
 import miniature_scripts
 import numpy as np
+import preparing
 import pytest
 import tampering
 
@@ -74,7 +75,9 @@ def test_archive_that_is_cut(miniature, data_dir):
         ("train/unsup/2_0.txt", None, "train/unsup: its 3 reviews are not the 4 published"),
         ("test/neg/9_2.txt", b"one more", "test/neg: its 6 reviews are not the 5 published"),
         ("test/neg/9_7.txt", b"", "7 stars are not neg"),
+        ("test/neg/3_1.txt", b"", "test/neg/3_1.txt and test/neg/3_4.txt have the same number"),
         ("test/neg/9_11.txt", b"", "not one of the published files"),
+        ("test/neg/09_1.txt", b"", "not one of the published files"),
         ("test/neg/notes.txt", b"", "not one of the published files"),
         ("test/urls_neg.txt", None, "test/urls_neg.txt"),
         ("train/urls_pos.txt", b"http://www.imdb.com\n", "sha256"),
@@ -196,3 +199,56 @@ def test_vocabulary(miniature, data_dir, name, content, told):
 def test_label_errors(miniature, data_dir, file, content, told):
     miniature.write_vouched(file, content)
     refused(data_dir, told, config="label_errors")
+
+
+def write_part(folder, **files: bytes):
+    """An extracted copy with these files alone."""
+    for name, content in files.items():
+        path = folder / "aclImdb" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder
+
+
+def test_part_of_reviews_alone(tmp_path, data_dir):
+    files = {
+        "train/pos/7_9.txt": b"great",
+        "test/neg/3_1.txt": b"great",
+        "test/neg/4_1.txt": b"bad",
+    }
+    folder = write_part(tmp_path / "manual", **files)
+    tampering.prepare_refused(
+        f"{_NAME}/plain_text",
+        data_dir / "whole",
+        "urls_",
+        "'partial'",
+        manual_dir=folder,
+        partial=False,
+    )
+    for config in ("plain_text", "bag_of_words"):
+        builder = preparing.prepared(f"{_NAME}/{config}", data_dir, folder, partial=True)
+        missing = {"train": 24_999, "test": 24_998, "unsupervised": 50_000}
+        assert builder.info.metadata["missing"] == missing
+        found = preparing.examples(builder, "path")
+        assert {name: e["text"] for name, e in found.items()} == files
+        for name, e in found.items():
+            assert e["title_id"] == e["title_url"] == b"" and not e["title_in_other_split"]
+            assert (e["copies"], e["in_other_split"]) == ((1, 0) if "4_1" in name else (2, 1))
+            assert e["first_copy"] == (
+                b"test/neg/4_1.txt" if "4_1" in name else b"train/pos/7_9.txt"
+            )
+            assert not len(e.get("bow_index", ()))
+
+
+@pytest.mark.parametrize(
+    "config, files, told",
+    [
+        ("plain_text", {"README": b""}, "not a single example"),
+        ("plain_text", {"train/pos/7_9.txt": b"", "train/pos/7_8.txt": b""}, "the same number"),
+        ("vocabulary", {"train/pos/7_9.txt": b""}, "imdb.vocab: there is no such file"),
+        ("vocabulary", {"imdb.vocab": b"the", "imdbEr.txt": b"0"}, "imdb.vocab: altered"),
+    ],
+)
+def test_bad_part(tmp_path, data_dir, config, files, told):
+    folder = write_part(tmp_path / "manual", **files)
+    tampering.prepare_refused(f"{_NAME}/{config}", data_dir, told, manual_dir=folder, partial=True)

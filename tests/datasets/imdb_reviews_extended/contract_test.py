@@ -146,6 +146,18 @@ class ImdbReviewsExtendedTest(builder_testing.BuilderTestCase):
                 standard.as_dataset(split=split, as_supervised=True),
             )
 
+    def test_shuffled_files_and_made_up_data(self):
+        builder = self.prepare("plain_text")
+        shuffled = builder.as_dataset(split="train", shuffle_files=True, batch_size=5)
+        paths = [path for batch in tfds.as_numpy(shuffled) for path in batch["path"].tolist()]
+        expected = {name.encode() for name in _MADE.contents() if name.startswith("train/")}
+        self.assertEqual(set(paths), {name for name in expected if b"unsup" not in name})
+        with tfds.testing.mock_data(num_examples=3):
+            texts, labels = next(
+                iter(tfds.load(module.Builder.name, split="test", as_supervised=True).batch(3))
+            )
+        self.assertEqual((texts.shape, texts.dtype, labels.dtype), ((3,), tf.string, tf.int64))
+
     def test_official_counts(self):
         reviews = {"train": 25_000, "test": 25_000, "unsupervised": 50_000}
         for config, counts in {

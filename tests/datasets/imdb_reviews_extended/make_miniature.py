@@ -113,7 +113,8 @@ def _bags() -> dict[str, bytes]:
     }
     return {
         name: "".join(
-            f"{stars} {' '.join(f'{i}:{count}' for i, count in bag(text).items())}".rstrip() + "\r\n"
+            f"{stars} {' '.join(f'{i}:{count}' for i, count in bag(text).items())}".rstrip()
+            + "\r\n"
             for folder in folders
             for text, stars, _ in REVIEWS[folder]
         ).encode()

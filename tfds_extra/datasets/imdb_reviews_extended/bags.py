@@ -28,8 +28,8 @@ class Bags:
       gitblobs: Git's names of the published files, by their own.
       counts: Number of published reviews by folder.
       words: How many the vocabulary has.
-      is_part: Whether files may be cut between lines, or missing; reviews without a line have no words
-        then.
+      is_part: Whether files may be cut between lines, or missing; reviews without a line have no
+        words then.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class Bags:
           Words, as rows of the vocabulary, and how often each occurs, int32 of shape (n,).
 
         Raises:
-          ValueError: There is no such line, it is damaged, or it is of another review, which the stars
-            at its beginning tell.
+          ValueError: There is no such line, it is damaged, or it is of another review, which the
+            stars at its beginning tell.
         """
         number, starts = int(reviews.id[row]), self._starts.get(FOLDERS[reviews.folder[row]], ())
         line = b""

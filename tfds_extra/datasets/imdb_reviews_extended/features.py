@@ -14,8 +14,9 @@ def of_reviews() -> dict[str, Any]:
     return {
         "text": text("The review, decoded from UTF-8 and otherwise as published."),
         "text_clean": text(
-            "The review with `<br />` as a line break, control characters U+0080 to U+009F read as the"
-            " Windows-1252 characters that they were before publication, and HTML entities unescaped."
+            "The review with `<br />` as a line break, control characters U+0080 to U+009F read as"
+            " the Windows-1252 characters that they were before publication, and HTML entities"
+            " unescaped."
         ),
         "label": label(
             CLASSES, "Negative (1 to 4 stars) or positive (7 to 10); -1 in unsupervised."
@@ -29,10 +30,13 @@ def of_reviews() -> dict[str, Any]:
             "IMDb's id of the film, such as tt0453418; empty if the list of a part is not there."
         ),
         "title_url": text("The address of the film's reviews, as published; empty as `title_id`."),
-        "copies": int32("How many of all 100,000 reviews have this very text, itself included."),
+        "copies": int32(
+            "How many of all 100,000 reviews (of a part, of what is there) have this very text,"
+            " itself included."
+        ),
         "first_copy": text(
-            "Path of the first of these, by split (train, unsupervised, test), class and number; its own"
-            " if it is the first, or the only one."
+            "Path of the first of these, in the order train/pos, train/neg, train/unsup, test/pos,"
+            " test/neg; its own if it is the first, or the only one."
         ),
         "in_other_split": flag(
             "Whether this very text is in the labelled train (of a test review) or test (of a train"
@@ -70,8 +74,8 @@ def of_label_errors() -> dict[str, Any]:
             ),
         },
         "cv_pred_probs": float64(
-            "Probability of each class, negative first, by cross-validation; NaN for the 201 reviews"
-            " that the publisher's index lacks.",
+            "Probability of each class, negative first, by cross-validation; NaN for the 201"
+            " reviews that the publisher's index lacks.",
             (2,),
         ),
     }
@@ -83,6 +87,7 @@ def of_words() -> dict[str, Any]:
         "word": text("The word, in lower case; ! and ? are words, too."),
         "index": int32("Its number, from 0, by frequency; what `bow_index` holds."),
         "expected_rating": float64(
-            "Mean of the ratings in which it occurs, in stars from the mean rating (Potts 2011), -4.5 to 4.5."
+            "Mean of the ratings in which it occurs, in stars from the mean rating (Potts 2011),"
+            " -4.5 to 4.5."
         ),
     }

@@ -30,7 +30,7 @@ _NAMED_CLASSES = ("Negative", "Positive")  # As the study of label errors calls 
 _BLOCK = 1000  # Reviews that are written at once.
 _IN_MEMORY = 32 << 20  # Bytes of reviews; more wait on disk.
 
-# Windows-1252 that was decoded as ISO 8859-1 before publication. Five of the bytes are no character.
+# Windows-1252 that was decoded as ISO 8859-1 before publication. Five bytes are no character.
 _WINDOWS = {
     code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)
 }
@@ -70,8 +70,8 @@ class Builder(core.Builder):
             supervised_keys=None if config == "vocabulary" else ("text", "label"),
             disable_shuffling=config == "vocabulary",
             homepage=_HOMEPAGE,
-            license="None stated; the publishers ask to be cited. Reviews belong to their authors and"
-            " IMDb. Label errors: Apache-2.0.",
+            license="None stated; the publishers ask to be cited. Reviews belong to their authors"
+            " and IMDb. Label errors: Apache-2.0.",
         )
 
     def published_files(self) -> dict[str, core.Archive | core.File]:
@@ -171,7 +171,8 @@ class Builder(core.Builder):
                     words.add(name, content)
                 else:
                     lists[name] = content
-        found = collector.reviews()
+        with core.located(tree, "", core.GET_AGAIN):
+            found = collector.reviews()
         self._check_folders(tree, found)
         return found, lists, words
 
@@ -228,7 +229,7 @@ class Builder(core.Builder):
         members = dataclasses.replace(members, others=(*members.others, "*/*/*.txt"))
         contents = dict(members.contents())
         for name in (_VOCABULARY, _EXPECTED_RATINGS):
-            if name not in contents:  # Of a part; there is nothing to make of one without the other.
+            if name not in contents:  # Of a part. There is nothing to make of one alone.
                 raise core.CorpusError(tree, name, "there is no such file", core.GET_AGAIN)
         with core.located(tree, _VOCABULARY, core.GET_AGAIN):
             words = imdb_lists.parse_words(contents[_VOCABULARY])

@@ -1,4 +1,4 @@
-"""All reviews of the archive: what has to be known of all of them before the first can be written."""
+"""What has to be known of all reviews before the first can be written."""
 
 from __future__ import annotations
 
@@ -145,12 +145,21 @@ class Collector:
         self._digests += hashlib.sha256(content).digest()
 
     def reviews(self) -> Reviews:
-        """All that were taken."""
+        """All that were taken.
+
+        Raises:
+          ValueError: A folder has two of one number.
+        """
         folder, number, stars, start, size = np.array(self._rows, np.int64).reshape(-1, 5).T
         order = np.lexsort([number, folder])
         digests = np.frombuffer(bytes(self._digests), "V32")
         columns = (folder, number.astype(np.int32), stars.astype(np.int32), digests, start, size)
-        return Reviews(*(column[order] for column in columns))
+        found = Reviews(*(column[order] for column in columns))
+        again = np.flatnonzero((np.diff(found.folder) == 0) & (np.diff(found.id) == 0))
+        if len(again):
+            first, second = found.path(again[0]), found.path(again[0] + 1)
+            raise ValueError(f"{first} and {second} have the same number")
+        return found
 
 
 def titles(tree: core.Tree, reviews: Reviews, lists: Mapping[str, bytes]) -> np.ndarray:
