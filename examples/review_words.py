@@ -33,7 +33,9 @@ def main() -> None:
     arguments = parse_arguments()
     builder, vocabulary = (prepare(config, arguments) for config in ("plain_text", "vocabulary"))
     counts = {name: split.num_examples for name, split in builder.info.splits.items()}
-    print(f"{builder.info.full_name}: {counts['train']:,} reviews to train on, {counts['test']:,} to test")
+    print(
+        f"{builder.info.full_name}: {counts['train']:,} reviews to train on, {counts['test']:,} to test"
+    )
 
     keras.utils.set_random_seed(0)  # Here, since preparing takes random numbers as well.
     batch = min(128, max(2, counts["train"] // 40))
