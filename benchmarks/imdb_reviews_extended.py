@@ -19,7 +19,7 @@ import io
 import json
 import os
 import pathlib
-import resource
+import re
 import subprocess
 import sys
 import tarfile
@@ -211,7 +211,9 @@ def measure(config: str, folder: pathlib.Path) -> None:
     _, ours = builder_classes(folder)
     data_dir = tempfile.mkdtemp(dir=folder)
     ours(data_dir=data_dir, config=config, num_workers=1).download_and_prepare()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # Not `ru_maxrss`, which begins with the memory of the process that started this one.
+    status = pathlib.Path("/proc/self/status").read_text()
+    print(int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024)
 
 
 def main() -> None:
