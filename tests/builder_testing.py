@@ -35,7 +35,8 @@ class each_config:
     """Makes two tests of a check that is called with the name of each config.
 
     The check is made of the first config in the quick tier, of all others in the slow tier, so that
-    a corpus with many configs does not hold up the tests of every change.
+    a corpus with many configs does not hold up the tests of every change. A check that is marked as
+    slow itself is so for the first config, too.
     """
 
     def __init__(self, check: Callable[[Any, str], None]):
@@ -53,6 +54,7 @@ class each_config:
                     check(case, config)
 
         test_first.__doc__ = test_others.__doc__ = check.__doc__
+        test_first.pytestmark = getattr(check, "pytestmark", [])
         setattr(owner, name, test_first)
         setattr(owner, name + _OTHERS, pytest.mark.slow(test_others))
 
@@ -329,6 +331,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             self.assertFalse([k for k in keys if str(self.dummy_data) in str(k)])
 
     @each_config
+    @pytest.mark.slow
     def test_engine_agrees_with_tfds(self, config):
         """One pass over the pieces gives what TFDS's own code makes of the same builder."""
         ours = self.prepare(config)
@@ -352,6 +355,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         self.assertNotEqual(first.data_dir, second.data_dir)
         self.assertEqual(_digests(first.data_dir), _digests(second.data_dir))
 
+    @pytest.mark.slow
     def test_workers_make_the_same(self):
         config = next(iter(self.MINIATURE))
         workers = self.prepare(config, folder="workers", num_workers=2)
@@ -399,6 +403,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         self.assertNotIn("MINIATURE", corpus.info.description)
 
     @each_config
+    @pytest.mark.slow
     def test_one_step_of_training(self, config):
         builder = self.prepare(config)
         if not builder.info.supervised_keys:

@@ -15,6 +15,14 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest takes out what is not of the chosen tier.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of published files are slow ones: the quick tier needs the repository only."""
+    for item in items:
+        if item.path.name == "real_test.py":
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def repository() -> pathlib.Path:
     """Root of the checkout."""

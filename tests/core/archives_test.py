@@ -998,6 +998,7 @@ def test_many_long_headers(tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_records_that_change_nothing_are_not_kept():
     data = pax([(b"%x" % i, b"") for i in range(100_000)] + [(b"path", b"a")])[512:].rstrip(b"\0")
     tracemalloc.start()

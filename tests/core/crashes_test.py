@@ -374,6 +374,7 @@ def _large_example(self, n):
     return {"number": n, "text": os.urandom(5_000).hex(), "vector": [0.0, 0.0, 0.0]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [None, on_beam()], ids=["here", "Beam"])
 @pytest.mark.parametrize("file_format, limit, name", [
     ("tfrecord", 1_000_000, r"(\.run|-of-00001\.unfinished)"),
@@ -399,6 +400,7 @@ def tiny_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", [file_adapters.FileFormat.TFRECORD.value, "array_record"])
 @pytest.mark.parametrize("rows", [60, 600])
 def test_full_disk_on_beam(tiny_disk, monkeypatch, file_format, rows):

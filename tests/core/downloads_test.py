@@ -1727,6 +1727,7 @@ def workers() -> Iterator[Workers]:
     workers.close()
 
 
+@pytest.mark.slow
 @needs_fork
 @pytest.mark.parametrize("kind", ["sha256", "md5"])
 def test_two_processes_that_want_the_same_file(server, workers, tmp_path, kind):

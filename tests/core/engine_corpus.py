@@ -13,11 +13,13 @@ import tensorflow_datasets as tfds
 
 from tfds_extra import core
 
+_SECONDS = {"slow": 0.3, "stuck": 60.0}  # That a piece takes.
+
 
 class EngineCorpus(core.Builder):
     """Numbered rows in several pieces that mix two splits.
 
-    Trouble, as "what:piece": the piece raises, kills its process, is slow, or repeats a key.
+    Trouble, as "what:piece": the piece raises, kills its process, is slow, is stuck, or repeats a key.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -73,8 +75,8 @@ class EngineCorpus(core.Builder):
         numbers = range(index * size, (index + 1) * size)
         if str(index) == self.troubled:
             self._make_trouble()
-        if self.trouble == "slow":
-            time.sleep(0.3)
+        if self.trouble in _SECONDS:
+            time.sleep(_SECONDS[self.trouble])
         if self.batched:
             for split in ("train", "test"):
                 mine = [n for n in numbers if (n % 5 == 0) == (split == "test")]

@@ -77,6 +77,7 @@ def _command(process) -> str:
         return ""
 
 
+@pytest.mark.slow
 def test_every_example_in_the_order_of_tfds(serial, tmp_path):
     assert sorted(numbers(serial, "test")) == list(range(0, 600, 5))
     assert sorted(numbers(serial, "train")) == [n for n in range(600) if n % 5]
@@ -137,6 +138,7 @@ def test_groups_too_large_for_memory(serial, tmp_path, monkeypatch):
     assert digests(prepare(tmp_path, num_workers=1)) == digests(serial)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_workers", tiers.sampled([1, 2], [1]))
 @pytest.mark.parametrize("shift", [16, 3])
 def test_order_of_keys(tmp_path, monkeypatch, num_workers, shift):
@@ -183,6 +185,7 @@ def test_bad_value_names_split_and_key(tmp_path, monkeypatch):
         prepare(tmp_path, num_workers=1)
 
 
+@pytest.mark.slow
 def test_death_of_a_worker_and_going_on(serial, tmp_path, no_process_left):
     log = tmp_path / "log"
     with pytest.raises(pool.WorkerDiedError, match=r"^piece 4: the process .*exit status -9"):
@@ -293,6 +296,7 @@ def test_beam_on_another_file_system(serial, tmp_path, monkeypatch):
     assert remains(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_only_tasks_go_through_beam(tmp_path, monkeypatch):
     """Beam's local runner holds in memory what it groups."""
     log = tmp_path / "log"
@@ -328,6 +332,7 @@ def test_beam_takes_no_part(tmp_path):
         prepare(tmp_path, config=config, partial=True)
 
 
+@pytest.mark.slow
 def test_beam_options_alone_choose_a_runner_that_needs_no_network(serial, tmp_path):
     config = tfds.download.DownloadConfig(
         beam_options=pipeline_options.PipelineOptions(["--direct_num_workers=1"])
@@ -335,6 +340,7 @@ def test_beam_options_alone_choose_a_runner_that_needs_no_network(serial, tmp_pa
     assert prepare(tmp_path, config=config).info.metadata == serial.info.metadata
 
 
+@pytest.mark.slow
 def test_beam_passes_errors_on(tmp_path):
     config = tfds.download.DownloadConfig(beam_runner=fn_api_runner.FnApiRunner())
     with pytest.raises(Exception, match="piece 3: line 3: made trouble"):
@@ -353,7 +359,7 @@ _SCRIPT = """
     sys.path.insert(0, {tests!r})
     import engine_corpus
     builder = engine_corpus.EngineCorpus(
-        data_dir={data_dir!r}, trouble="slow", log={log!r}, num_workers=2
+        data_dir={data_dir!r}, trouble={trouble!r}, log={log!r}, num_workers=2
     )
     print("begin", flush=True)
     builder.download_and_prepare()
@@ -361,10 +367,12 @@ _SCRIPT = """
 """
 
 
-def start(data_dir: pathlib.Path, log: pathlib.Path) -> subprocess.Popen:
+def start(data_dir: pathlib.Path, log: pathlib.Path, trouble: str = "slow") -> subprocess.Popen:
     """Starts a script that prepares slowly, with two workers."""
     tests = str(pathlib.Path(__file__).parent)
-    script = textwrap.dedent(_SCRIPT).format(tests=tests, data_dir=str(data_dir), log=str(log))
+    script = textwrap.dedent(_SCRIPT).format(
+        tests=tests, data_dir=str(data_dir), log=str(log), trouble=trouble
+    )
     path = log.with_suffix(".py")
     path.write_text(script)
     return subprocess.Popen(
@@ -402,7 +410,7 @@ def test_kill_9_at_any_moment(serial, tmp_path, begun, no_process_left):
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_control_c(tmp_path, no_process_left):
     log = tmp_path / "log"
-    process = start(tmp_path / "data", log)
+    process = start(tmp_path / "data", log, "stuck")
     wait_for_pieces(log, 2)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)

@@ -490,6 +490,7 @@ def test_plot_needs_a_rate():
         EncodedAudio().plot(np.zeros((3, 1)), axes[0], axes[1])
 
 
+@pytest.mark.slow
 def test_show(builder):
     examples = list(tfds.as_numpy(builder.as_dataset(split="train")))
     picture = show.draw(builder.info, examples)

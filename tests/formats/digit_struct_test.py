@@ -204,6 +204,7 @@ def test_the_same_digits_again_and_again():
         digit_struct.read(content)
 
 
+@pytest.mark.slow
 def test_bulk_never_fails():
     """Whatever the bytes are, it finds digits or leaves them to the library."""
     content = digit_struct_file.encode(_RECORDS)

@@ -9,6 +9,7 @@ import builder_testing
 import matplotlib.collections
 import matplotlib.colors
 import numpy as np
+import pytest
 import tensorflow_datasets as tfds
 
 from tfds_extra import cli, show
@@ -140,6 +141,7 @@ class BallroomTest(builder_testing.BuilderTestCase):
         self.assertEqual(set(self.examples("dedup")), set(examples) - set(replicas))
         self.assertEqual(set(self.examples("beat_this")), set(examples) - set(replicas))
 
+    @pytest.mark.slow
     def test_splits_are_those_of_the_features(self):
         for fold in range(8):
             found = self.examples("dedup", f"fold{fold}").values()

@@ -14,6 +14,7 @@ from unittest import mock
 import builder_testing
 import miniature_scripts
 import numpy as np
+import pytest
 import tensorflow_datasets as tfds
 from keras.src.datasets import cifar as keras_cifar
 
@@ -167,6 +168,7 @@ class Cifar10ExtendedTest(builder_testing.BuilderTestCase):
             self.assertFalse(row["label_error"]["candidate"] or row["label_error"]["is_error"])
             self.assertEqual(row["label_error"]["votes_both"], -1)
 
+    @pytest.mark.slow
     def test_cifair(self):
         train, test = self.rows("train", "cifair"), self.rows("test", "cifair")
         fair = pickle.loads(self.published("test_batch"))
@@ -251,6 +253,7 @@ class Cifar10ExtendedTest(builder_testing.BuilderTestCase):
 
         self.assertEqual(batch(self.prepare("default")), batch(self._standard("cifar10")))
 
+    @pytest.mark.slow
     def test_cifar10_h_on_the_same_rows(self):
         self._assert_superset("raw_votes", self._standard("cifar10_h"))
 

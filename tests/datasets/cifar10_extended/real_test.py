@@ -25,9 +25,6 @@ import tensorflow_datasets as tfds
 from tfds_extra import registry
 from tfds_extra.formats import safe_pickle
 
-# Preparing tens of thousands of published rows takes a while.
-pytestmark = pytest.mark.slow
-
 _NAME = "cifar10_extended"
 _CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 # Facts of the corpus's sheet: the 54 test rows whose label is wrong, by the rule of the paper.

@@ -168,7 +168,6 @@ def test_part_of_the_real_images(real, tmp_path, data_dir):
     np.testing.assert_array_equal(rows["image"][0, ..., 0], published_images(real, "test")[0])
 
 
-@pytest.mark.slow
 def test_all_labels_through_the_builder(real, tmp_path, data_dir):
     """The real labels with images in which their row is written, 70,000 of them."""
     manual_dir = tmp_path / "manual"

@@ -78,6 +78,7 @@ def published(name: str, levels: int, **kwargs) -> pd.DataFrame:
 # -------------------------------------------------------------------------------------- metadata
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", tiers.sampled(["small", "full", "metadata"], ["small"]))
 def test_every_cell_of_tracks(config, data_dir):
     builder = prepared(config, data_dir)
@@ -111,6 +112,7 @@ def test_every_cell_of_tracks(config, data_dir):
     assert len(texts.columns) == 52
 
 
+@pytest.mark.slow
 def test_labels(data_dir):
     builder = prepared("metadata", data_dir)
     numbers = published("tracks.csv", 2)
@@ -135,6 +137,7 @@ def test_labels(data_dir):
     assert {204, 203, 155320} <= set(numbers.index[numbers["track", "genre_top"].isna()])
 
 
+@pytest.mark.slow
 def test_every_chosen_column_of_raw_tracks(data_dir):
     found = examples(prepared("metadata", data_dir))
     raw = published("raw_tracks.csv", 1, dtype=str, keep_default_na=False)
@@ -145,6 +148,7 @@ def test_every_chosen_column_of_raw_tracks(data_dir):
             assert value.decode() == raw.loc[track_id, name]
 
 
+@pytest.mark.slow
 def test_every_librosa_feature(data_dir):
     builder = prepared("small_features", data_dir)
     table = published("features.csv", 3)
@@ -162,6 +166,7 @@ def test_every_librosa_feature(data_dir):
         np.testing.assert_allclose(row, table.loc[track_id].to_numpy(), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_every_echonest_feature(data_dir):
     found = examples(prepared("metadata_features", data_dir))
     table = published("echonest.csv", 3, dtype=str, keep_default_na=False)["echonest"]
@@ -188,6 +193,7 @@ def test_every_echonest_feature(data_dir):
                 np.testing.assert_array_equal(joined[group][name], expected)
 
 
+@pytest.mark.slow
 def test_features_that_could_not_be_computed(data_dir):
     found = examples(prepared("metadata_features", data_dir))
     assert np.isnan(found[3284]["features"]["mfcc"]).all()
@@ -201,6 +207,7 @@ def test_a_track_called_na(data_dir):
 # ------------------------------------------------------------------------------------- recordings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", tiers.sampled(["medium", "large", "full"], ["medium"]))
 def test_every_recording(config, data_dir):
     builder = prepared(config, data_dir)
@@ -242,6 +249,7 @@ def test_every_recording(config, data_dir):
         assert (status == "short") == (len(samples) > 0 and seconds < expected - 1)
 
 
+@pytest.mark.slow
 def test_statuses(data_dir):
     def found(config):
         builder = prepared(config, data_dir)
@@ -255,6 +263,7 @@ def test_statuses(data_dir):
     assert {i: s for i, s in found("full").items() if s != "ok"} == {3284: "undecodable"}
 
 
+@pytest.mark.slow
 def test_forms(data_dir):
     found = examples(prepared("large", data_dir))
     forms = {i: (e["sample_rate"], e["num_channels"], e["bit_rate"]) for i, e in found.items()}
@@ -265,6 +274,7 @@ def test_forms(data_dir):
     assert found[2]["audio"].shape == (1_321_967, 2)
 
 
+@pytest.mark.slow
 def test_same_samples_as_another_decoder(data_dir):
     miniaudio = pytest.importorskip("miniaudio")
     builder = prepared("small", data_dir)
@@ -402,6 +412,7 @@ def test_beam_gives_the_same(data_dir, tmp_path):
     assert beam.info.metadata["genres"] == local.info.metadata["genres"]
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_bytes(data_dir, tmp_path):
     local = prepared("large_features", data_dir)
     pooled = prepared("large_features", tmp_path, num_workers=2)

@@ -81,7 +81,6 @@ examples = functools.partial(preparing.examples, name="audio/filename")
         pytest.param(
             ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
             id="two processes",
-            marks=pytest.mark.slow,
         ),
     ],
 )

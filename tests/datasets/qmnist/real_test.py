@@ -23,9 +23,6 @@ from tfds_extra import core, registry
 from tfds_extra.core.archives import Content
 from tfds_extra.formats import idx
 
-# Preparing tens of thousands of published rows takes a while.
-pytestmark = pytest.mark.slow
-
 _NAMES = [
     "label", "hsf_series", "writer_id", "writer_digit_index", "nist_class_code", "nist_index",
     "duplicate_of", "reserved",

@@ -8,6 +8,7 @@ import tarfile
 
 import builder_testing
 import numpy as np
+import pytest
 import soundfile
 import soxr
 import tensorflow as tf
@@ -150,6 +151,7 @@ class UrbanSound8KTest(builder_testing.BuilderTestCase):
             name = example["slice_file_name"].decode()
             self.assertEqual(example["audio"], self.published()[f"audio/fold8/{name}"])
 
+    @pytest.mark.slow
     def test_challenge_is_the_folds(self):
         folds, challenge = self.examples("folds"), self.examples("challenge")
         self.assertEqual(set(folds), set(challenge))

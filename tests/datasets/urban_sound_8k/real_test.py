@@ -13,7 +13,6 @@ import pytest
 import soundfile
 import soxr
 import tensorflow_datasets as tfds
-import tiers
 from scipy.io import wavfile
 
 from tfds_extra import core, registry
@@ -140,7 +139,6 @@ def test_every_slice_against_scipy(real, prepared):
         assert example["sample_rate"] == rate
 
 
-@pytest.mark.slow
 def test_every_slice_against_soundata(real, prepared):
     """The loader of the publisher's group, offline, with its index."""
     soundata = pytest.importorskip("soundata", reason="soundata is not installed")
@@ -168,9 +166,7 @@ def test_every_slice_against_soundata(real, prepared):
         np.testing.assert_allclose(ours / 32768, mono[: len(ours)].clip(-1, 1), atol=2 / 32768)
 
 
-@pytest.mark.parametrize(
-    "suffix, rate", tiers.sampled([("22k", 22_050), ("44k", 44_100)], [("44k", 44_100)])
-)
+@pytest.mark.parametrize("suffix, rate", [("22k", 22_050), ("44k", 44_100)])
 def test_common_rate_against_soxr_and_librosa(real, prepared, suffix, rate):
     found = examples(prepared(f"challenge_mono_{suffix}"))
     native = examples(prepared("folds"))
