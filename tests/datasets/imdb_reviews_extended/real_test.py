@@ -157,7 +157,6 @@ def test_titles_of_the_whole_corpus(real):
         assert lists[reviews.url_list(reviews.FOLDERS[number])] == text.encode()
 
 
-@pytest.mark.slow
 def test_bags_against_scikit_learn(manual_dir, real, texts, tmp_path):
     found = examples("bag_of_words", manual_dir, tmp_path)
     assert found.keys() == texts.keys()
@@ -184,7 +183,6 @@ def test_bags_against_scikit_learn(manual_dir, real, texts, tmp_path):
     assert count[words.index("bromwell")] == texts["train/pos/0_9.txt"].count(b"Bromwell") == 4
 
 
-@pytest.mark.slow
 def test_vocabulary(manual_dir, real, tmp_path):
     builder = preparing.prepared(f"{_NAME}/vocabulary", tmp_path, manual_dir, partial=True)
     columns = tfds.as_numpy(builder.as_dataset(split="vocabulary", batch_size=-1))
@@ -214,7 +212,6 @@ def study(real) -> dict[str, Any]:
     }
 
 
-@pytest.mark.slow
 def test_label_errors(manual_dir, texts, study, tmp_path):
     found = examples("label_errors", manual_dir, tmp_path)
     assert found.keys() == {name for name in texts if name.startswith("test/")}
