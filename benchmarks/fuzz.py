@@ -57,6 +57,7 @@ from tfds_extra.formats import (
     digit_struct,
     hdf5,
     idx,
+    imdb_lists,
     label_errors,
     mat5,
     mojibake,
@@ -66,6 +67,7 @@ from tfds_extra.formats import (
     png,
     quoted_csv,
     safe_pickle,
+    svmlight,
     torch_file,
     wav,
 )
@@ -179,6 +181,15 @@ def parser_targets() -> list[Target]:
     doubts = _sample("qmnist", "mnist_mturk.json")
     given = _sample("qmnist", "mnist_test_set_original_labels.npy")
     labels = npy.parse(given, np.uint16)
+    names = _sample("imdb_reviews_extended", "imdb_test_set_index_to_filename.json")
+    rows = {f"test/{name.removesuffix('.txt')}": row for row, name in enumerate(json.loads(names))}
+    named = npy.parse(
+        _sample("imdb_reviews_extended", "imdb_test_set_original_labels.npy"), np.uint16
+    )
+    films, words, ratings, bags = (
+        _members("imdb_reviews_extended", "aclImdb_v1.tar.gz", end)
+        for end in ("s_pos.txt", "imdb.vocab", "imdbEr.txt", "Bow.feat")
+    )
     tables = [
         _lines(_members("fma", "fma_metadata.zip", f"/{name}.csv", 1)[0], count)
         for name, count in (("tracks", 8), ("genres", 9))
@@ -216,11 +227,30 @@ def parser_targets() -> list[Target]:
         Target(
             "idx.read", digits, _read_idx, ("idx.read", "idx.read_blocks", "idx.read_header")
         ),
+        Target("imdb_lists.parse_titles", films, imdb_lists.parse_titles, ("imdb_lists.parse_titles",)),
+        Target("imdb_lists.parse_words", words, imdb_lists.parse_words, ("imdb_lists.parse_words",)),
+        Target(
+            "imdb_lists.parse_ratings", ratings, imdb_lists.parse_ratings, ("imdb_lists.parse_ratings",)
+        ),
         Target(
             "label_errors.parse",
             [doubts, json.dumps(json.loads(doubts)).encode()],
             lambda content: label_errors.parse(content, labels),
             ("label_errors.parse",),
+        ),
+        Target(
+            "label_errors.parse of names",
+            [_sample("imdb_reviews_extended", "imdb_mturk.json")],
+            lambda content: label_errors.parse(
+                content,
+                named,
+                ("given", "guessed", "neutral", "off-topic"),
+                rows=rows,
+                classes=("Negative", "Positive"),
+            ),
+        ),
+        Target(
+            "label_errors.parse_index", [names], label_errors.parse_index, ("label_errors.parse_index",)
         ),
         Target(
             "mat5.arrays",
@@ -276,6 +306,12 @@ def parser_targets() -> list[Target]:
             [*meta, zipfile.ZipFile(io.BytesIO(human)).read("archive/data.pkl")],
             safe_pickle.load_dict,
             ("safe_pickle.load_dict",),
+        ),
+        Target(
+            "svmlight.parse_line",
+            [line for file in bags for line in file.splitlines()],
+            svmlight.parse_line,
+            ("svmlight.parse_line",),
         ),
         Target("torch_file.load_dict", [human], torch_file.load_dict, ("torch_file.load_dict",)),
         Target(

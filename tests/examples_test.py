@@ -170,3 +170,28 @@ def test_tweet_sentiment(run, which, request):
     assert count == tested and 0.5 <= share < 0.6
     assert float(accuracy) >= least  # Words of the miniature tell; real ones take a training set.
     assert len(re.findall(r"^  (?:negative|positive), said [\d.]+ positive: ", printed, re.M)) == 3
+
+
+@pytest.mark.parametrize("which", ["miniature", "real reviews"])
+def test_review_words(run, which, request):
+    options, trained, tested, seen, least = ["--miniature", "--epochs=150"], 12, 10, 1, 0.7
+    if which == "real reviews":
+        folder = request.getfixturevalue("shared") / "real" / "imdb_reviews_extended"
+        options = ["--partial", f"--manual_dir={folder}"]
+        trained, tested, seen, least = 397, 550, 41, 0.6
+    printed = run("review_words.py", *options, "--shown=3")
+    assert f"{trained} reviews to train on, {tested} to test" in printed
+    accuracy = float(re.search(r"test accuracy: ([\d.]+), published 0.8780 \(Maas", printed)[1])
+    # Words of the miniature tell; of the real corpus this is a hundredth.
+    assert accuracy >= least
+    of_others = re.search(r"without the (\d+) whose text is in training, too: ([\d.]+)", printed)
+    assert int(of_others[1]) == seen and float(of_others[2]) <= accuracy
+    words = re.findall(r"^most (\w+), with published rating:\n  (.*)$", printed, re.MULTILINE)
+    assert [which for which, _ in words] == ["positive", "negative"]
+    published = {"great": "+1.70", "awful": "-2.55"}  # Of the miniature.
+    if which == "miniature":
+        for (_, row), word in zip(words, published, strict=True):
+            assert f"{word} {published[word]}" in row.split(", ")
+    else:
+        mean = [np.mean([float(word.split()[1]) for word in row.split(", ")]) for _, row in words]
+        assert mean[1] < -1 < mean[0]

@@ -56,3 +56,29 @@ def test_what_is_no_integer(key, value, shown):
 def test_no_list(content):
     with pytest.raises(FormatError, match="not a list of candidates"):
         label_errors.parse(content, [1])
+
+
+def test_rows_and_labels_with_names():
+    entries = [entry(id="b", given_original_label="no", our_guessed_label="yes")]
+    arguments = {"rows": {"a": 0, "b": 2}, "classes": ["no", "maybe", "yes"]}
+
+    def parse_named(**changed):
+        content = json.dumps([{**entries[0], **changed}]).encode()
+        return label_errors.parse(content, [1, 1, 0], **arguments)
+
+    found = parse_named()
+    assert list(found) == [2]
+    assert (found[2]["guessed_label"], found[2]["corrected_label"]) == (2, 2)
+    for changed in (
+        {"id": "c"}, {"id": 2}, {"id": ["b"]}, {"our_guessed_label": "perhaps"},
+        {"given_original_label": 0}, {"given_original_label": "maybe"},
+    ):  # fmt: skip
+        with pytest.raises(FormatError, match="entry 0"):
+            parse_named(**changed)
+
+
+def test_index():
+    assert label_errors.parse_index(b'["pos/0_7.txt", "pos/0_7.txt"]') == ["pos/0_7.txt"] * 2
+    for content in (b"7", b"[7]", b'{"a": 1}', b"[" * 100_000, b"\xff", b""):
+        with pytest.raises(FormatError, match="not a list of names"):
+            label_errors.parse_index(content)

@@ -9,7 +9,7 @@ Learning Benchmarks", 2021; https://github.com/cleanlab/label-errors.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfds_extra.formats import FormatError, parser, reading
@@ -32,7 +32,12 @@ NO_CANDIDATE = {
 
 @parser
 def parse(
-    content: bytes, given_labels: Sequence[int], choices: Sequence[str] = _CHOICES
+    content: bytes,
+    given_labels: Sequence[int],
+    choices: Sequence[str] = _CHOICES,
+    *,
+    rows: Mapping[str, int] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> dict[int, dict[str, Any]]:
     """What people made of the labels that the model doubted.
 
@@ -40,6 +45,8 @@ def parse(
       content: The file.
       given_labels: All labels of the test set, in order; they show whether the file is about it.
       choices: What people could choose.
+      rows: The row of each id, where ids are names and not rows.
+      classes: Names of the labels, where these are named and not numbered.
 
     Returns:
       By row of the test set a dict of the keys of `NO_CANDIDATE`, with `votes_...` for each of the
@@ -56,8 +63,10 @@ def parse(
     candidates = {}
     for number, entry in enumerate(entries):
         with reading(f"entry {number}: not a candidate as published"):
-            row, given, guessed = (
-                _integer(entry[k]) for k in ("id", "given_original_label", "our_guessed_label")
+            row = _integer(entry["id"]) if rows is None else rows[entry["id"]]
+            given, guessed = (
+                _integer(entry[k]) if classes is None else classes.index(entry[k])
+                for k in ("given_original_label", "our_guessed_label")
             )
             votes = {k: _integer(entry["mturk"][k]) for k in choices}
         if not 0 <= row < len(given_labels) or row in candidates or given != given_labels[row]:
@@ -74,6 +83,26 @@ def parse(
             "corrected_label": guessed if votes["guessed"] >= _MAJORITY else -1,
         }
     return candidates
+
+
+@parser
+def parse_index(content: bytes) -> list[str]:
+    """The names of the rows of a test set, from a file of `dataset_indexing`.
+
+    Args:
+      content: The file.
+
+    Returns:
+      A name for each row; a name may come twice.
+
+    Raises:
+      FormatError: It is something else.
+    """
+    with reading("not a list of names"):
+        names = json.loads(content)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise FormatError("not a list of names")
+    return names
 
 
 def _integer(value: object) -> int:

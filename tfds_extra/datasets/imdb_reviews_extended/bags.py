@@ -1,0 +1,103 @@
+"""The published bags of words: a line of words and counts for each review."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import numpy as np
+
+from tfds_extra.datasets.imdb_reviews_extended.reviews import FOLDERS, Reviews
+from tfds_extra.formats import svmlight
+
+# The folders whose reviews the lines of each file are of, one after the other.
+FILES = {
+    "train/labeledBow.feat": ["train/pos", "train/neg"],
+    "train/unsupBow.feat": ["train/unsup"],
+    "test/labeledBow.feat": ["test/pos", "test/neg"],
+}
+_NO_WORDS = np.zeros(0, np.int32)
+
+
+class Bags:
+    """The bags of words, which wait on disk until their review is written.
+
+    Args:
+      waiting: Takes the files.
+      gitblobs: Git's names of the published files, by their own.
+      counts: Number of published reviews by folder.
+      words: How many the vocabulary has.
+      is_part: Whether files may be cut between lines, or missing; reviews without a line have no
+        words then.
+    """
+
+    def __init__(
+        self,
+        waiting: BinaryIO,
+        gitblobs: Mapping[str, str],
+        counts: Mapping[str, int],
+        words: int,
+        is_part: bool,
+    ):
+        self._waiting, self._gitblobs, self._counts = waiting, gitblobs, counts
+        self._words, self._is_part = words, is_part
+        # By folder where its lines begin, and after these where the last one ends.
+        self._starts: dict[str, np.ndarray] = {}
+
+    def add(self, name: str, content: bytes) -> None:
+        """Takes a file.
+
+        Args:
+          name: One of `FILES`.
+          content: The file.
+
+        Raises:
+          ValueError: It is not the published one, or a part that has too many lines.
+        """
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        if not self._is_part and blob.hexdigest() != self._gitblobs[name]:
+            raise ValueError(
+                f"altered: its git blob is {blob.hexdigest()}, not {self._gitblobs[name]}"
+            )
+        ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n")) + 1
+        if content and not content.endswith(b"\n"):
+            ends = np.append(ends, len(content))
+        reviews = sum(self._counts[folder] for folder in FILES[name])
+        if len(ends) > reviews:
+            raise ValueError(f"it has {len(ends):,} lines, for {reviews:,} reviews")
+        starts, end = self._waiting.tell() + np.append(0, ends), 0
+        self._waiting.write(content)
+        for folder in FILES[name]:
+            begin, end = end, end + self._counts[folder]
+            self._starts[folder] = starts[begin : end + 1]
+
+    def of(self, reviews: Reviews, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Words and counts of a review, from the line of its number.
+
+        Args:
+          reviews: All reviews.
+          row: Which of them.
+
+        Returns:
+          Words, as rows of the vocabulary, and how often each occurs, int32 of shape (n,).
+
+        Raises:
+          ValueError: There is no such line, it is damaged, or it is of another review, which the
+            stars at its beginning tell.
+        """
+        number, starts = int(reviews.id[row]), self._starts.get(FOLDERS[reviews.folder[row]], ())
+        line = b""
+        if number + 1 < len(starts):
+            self._waiting.seek(starts[number])
+            line = self._waiting.read(int(starts[number + 1] - starts[number])).removesuffix(b"\n")
+        elif self._is_part:
+            return _NO_WORDS, _NO_WORDS
+        stars, words, counts = svmlight.parse_line(line)
+        if stars != reviews.stars[row]:
+            raise ValueError(
+                f"it is of a review with {stars} stars, and not with {reviews.stars[row]}"
+            )
+        if len(words) and words[-1] >= self._words:
+            raise ValueError(f"it has word {words[-1]:,} of {self._words:,}, counted from 0")
+        return words, counts
