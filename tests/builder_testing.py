@@ -456,16 +456,16 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 self.assert_same(mine, theirs, exact_dtype=False)
             self.assert_same(source[count - 1], mine)
 
-    @each_config
-    def test_shuffle_files(self, config):
+    def test_shuffle_files(self):
         """It works, and shuffles examples too where they are in published order."""
-        self._check_shuffled(config, batch_size=None)
+        self._check_shuffled(batch_size=None)
 
     @pytest.mark.slow
     def test_shuffle_files_in_batches(self):
-        self._check_shuffled(next(iter(self.MINIATURE)), batch_size=1)
+        self._check_shuffled(batch_size=1)
 
-    def _check_shuffled(self, config: str, batch_size: int | None) -> None:
+    def _check_shuffled(self, batch_size: int | None) -> None:
+        config = next(iter(self.MINIATURE))
         builder = self.prepare(config)
         kwargs = {"split": self.largest_split(config), "batch_size": batch_size}
         in_order = _digested(builder.as_dataset(**kwargs))
@@ -475,21 +475,20 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         if builder.info.disable_shuffling:
             self.assertNotEqual(shuffled, in_order)
 
-    @each_config
-    def test_no_data(self, config):
+    def test_no_data(self):
+        config = next(iter(self.MINIATURE))
         builder, split = self.prepare(config), self.largest_split(config)
         for batch_size in None, 2, -1:
             for name in f"{split}[:0]", f"{split}[1:1]":
                 with self.assertRaisesRegex(ValueError, "corresponds to no data"):
                     builder.as_dataset(split=name, batch_size=batch_size)
 
-    @each_config
-    def test_mock_data(self, config):
+    def test_mock_data(self):
         """`tfds.testing.mock_data` makes up examples, also those that are read without decoding."""
         name = self.DATASET_CLASS.name
         shipped = pathlib.Path(tfds.testing.__file__).parent / "metadata" / name
         with tfds.testing.mock_data(num_examples=5):
-            self._check_mocked(config)
+            self._check_mocked(next(iter(self.MINIATURE)))
         self.assertFalse(shipped.exists())
 
     @pytest.mark.slow
