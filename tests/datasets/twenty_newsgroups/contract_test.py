@@ -118,7 +118,7 @@ class TwentyNewsgroupsTest(builder_testing.BuilderTestCase):
         ):
             builder = self.DATASET_CLASS(data_dir=self._folder.name, miniature=True, remove=remove)
             self.assertTrue(builder.is_prepared())
-            copy = self.DATASET_CLASS(**builder.__getstate__())  # As pickle makes it.
+            copy = self.DATASET_CLASS(**builder._original_state)  # As pickle makes it.
             self.assertEqual(copy.info.supervised_keys, (name, "label"))
             pairs = builder.as_dataset(split="test", as_supervised=True, batch_size=20)
             ((texts, _),) = tfds.as_numpy(pairs)
