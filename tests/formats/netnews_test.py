@@ -16,6 +16,8 @@ def test_parts_of_a_message():
     assert message.fields == [("A", "x"), ("B", "y z")]
     assert message.text == f"{message.header}\n\n{message.body}"
     assert netnews.parse(b"A: x").body == "" and netnews.parse(b"A: x\n\n").header == "A: x"
+    # Of one that is cut, and of one that begins with an empty line.
+    assert netnews.parse(b"A: x\n").fields == netnews.parse(b"\nA: x\n\n").fields == [("A", "x")]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\nA: x", b"picture\xff", b" A: x\n\nB: y"])

@@ -16,7 +16,7 @@ from tfds_extra.formats import FormatError, parser
 
 # Printable ASCII without the colon (RFC 822), which `Nntp-Posting-Host-[nntpd-23809]` fits as well.
 _FIELD = re.compile(r"([!-9;-~]+):(.*)")
-_BLANKS = " \t\r"
+_BLANKS = (" ", "\t", "\r")
 _TOKEN = re.compile(r"<[^<>\s]+>?|[^<>\s]+")
 _LEADING_NUMBER = re.compile(r"[0-9]{1,9}(?![0-9])")  # Such a number has 32 bits.
 _MAX_DATE = 200  # Characters. Python's parser of dates takes numbers of any length.
@@ -77,11 +77,11 @@ def parse_fields(header: str) -> list[tuple[str, str]]:
     for line in header.split("\n"):
         if match := _FIELD.fullmatch(line):
             fields.append((match[1], [match[2]]))
-        elif line[:1] in _BLANKS and fields and fields[-1][0]:
+        elif line.startswith(_BLANKS) and fields and fields[-1][0]:
             fields[-1][1].append(line)
-        else:
+        elif line:
             fields.append(("", [line]))
-    return [(name, " ".join(part.strip(_BLANKS) for part in parts)) for name, parts in fields]
+    return [(name, " ".join(part.strip(" \t\r") for part in parts)) for name, parts in fields]
 
 
 @parser
