@@ -1,9 +1,9 @@
 """Messages of Usenet: lines `Name: value`, an empty line, and the body.
 
-Source: RFC 1036, "Standard for Interchange of USENET Messages", 1987, which builds on RFC 822. What is read
-was posted in 1993 by programs that kept to it more or less, and declares no character set, so that every
-byte is taken for the character of ISO 8859-1 of that number, and nothing is lost. Lines end with LF
-alone: CR, form feed and other control characters stand inside of lines.
+Source: RFC 1036, "Standard for Interchange of USENET Messages", 1987, which builds on RFC 822. What is
+read was posted in 1993 by programs that kept to it more or less, and declares no character set, so
+that every byte is taken for the character of ISO 8859-1 of that number, and nothing is lost. Lines
+end with LF alone: CR, form feed and other control characters stand inside of lines.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def parse_fields(header: str) -> list[tuple[str, str]]:
       header: Without the empty line behind it.
 
     Returns:
-      Name and value of each, in order. A value that goes on in lines which begin with blanks is joined
-      with one blank. A line that belongs to no field, such as what is left where a field was
+      Name and value of each, in order. A value that goes on in lines which begin with blanks is
+      joined with one blank. A line that belongs to no field, such as what is left where a field was
       removed, has an empty name.
     """
     fields: list[tuple[str, list[str]]] = []
@@ -115,7 +115,8 @@ def parse_date(value: str) -> int | None:
       value: Such as `Tue, 20 Apr 1993 03:21:41 GMT` or `20 Apr 93 03:21 -0400`.
 
     Returns:
-      The time; None if it is no date. A time zone that is missing, or unknown to RFC 822, counts as UTC.
+      The time; None if it is no date. A time zone that is missing, or unknown to RFC 822, counts as
+      UTC.
     """
     if len(value) > _MAX_DATE:
         return None

@@ -10,12 +10,16 @@ import numpy as np
 import preparing
 import pytest
 import tampering
+import tensorflow_datasets as tfds
+
+from tfds_extra import registry
 
 _NAME = "twenty_newsgroups"
 _MADE = miniature_scripts.load(_NAME)
 _EDITIONS = _MADE.editions()
 _OF_CONFIG = {
-    "bydate": "bydate", "bydate_only": "bydate", "original_19997": "19997", "headers_18828": "18828",
+    "bydate": "bydate", "bydate_only": "bydate",
+    "original_19997": "19997", "headers_18828": "18828",
 }  # fmt: skip
 
 
@@ -25,7 +29,7 @@ class Miniature(tampering.Miniature):
     NAME = _NAME
 
     def write(self, edition: str, **files: bytes | None) -> None:
-        """Changes files of an edition, or removes those that are None; the checksums vouch for it."""
+        """Changes files of an edition, removes those that are None, and has the checksums vouch."""
         changed = {**_EDITIONS[edition], **files}
         changed = {path: content for path, content in changed.items() if content is not None}
         self.write_vouched(f"20news-{edition}.tar.gz", miniature_files.tar_gz(changed))
@@ -146,20 +150,23 @@ def test_part(tmp_path, data_dir):
     )
     builder = preparing.prepared(f"{_NAME}/bydate", data_dir, folder, partial=True)
     assert builder.info.metadata["missing"] == {"train": 11_313, "test": 7_530}
-    found = preparing.examples(builder, "path")
+    names = (
+        "path", "raw", "header", "body", "timestamp", "num_newsgroups", "twin", "body_altered",
+        "same_body", "same_body_in_other_split", "without_headers",
+    )  # fmt: skip
+    decoders = tfds.decode.PartialDecoding(dict.fromkeys(names, True))
+    found = preparing.examples(builder, "path", decoders=decoders)
     assert {path: e["raw"] for path, e in found.items()} == dict(list(files.items())[:3])
-    first, second, third = found.values()
     assert sorted(found) == sorted(files)[1:]
-    by_path = {path: e for path, e in found.items()}
-    with_twin = by_path["20news-bydate-train/sci.med/57110"]
+    with_twin = found["20news-bydate-train/sci.med/57110"]
     assert with_twin["twin"] == b"20_newsgroups/sci.med/57110" and with_twin["body_altered"]
     assert with_twin["timestamp"] == 734066501 and with_twin["num_newsgroups"] == 2
     assert with_twin["same_body"].tolist() == [b"20news-bydate-test/sci.space/1"]
     assert with_twin["same_body_in_other_split"]
-    without_twin = by_path["20news-bydate-test/sci.space/1"]
+    without_twin = found["20news-bydate-test/sci.space/1"]
     assert (without_twin["twin"], without_twin["timestamp"]) == (b"", -1)
     assert not without_twin["body_altered"] and not without_twin["num_newsgroups"]
-    only_header = by_path["20news-bydate-test/sci.space/2"]
+    only_header = found["20news-bydate-test/sci.space/2"]
     assert (only_header["header"], only_header["body"]) == (header, b"")
     assert only_header["without_headers"] == b"" and only_header["same_body"].size == 0
 
@@ -188,7 +195,7 @@ def test_label_errors_of_a_part(tmp_path, miniature, data_dir, monkeypatch):
         "20news_test_set_pyx.npy",
     ):
         (folder / name).write_bytes((miniature.folder / name).read_bytes())
-    cls = type(preparing.tfds.builder(_NAME, data_dir=data_dir))
+    cls = registry.builder_cls(_NAME)
     monkeypatch.setattr(cls, "_checksums_path", miniature.folder / "checksums.tsv")
     refused(
         data_dir,

@@ -19,7 +19,9 @@ from apache_beam.options import pipeline_options
 from sklearn.datasets import _twenty_newsgroups as scikit_learn
 
 from tfds_extra.datasets.twenty_newsgroups import bodies, features
-from tfds_extra.datasets.twenty_newsgroups import twenty_newsgroups_dataset_builder as module
+from tfds_extra.datasets.twenty_newsgroups import (
+    twenty_newsgroups_dataset_builder as module,
+)
 
 _MADE = miniature_scripts.load("twenty_newsgroups")
 _EDITIONS = _MADE.editions()

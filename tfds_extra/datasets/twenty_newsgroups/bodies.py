@@ -86,7 +86,7 @@ def stripped(text: str) -> dict[tuple[str, ...], str]:
 
 
 def _without_footer(text: str) -> str:
-    """What stands before the last line that is blank but for hyphens; all if that is the first line."""
+    """What stands before the last line that is blank but for hyphens; all if it is the first."""
     lines = text.strip().split("\n")
     for number in range(len(lines) - 1, 0, -1):
         if not lines[number].strip().strip("-"):

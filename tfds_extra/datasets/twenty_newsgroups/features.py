@@ -81,7 +81,9 @@ def of_messages() -> dict[str, Any]:
     }
     return {
         "text": text("The whole message; each byte is a character of ISO 8859-1."),
-        "raw": text("The bytes of the file: mostly ASCII, otherwise in an encoding that it does not tell."),
+        "raw": text(
+            "The bytes of the file: mostly ASCII, otherwise in an encoding that it does not tell."
+        ),
         "label": label(GROUPS, "The group."),
         "topic": label(TOPICS, "Subject of the group, as the home page has it."),
         "hierarchy": label(HIERARCHIES, "First part of the group's name."),

@@ -80,7 +80,7 @@ class Builder(core.Builder):
         ),
         tfds.core.BuilderConfig(
             name="label_errors",
-            description="The test set of bydate with what a model and five people thought of the labels.",
+            description="The test set of bydate with what a model and people thought of the labels.",
         ),
     ]
     DRAWN_FIRST = (
@@ -111,8 +111,8 @@ class Builder(core.Builder):
             features=all_features,
             supervised_keys=(self._text, "label"),
             homepage=_HOMEPAGE,
-            license="None stated. Messages belong to those who posted them in public newsgroups, with"
-            " their names and addresses. Label errors: Apache-2.0.",
+            license="None stated. Messages belong to those who posted them in public newsgroups,"
+            " with their names and addresses. Label errors: Apache-2.0.",
             metadata={"topic_of": features.TOPIC_OF},
         )
 
