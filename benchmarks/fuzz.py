@@ -62,6 +62,7 @@ from tfds_extra.formats import (
     mat5,
     mojibake,
     mp3,
+    netnews,
     npy,
     pandas_csv,
     png,
@@ -190,6 +191,7 @@ def parser_targets() -> list[Target]:
         _members("imdb_reviews_extended", "aclImdb_v1.tar.gz", end)
         for end in ("s_pos.txt", "imdb.vocab", "imdbEr.txt", "Bow.feat")
     )
+    messages = _members("twenty_newsgroups", "20news-19997.tar.gz", "/101", 20)
     tables = [
         _lines(_members("fma", "fma_metadata.zip", f"/{name}.csv", 1)[0], count)
         for name, count in (("tracks", 8), ("genres", 9))
@@ -266,6 +268,12 @@ def parser_targets() -> list[Target]:
             ("mojibake.repair", "mojibake.unescape"),
         ),
         Target("mp3.parse", music, _read_mp3, ("mp3.parse", "mp3.parse_header")),
+        Target(
+            "netnews",
+            messages,
+            _read_message,
+            ("netnews.parse", *(f"netnews.{parse.__name__}" for parse in _OF_FIELDS)),
+        ),
         Target(
             "npy.parse",
             [given, _sample("qmnist", "mnist_test_set_pyx.npy")],
@@ -355,6 +363,25 @@ def _read_idx(content: bytes) -> None:
         lambda: idx.read(io.BytesIO(content), np.uint8),
         lambda: collections.deque(idx.read_blocks(io.BytesIO(content), "u1", (28, 28), 7), 0),
     )
+
+
+# Each takes a header, or the value of a field.
+_OF_FIELDS = (
+    netnews.parse_fields,
+    netnews.parse_mailbox,
+    netnews.parse_date,
+    netnews.parse_references,
+    netnews.parse_newsgroups,
+    netnews.parse_lines,
+)
+
+
+def _read_message(content: bytes) -> None:
+    for parse in _OF_FIELDS:
+        parse(content.decode("latin-1"))
+    for _, value in netnews.parse(content).fields:
+        for parse in _OF_FIELDS[1:]:
+            parse(value)
 
 
 def _read_mat5(content: bytes) -> None:

@@ -195,3 +195,33 @@ def test_review_words(run, which, request):
     else:
         mean = [np.mean([float(word.split()[1]) for word in row.split(", ")]) for _, row in words]
         assert mean[1] < -1 < mean[0]
+
+
+@pytest.mark.parametrize("which", ["miniature", "real messages"])
+def test_newsgroup_words(run, which, request):
+    options, counts, least = ["--miniature"], [(8, 4), (40, 20)], (0.9, 0.8)
+    if which == "real messages":
+        folder = request.getfixturevalue("shared") / "real" / "twenty_newsgroups"
+        options = ["--partial", f"--manual_dir={folder}"]
+        counts, least = [(93, 88), (421, 431)], (0.5, 0.3)
+    printed = run("newsgroup_words.py", *options)
+    found = re.findall(
+        r"^  (?:four|all) groups: (\d+) messages to train on, (\d+) to test, ([\d,]+) words: accuracy"
+        r" ([\d.]+), macro F1 ([\d.]+)",
+        printed,
+        re.MULTILINE,
+    )
+    assert [(int(train), int(test)) for train, test, *_ in found] == counts * 2
+    whole, stripped = found[:2], found[2:]
+    for more, less in zip(whole, stripped, strict=True):
+        # What is stripped tells the groups apart, and has words of its own.
+        assert int(more[2].replace(",", "")) > int(less[2].replace(",", ""))
+        assert float(more[3]) >= float(less[3]) and float(more[4]) >= float(less[4])
+    # Of the real corpus this is a twentieth.
+    assert all(float(one[4]) >= expected for one, expected in zip(stripped, least))
+    assert "four groups" in printed and "scikit-learn documents 0.88213\n" in printed
+    assert "scikit-learn documents 0.76995\n" in printed
+    words = dict(re.findall(r"^  most (\S+): (.*)$", printed, re.MULTILINE))
+    assert set(words) == {"alt.atheism", "comp.graphics"}
+    told = {"miniature": ("belief", "raytracer"), "real messages": ("atheism", "graphics")}[which]
+    assert all(word in of_group.split() for word, of_group in zip(told, words.values()))
