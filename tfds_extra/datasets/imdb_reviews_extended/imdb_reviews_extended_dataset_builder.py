@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import html
 import tempfile
 from collections.abc import Iterator, Mapping
