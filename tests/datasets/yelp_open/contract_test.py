@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import io
 import pathlib
 import shutil
@@ -128,9 +129,11 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
             self.assertEqual(
                 dict(zip(_texts(raw["name"]), _texts(raw["value"]))), row["attributes"] or {}
             )
-            days = self.builder_of("business").info.features["hours"]["day"]
+            days = self.prepare("business").info.features["hours"]["day"]
             self.assertEqual(
-                dict(zip(map(days.int2str, example["hours"]["day"]), _texts(example["hours"]["raw"]))),
+                dict(
+                    zip(map(days.int2str, example["hours"]["day"]), _texts(example["hours"]["raw"]))
+                ),
                 row["hours"] or {},
             )
         hours = found[_MADE.id_("b", 0)]["hours"]
@@ -147,17 +150,18 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         )
         self.assertEqual(len(found[_MADE.id_("b", 1)]["categories"]), 0)
 
-    def builder_of(self, config: str) -> module.Builder:
-        return self.prepare(config)
-
     def test_attributes(self):
         found = self.examples("business")
-        named = self.builder_of("business").info.features["attributes"]
+        named = self.prepare("business").info.features["attributes"]
         typed = found[_MADE.id_("b", 0)]["attributes"]
         flags = {"BikeParking": 1, "HasTV": 0, "DriveThru": -1, "GoodForKids": -1}
         for name, value in flags.items():
             self.assertEqual(typed[name], value)
-        for name, word in {"WiFi": "free", "Alcohol": "full_bar", "NoiseLevel": "very_loud"}.items():
+        for name, word in {
+            "WiFi": "free",
+            "Alcohol": "full_bar",
+            "NoiseLevel": "very_loud",
+        }.items():
             self.assertEqual(named[name].int2str(typed[name]), word)
         self.assertEqual(typed["Smoking"], -1)
         self.assertEqual(typed["RestaurantsPriceRange2"], 2)
@@ -214,7 +218,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
     def test_photos(self):
         found, joined = self.examples("photo"), self.examples("photo_joined")
         rows = {row["photo_id"]: row for row in _MADE.photos()}
-        label = self.builder_of("photo").info.features["label"]
+        label = self.prepare("photo").info.features["label"]
         self.assertEqual(set(found), set(_MADE.pictures()))
         for photo_id, example in found.items():
             content = _MADE.pictures()[photo_id]
@@ -253,6 +257,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
 
     def assert_prepared_from(self, files: dict[str, bytes], config: str) -> None:
         """The same is made of archives of other names and forms, brought by hand."""
+        self.prepare(config)
         with tempfile.TemporaryDirectory() as folder:
             copy = pathlib.Path(folder, "miniature")
             shutil.copytree(self.DATASET_CLASS.miniature_dir(), copy)
@@ -265,8 +270,10 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
             }
             tables = {path.name: path.read_bytes() for path in copy.glob("*.tsv")}
             miniature_files.write_files(copy, urls)
-            for name in ("counts.tsv", "members.tsv"):
-                (copy / name).write_bytes(tables[name])
+            # The published names stay known, although there are no such files.
+            tables["checksums.tsv"] += (copy / "checksums.tsv").read_bytes()
+            for name, content in tables.items():
+                (copy / name).write_bytes(content)
             patch = classmethod(lambda cls: copy)
             with mock.patch.object(self.DATASET_CLASS, "miniature_dir", patch):
                 self.assert_prepared_as_before(config)
@@ -289,28 +296,15 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
     def test_kaggles_zip_and_a_plain_tar(self):
         for name in ("archive.zip", "yelp-dataset.zip"):
             self.assert_prepared_from({name: _zip(_MADE.tables() | _MADE.AGREEMENT)}, "review")
-        plain = io.BytesIO()
-        import tarfile
-
-        with tarfile.open(fileobj=plain, mode="w") as tar:
-            for name, content in _MADE.tables().items():
-                member = tarfile.TarInfo(f"yelp_dataset/{name}")
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-        with mock.patch.object(module, "_RANGE", 500):  # Lines that reach from one part into the next.
-            self.assert_prepared_from({"yelp_dataset.tar": plain.getvalue()}, "review")
+        plain = _tar({f"yelp_dataset/{name}": c for name, c in _MADE.tables().items()})
+        with mock.patch.object(
+            module, "_RANGE", 500
+        ):  # Lines that reach from one part into the next.
+            self.assert_prepared_from({"yelp_dataset.tar": plain}, "review")
 
     @pytest.mark.slow
     def test_plain_tar_of_photos(self):
-        plain = io.BytesIO()
-        import tarfile
-
-        with tarfile.open(fileobj=plain, mode="w") as tar:
-            for name, content in _MADE.photo_files().items():
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                tar.addfile(member, io.BytesIO(content))
-        self.assert_prepared_from({"yelp_photos.tgz": plain.getvalue()}, "photo")
+        self.assert_prepared_from({"yelp_photos.tgz": _tar(_MADE.photo_files())}, "photo")
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
@@ -319,3 +313,8 @@ def _zip(files: dict[str, bytes]) -> bytes:
         for name, data in files.items():
             archive.writestr(name, data)
     return content.getvalue()
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    """A tar that is not compressed."""
+    return gzip.decompress(miniature_files.tar_gz(files))

@@ -97,7 +97,7 @@ _OPINIONS = ["awful, never again", "rather bad", "it was okay", "good food", "gr
 def reviews() -> list[dict[str, Any]]:
     """Rows of review.json."""
     texts = [f"{'The place: ' * (n % 3)}{_OPINIONS[n % 5]}." for n in range(15)]
-    texts[3] = "good food:\n\n- crème brûlée\r\n- tea \N{HOT BEVERAGE}\tand \"cake\" \\ pie w/ cream"
+    texts[3] = 'good food:\n\n- crème brûlée\r\n- tea \N{HOT BEVERAGE}\tand "cake" \\ pie w/ cream'
     texts[4] = "great, I love it \N{SMILING FACE WITH SUNGLASSES}"
     texts[7] = ""
     return [

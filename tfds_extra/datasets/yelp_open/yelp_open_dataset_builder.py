@@ -140,9 +140,7 @@ class Builder(core.Builder):
             name="checkin", table="checkin", description="Times of check-ins, by business."
         ),
         TableConfig(name="tip", table="tip", description="Tips: short advice of users."),
-        TableConfig(
-            name="photo", table="photo", description="Photos with label and caption."
-        ),
+        TableConfig(name="photo", table="photo", description="Photos with label and caption."),
         TableConfig(
             name="photo_joined",
             table="photo",
@@ -151,7 +149,7 @@ class Builder(core.Builder):
         ),
     ]
     _facts = ""  # The file that is joined from, while there is one.
-    DRAWN_FIRST = ("business/name", "stars", "date", "name", "city", "categories", "caption")
+    DRAWN_FIRST = ("stars", "date", "useful", "funny", "cool")
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -188,7 +186,8 @@ class Builder(core.Builder):
                 self._archive(_DATA_ARCHIVES, "Yelp-JSON.zip"),
                 holds=tuple(f"{_PREFIX}{table}.json" for table in self._needed),
                 also_called=("yelp_dataset", "Yelp JSON", "Yelp JSON/yelp_dataset"),
-                layouts=({_PREFIX: ""},),  # As the tables were called in 2018.
+                # As the tables were called in 2018.
+                layouts=({f"{_PREFIX}{table}.json": f"{table}.json" for table in _TABLES},),
                 others=(_AGREEMENT, f"{_PREFIX}covid_features.json"),
             )
         if self.builder_config.table == "photo":
@@ -209,7 +208,9 @@ class Builder(core.Builder):
 
     def member_digests(self, file, tree, prefix=""):
         published = self._editions().get(_EDITION, {})
-        return {member: digest for member, (_, digest) in published.items()} if file == "data" else {}
+        return (
+            {member: digest for member, (_, digest) in published.items()} if file == "data" else {}
+        )
 
     def _editions(self) -> dict[str, dict[str, tuple[int, str]]]:
         """Bytes and digest of the tables, by edition and member."""
@@ -340,7 +341,11 @@ class Builder(core.Builder):
 
     def _facts_path(self, dl_manager: Any, trees: Mapping[str, core.Tree]) -> pathlib.Path:
         """Where it is: beside the downloads, which all processes that prepare the data can read."""
-        known = [self.info.full_name, joins.FORMAT, *(tree.fingerprint() for tree in trees.values())]
+        known = [
+            self.info.full_name,
+            joins.FORMAT,
+            *(tree.fingerprint() for tree in trees.values()),
+        ]
         name = f"joined-{hashlib.sha256(repr(known).encode()).hexdigest()[:16]}.sqlite"
         folder = os.fspath(dl_manager.download_dir)
         return pathlib.Path(tempfile.gettempdir() if "://" in folder else folder, self.name, name)
@@ -401,9 +406,7 @@ class Builder(core.Builder):
 
     # ------------------------------------------------------------------------------ the examples
 
-    def _generate_examples(
-        self, piece: Part | Pictures
-    ) -> Iterator[core.Rows | core.SplitExample]:
+    def _generate_examples(self, piece: Part | Pictures) -> Iterator[core.Rows | core.SplitExample]:
         """Yields the rows of a part of a table, or photos."""
         with joins.Reader(piece.facts) if piece.facts else contextlib.nullcontext() as facts:
             if isinstance(piece, Pictures):
@@ -460,9 +463,7 @@ class Builder(core.Builder):
             problem += f" (it is that of {editions[0]})"
         raise core.CorpusError(tree, member, problem, core.IF_PARTIAL)
 
-    def _checked(
-        self, tree: core.Tree, table: str, size: int | None, file: BinaryIO
-    ) -> BinaryIO:
+    def _checked(self, tree: core.Tree, table: str, size: int | None, file: BinaryIO) -> BinaryIO:
         """A file that is held against what was published of the table."""
         if size is not None:
             self._check_size(tree, table, size)
