@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
@@ -25,6 +26,7 @@ TEXT, INTEGER, REAL = "text", "integer", "real"
 # A text, or a list of texts and whole numbers, which are then joined by commas.
 TEXTS = "texts"
 _ARROW = {TEXT: pa.string(), TEXTS: pa.string(), INTEGER: pa.int64(), REAL: pa.float64()}
+_NUMPY = {INTEGER: np.int64, REAL: np.float64}
 _BOM = b"\xef\xbb\xbf"
 _SHOWN = 60
 
@@ -124,7 +126,7 @@ def objects(block: Block) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @parser
-def columns(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array]:
+def columns(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array | np.ndarray]:
     """The values of a block of a table, a column for each key.
 
     Args:
@@ -132,7 +134,8 @@ def columns(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array]:
       kinds: `TEXT`, `TEXTS`, `INTEGER` (of 64 bits) or `REAL` by key.
 
     Returns:
-      Arrays of pyarrow without missing values: string, int64 or float64. Text that is null is empty.
+      Arrays of numpy, int64 or float64; of text, arrays of pyarrow (string). Nothing is missing: text
+      that is null is empty.
 
     Raises:
       FormatError: A line is something else; the message says which.
@@ -143,14 +146,14 @@ def columns(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array]:
         for place, value in objects(block):
             _check_keys(place, value, kinds)
             rows.append([_plain(place, key, value[key], kind) for key, kind in kinds.items()])
-        found = {
-            key: pa.array([row[i] for row in rows], _ARROW[kind])
-            for i, (key, kind) in enumerate(kinds.items())
-        }
+        found = {}
+        for i, (key, kind) in enumerate(kinds.items()):
+            values = [row[i] for row in rows]
+            found[key] = np.array(values, _NUMPY[kind]) if kind in _NUMPY else _texts(values)
     return found
 
 
-def _by_arrow(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array] | None:
+def _by_arrow(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array | np.ndarray] | None:
     """The columns, if Arrow has no doubts."""
     count = block.lines.count(b"\n") + (not block.lines.endswith(b"\n"))
     try:
@@ -173,15 +176,22 @@ def _by_arrow(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array] | N
         column = table.column(key).combine_chunks()
         if column.null_count:  # The key may be missing, too.
             return None
-        if kind == REAL and not all(map(math.isfinite, _extremes(column))):
-            return None
+        if kind in _NUMPY:
+            # Not by `to_numpy`, nor `pa.array` above: they import pandas, which takes a second.
+            column = np.frombuffer(column.buffers()[1], _NUMPY[kind])[column.offset :][
+                : len(column)
+            ]
+            if not np.isfinite(column).all():
+                return None
         found[key] = column
     return found
 
 
-def _extremes(column: pa.Array) -> tuple[float, float]:
-    numbers = column.to_numpy()
-    return (numbers.min(), numbers.max()) if len(numbers) else (0.0, 0.0)
+def _texts(values: list[str]) -> pa.Array:
+    encoded = [value.encode() for value in values]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)
 
 
 def _check_keys(place: str, value: dict[str, Any], kinds: Mapping[str, str]) -> None:
@@ -208,9 +218,8 @@ def _plain(place: str, key: str, value: Any, kind: str) -> Any:
     elif type(value) is int and kind == INTEGER:
         if -(2**63) <= value < 2**63:
             return value
-    elif type(value) in (int, float) and kind == REAL:
-        if math.isfinite(value):
-            return float(value)
+    elif type(value) in (int, float) and kind == REAL and math.isfinite(value):
+        return float(value)
     raise FormatError(f"{place}: {key} is {shown(value)}, which is no {kind}")
 
 

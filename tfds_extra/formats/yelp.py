@@ -118,7 +118,7 @@ def categories(text: str) -> list[str]:
 
 @parser
 def listed(text: str) -> list[str]:
-    """Ids or dates that are joined by a comma and a space; none for `None`."""
+    """Ids that are joined by a comma and a space; none for `None`."""
     return [one for part in text.split(",") if (one := part.strip()) and one != "None"]
 
 
@@ -136,14 +136,34 @@ def timestamps(dates: pa.Array) -> np.ndarray:
       FormatError: One is no date.
     """
     try:
-        return pc.cast(dates, pa.timestamp("s")).cast(pa.int64()).to_numpy(zero_copy_only=False)
+        times = pc.cast(dates, pa.timestamp("s"))
     except pa.ArrowInvalid:
-        for date in dates.to_pylist():
+        for row in range(len(dates)):
+            date = dates.slice(row, 1)
             try:
-                pc.cast(pa.scalar(date, pa.string()), pa.timestamp("s"))
+                pc.cast(date, pa.timestamp("s"))
             except pa.ArrowInvalid:
-                raise FormatError(f"{_shown(date)} is no date") from None
+                raise FormatError(f"{_shown(date[0].as_py())} is no date") from None
         raise
+    return np.frombuffer(times.buffers()[1], np.int64)[times.offset :][: len(times)]
+
+
+@parser
+def listed_dates(texts: pa.Array) -> tuple[np.ndarray, pa.Array]:
+    """Lists of dates, each joined by commas.
+
+    Args:
+      texts: Such as `2016-04-26 19:49:16, 2016-08-30 18:36:57`.
+
+    Returns:
+      How many dates each text has, int64, and all dates, one after the other.
+    """
+    parts = pc.split_pattern(texts, ",")
+    dates = pc.utf8_trim_whitespace(parts.flatten())
+    is_date = pc.not_equal(dates, "")
+    rows = pc.list_parent_indices(parts).filter(is_date)
+    rows = np.frombuffer(rows.buffers()[1], np.int64)[rows.offset :][: len(rows)]
+    return np.bincount(rows, minlength=len(texts)), dates.filter(is_date)
 
 
 def _shown(text: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
-import pyarrow as pa
 
 from tfds_extra.datasets.yelp_open import attributes, features
 from tfds_extra.formats import FormatError, json_lines, yelp
@@ -165,21 +164,21 @@ def _located(place: str) -> Iterator[None]:
         raise FormatError(f"{place}: {e}") from None
 
 
-def _int32(columns: Mapping[str, pa.Array], name: str) -> np.ndarray:
+def _int32(columns: Mapping[str, Any], name: str) -> np.ndarray:
     """A column of whole numbers.
 
     Raises:
       FormatError: One is too large for 32 bits.
     """
-    values = columns[name].to_numpy()
+    values = columns[name]
     beyond = values[(values < _INT32.min) | (values > _INT32.max)]
     if len(beyond):
         raise FormatError(f"{name} is {beyond[0]}, which is out of range")
     return values.astype(np.int32)
 
 
-def _reviews(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
-    stars = found["stars"].to_numpy()
+def _reviews(found: Mapping[str, Any]) -> tuple[list[Any], Columns]:
+    stars = found["stars"]
     label = np.where(np.isin(stars, (1, 2, 3, 4, 5)), stars - 1, -1).astype(np.int64)
     return found["review_id"].to_pylist(), {
         **{key: found[key] for key in ("review_id", "user_id", "business_id", "text", "date")},
@@ -190,7 +189,7 @@ def _reviews(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
     }
 
 
-def _users(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
+def _users(found: Mapping[str, Any]) -> tuple[list[Any], Columns]:
     friends = [yelp.listed(one) for one in found["friends"].to_pylist()]
     numbers = ("review_count", "fans", *features.VOTES, *features.COMPLIMENTS)
     return found["user_id"].to_pylist(), {
@@ -200,25 +199,24 @@ def _users(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
         "elite": [yelp.elite_years(one) for one in found["elite"].to_pylist()],
         "elite_raw": found["elite"],
         "num_friends": np.array([len(one) for one in friends], np.int32),
-        "average_stars": found["average_stars"].to_numpy().astype(np.float32),
+        "average_stars": found["average_stars"].astype(np.float32),
         "friends": friends,
     }
 
 
-def _checkins(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
-    dates = [yelp.listed(one) for one in found["date"].to_pylist()]
-    counts = np.array([len(one) for one in dates], np.int32)
-    flat = pa.array([date for one in dates for date in one], pa.string())
-    times = np.split(yelp.timestamps(flat), np.cumsum(counts)[:-1])
+def _checkins(found: Mapping[str, Any]) -> tuple[list[Any], Columns]:
+    counts, dates = yelp.listed_dates(found["date"])
+    ends = np.cumsum(counts)
+    flat, times = dates.to_pylist(), yelp.timestamps(dates)
     return found["business_id"].to_pylist(), {
         "business_id": found["business_id"],
-        "dates": dates,
-        "timestamps": times,
-        "count": counts,
+        "dates": [flat[end - count : end] for count, end in zip(counts, ends)],
+        "timestamps": [times[end - count : end] for count, end in zip(counts, ends)],
+        "count": counts.astype(np.int32),
     }
 
 
-def _tips(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
+def _tips(found: Mapping[str, Any]) -> tuple[list[Any], Columns]:
     absent = np.full(len(found["date"]), -1, np.int32)
     return found["date"], {
         **{key: found[key] for key in ("text", "user_id", "business_id", "date")},
@@ -230,7 +228,7 @@ def _tips(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
     }
 
 
-def _photos(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
+def _photos(found: Mapping[str, Any]) -> tuple[list[Any], Columns]:
     numbers = {name: number for number, name in enumerate(features.PHOTO_LABELS)}
     return found["photo_id"].to_pylist(), {
         "business_id": found["business_id"],
@@ -239,7 +237,7 @@ def _photos(found: Mapping[str, pa.Array]) -> tuple[list[Any], Columns]:
     }
 
 
-_MADE_OF: dict[str, Callable[[Mapping[str, pa.Array]], tuple[list[Any], Columns]]] = {
+_MADE_OF: dict[str, Callable[[Mapping[str, Any]], tuple[list[Any], Columns]]] = {
     "review": _reviews,
     "user": _users,
     "checkin": _checkins,

@@ -347,16 +347,20 @@ class Builder(core.Builder):
             *(tree.fingerprint() for tree in trees.values()),
         ]
         name = f"joined-{hashlib.sha256(repr(known).encode()).hexdigest()[:16]}.sqlite"
-        folder = os.fspath(dl_manager.download_dir)
-        return pathlib.Path(tempfile.gettempdir() if "://" in folder else folder, self.name, name)
+        folder = pathlib.Path(os.fspath(dl_manager.download_dir))
+        # Nothing can be looked up in a file of a bucket.
+        if "://" in str(folder) or not os.access(folder, os.W_OK):
+            folder = pathlib.Path(tempfile.gettempdir())
+        return folder / self.name / name
 
     def _download_and_prepare(self, dl_manager, download_config):
         try:
             super()._download_and_prepare(dl_manager, download_config)
         finally:
-            with contextlib.suppress(OSError):
-                if self._facts:
+            if self._facts:
+                with contextlib.suppress(OSError):  # It takes room, and does no harm.
                     pathlib.Path(self._facts).unlink()
+                    pathlib.Path(self._facts).parent.rmdir()  # If there is nothing else in it.
 
     def _write_facts(self, writer: joins.Writer, tree: core.Tree) -> None:
         """Writes what is joined of businesses and users."""
