@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
+
+import PIL.Image
 
 from tfds_extra.formats import FormatError, parser
 
@@ -20,11 +23,12 @@ def check(content: bytes) -> tuple[int, int]:
     Raises:
       FormatError: It is no JPEG, or damaged.
     """
-    import PIL.Image  # Pictures are only a part of what formats read.
-
     if not content:
         raise FormatError("an empty file")
-    with PIL.Image.open(io.BytesIO(content), formats=["JPEG"]) as picture:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of pictures that are large; far too large is an error.
+        picture = PIL.Image.open(io.BytesIO(content), formats=["JPEG"])
+    with picture:
         width, height = picture.size
         picture.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
         picture.load()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,15 @@ def literal(text: str) -> None | bool | int | str | dict[str, None | bool | int 
     """
     if len(text) > MAX_LITERAL:
         raise FormatError(f"a literal of {len(text):,} characters")
+    if _WORD.fullmatch(text) and not text.isdecimal() and text not in ("True", "False", "None"):
+        return text
     try:
-        value = ast.literal_eval(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of strange escapes in a text of somebody else.
+            value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         # Nesting without end exhausts Python's parser in one of these ways.
-        if not _WORD.fullmatch(text):
-            raise FormatError(f"{_shown(text)} is no literal") from None
-        return text
+        raise FormatError(f"{_shown(text)} is no literal") from None
     if _is_plain(value):
         return value
     if type(value) is dict and all(type(k) is str and _is_plain(v) for k, v in value.items()):
@@ -160,7 +163,8 @@ def listed_dates(texts: pa.Array) -> tuple[np.ndarray, pa.Array]:
     """
     parts = pc.split_pattern(texts, ",")
     dates = pc.utf8_trim_whitespace(parts.flatten())
-    is_date = pc.not_equal(dates, "")
+    # Not by comparing with "": a scalar of pyarrow imports pandas, which takes a second.
+    is_date = pc.cast(pc.binary_length(dates), pa.bool_())
     rows = pc.list_parent_indices(parts).filter(is_date)
     rows = np.frombuffer(rows.buffers()[1], np.int64)[rows.offset :][: len(rows)]
     return np.bincount(rows, minlength=len(texts)), dates.filter(is_date)
