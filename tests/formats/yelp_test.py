@@ -104,7 +104,7 @@ def test_nothing_imports_pandas(repository):
     """It takes a second, in each worker."""
     code = (
         "import sys, pyarrow as pa; from tfds_extra.formats import json_lines, yelp\n"
-        "block = json_lines.Block(b'{\"date\":\"2018-07-07 22:09:11\",\"n\":1}\\n' * 2, 0, 1)\n"
+        'block = json_lines.Block(b\'{"date":"2018-07-07 22:09:11","n":1}\\n\' * 2, 0, 1)\n'
         "found = json_lines.columns(block, {'date': 'text', 'n': 'integer'})\n"
         "yelp.timestamps(yelp.listed_dates(found['date'])[1]); sys.exit('pandas' in sys.modules)"
     )

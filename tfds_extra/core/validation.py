@@ -164,7 +164,7 @@ def _check_prepared(builder: Builder) -> Iterator[Finding]:
         elif digest.hexdigest() != builder.info.metadata["order_digest"][split]:
             yield Finding(subject, "altered: its records are not the ones that were prepared")
         else:
-            part = f", {missing:,} of the publisher's are missing" if missing else ""
+            part = f", {missing:,} of the publisher's are missing" if missing > 0 else ""
             yield Finding(f"{subject} ({sum(lengths):,} examples{part})")
 
 

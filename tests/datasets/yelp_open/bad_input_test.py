@@ -10,6 +10,9 @@ import miniature_scripts
 import preparing
 import pytest
 import tampering
+import tensorflow_datasets as tfds
+
+from tfds_extra.core import validation
 
 _MADE = miniature_scripts.load("yelp_open")
 _DATA, _PHOTOS = "yelp_dataset.tar", "yelp_photos.tar"
@@ -239,6 +242,21 @@ def test_editions_of_2018(tmp_path, data_dir):
     assert (first["attributes"]["HasTV"], first["attributes"]["WiFi"]) == (1, 1)
     assert first["attributes"]["BusinessParking"]["lot"] == 0
     assert first["attributes_raw"]["value"].tolist() == [b"free", b"True", b"{'lot': False}"]
+
+
+def test_a_whole_edition_with_more_rows(tmp_path, data_dir, monkeypatch):
+    facts = tmp_path / "facts"
+    facts.mkdir()
+    (facts / "counts.tsv").write_text("config\tsplit\texamples\nbusiness\ttrain\t3\n")
+    (facts / "members.tsv").write_text("edition\tmember\tbytes\tdigest\n")
+    tampering.use_facts(monkeypatch, "yelp_open", facts)
+    files = {f"{_MADE.PREFIX}business.json": _MADE.lines(_MADE.businesses())}
+    assert len(_prepared_part(tmp_path, data_dir, "business", files)) == 4
+    builder = tfds.builder("yelp_open/business", data_dir=data_dir, partial=True)
+    assert builder.info.metadata["missing"] == {"train": -1}
+    findings = list(validation.validate(builder, manual_dir=tmp_path / "files"))
+    assert "(4 examples)" in findings[-1].subject
+    assert not [finding for finding in findings if finding.is_wrong]
 
 
 def test_tables_among_files_of_other_corpora(tmp_path, data_dir):
