@@ -58,6 +58,8 @@ from tfds_extra.formats import (
     hdf5,
     idx,
     imdb_lists,
+    jpeg,
+    json_lines,
     label_errors,
     mat5,
     mojibake,
@@ -71,6 +73,7 @@ from tfds_extra.formats import (
     svmlight,
     torch_file,
     wav,
+    yelp,
 )
 
 _MINIATURES = pathlib.Path(__file__).resolve().parents[1] / "dummy_data"
@@ -235,6 +238,18 @@ def parser_targets() -> list[Target]:
             "imdb_lists.parse_ratings", ratings, imdb_lists.parse_ratings, ("imdb_lists.parse_ratings",)
         ),
         Target(
+            "jpeg.check",
+            _members("yelp_open", "yelp_photos.tar", ".jpg", 11)[2:],
+            jpeg.check,
+            ("jpeg.check",),
+        ),
+        Target(
+            "json_lines",
+            [_lines(table, 2) for table in _members("yelp_open", "yelp_dataset.tar", ".json", 2)],
+            _read_json_lines,
+            tuple(f"json_lines.{name}" for name in ("read_blocks", "objects", "columns", "shown")),
+        ),
+        Target(
             "label_errors.parse",
             [doubts, json.dumps(json.loads(doubts)).encode()],
             lambda content: label_errors.parse(content, labels),
@@ -324,6 +339,22 @@ def parser_targets() -> list[Target]:
         Target("torch_file.load_dict", [human], torch_file.load_dict, ("torch_file.load_dict",)),
         Target(
             "wav", sounds, _read_wav, ("wav.parse", "wav.read_header", "wav.Wav.samples")
+        ),
+        Target(
+            "yelp values",
+            [
+                b"{'garage': False, 'street': None, u'lot': 'yes'}", b"u'free'", b"8:30-17:0",
+                b"2018,2019,20,20",
+                b"2016-04-26 19:49:16, 2016-08-30 18:36:57", b"2016-04-26",
+            ],
+            _read_yelp,
+            tuple(
+                f"yelp.{name}"
+                for name in (
+                    "literal", "hours", "elite_years", "categories", "listed", "timestamps",
+                    "listed_dates",
+                )
+            ),
         ),
     ]  # fmt: skip
 
@@ -427,6 +458,39 @@ def _read_quoted(content: bytes) -> None:
         for columns in quoted_csv.read_blocks(io.BytesIO(content), 6, size):
             quoted_csv.rows_beyond_ascii(columns[5])
             quoted_csv.integers(columns[1])
+
+
+def _read_json_lines(content: bytes) -> None:
+    kinds = {"business_id": json_lines.TEXT, "date": json_lines.TEXTS}
+    tip = kinds | {"user_id": json_lines.TEXT, "text": json_lines.TEXT}
+    tip |= {"compliment_count": json_lines.INTEGER}
+    for size in (100, json_lines.BLOCK):
+        for block in json_lines.read_blocks(io.BytesIO(content), size=size):
+            for _, line in json_lines.objects(block):
+                json_lines.shown(next(iter(line.values()), None))
+            _any_of(*(lambda kinds=k: json_lines.columns(block, kinds) for k in (kinds, tip, {})))
+    collections.deque(json_lines.read_blocks(io.BytesIO(content), len(content) // 2, 100), 0)
+
+
+def _read_yelp(content: bytes) -> None:
+    text = content.decode("utf-8", "replace")
+    texts = _texts(text)
+    yelp.categories(text)
+    yelp.listed(text)
+    _any_of(
+        lambda: yelp.literal(text),
+        lambda: yelp.hours(text),
+        lambda: yelp.elite_years(text),
+        lambda: yelp.timestamps(texts),
+        lambda: yelp.timestamps(yelp.listed_dates(texts)[1]),
+    )
+
+
+def _texts(text: str) -> pa.Array:
+    """One text as an array. Not by `pa.array`, which imports pandas: that takes too long here."""
+    content = text.encode()
+    buffers = [None, pa.py_buffer(np.array([0, len(content)], np.int32)), pa.py_buffer(content)]
+    return pa.Array.from_buffers(pa.string(), 1, buffers)
 
 
 def _read_wav(content: bytes) -> None:

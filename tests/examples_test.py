@@ -225,3 +225,20 @@ def test_newsgroup_words(run, which, request):
     assert set(words) == {"alt.atheism", "comp.graphics"}
     told = {"miniature": ("belief", "raytracer"), "real messages": ("atheism", "graphics")}[which]
     assert all(word in of_group.split() for word, of_group in zip(told, words.values()))
+
+
+@pytest.mark.parametrize("which", ["miniature", "real rows"])
+def test_review_stars(run, which, request):
+    options, trained, tested = ["--miniature", "--epochs=40"], "12", "3"
+    if which == "real rows":
+        folder = request.getfixturevalue("shared") / "real" / "yelp_open" / "edition_2022"
+        options, trained, tested = ["--partial", f"--manual_dir={folder}", "--epochs=15"], "450", "50"
+    printed = run("review_stars.py", *options)
+    assert f"{trained} reviews to train on, {tested} to test" in printed
+    found = re.search(r"test accuracy: ([\d.]+) \(always \d: ([\d.]+)\)", printed).groups()
+    polarity = re.search(r"polarity accuracy: ([\d.]+) on (\d+) .*: ([\d.]+)\)", printed).groups()
+    error = re.search(r"mean error in stars: ([\d.]+) \(always [\d.]+: ([\d.]+)\)", printed).groups()
+    accuracy, share = map(float, found)
+    assert share <= accuracy or which == "miniature"  # Of three reviews, any may be missed.
+    assert float(error[0]) < float(error[1]) or which == "miniature"
+    assert 0 <= float(polarity[0]) <= 1 and int(polarity[1]) <= int(tested)

@@ -176,7 +176,7 @@ def _check_split(
         return Finding(subject, "dataset_info.json: the lengths of its shards are others")
     if digest.hexdigest() != builder.info.metadata["order_digest"][split]:
         return Finding(subject, "altered: its records are not the ones that were prepared")
-    part = f", {missing:,} of the publisher's are missing" if missing else ""
+    part = f", {missing:,} of the publisher's are missing" if missing > 0 else ""
     return Finding(f"{subject} ({sum(lengths):,} examples{part})")
 
 

@@ -1,0 +1,569 @@
+"""Yelp Open Dataset: businesses, reviews, users, check-ins, tips and photos."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import fnmatch
+import hashlib
+import io
+import os
+import pathlib
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
+
+import tensorflow_datasets as tfds
+
+from tfds_extra import core
+from tfds_extra.core import digests
+from tfds_extra.datasets.yelp_open import features, joins, rows
+from tfds_extra.formats import FormatError, jpeg
+
+_HOMEPAGE = "https://business.yelp.com/data/resources/open-dataset/"
+_KAGGLE = "https://www.kaggle.com/datasets/yelp-dataset/yelp-dataset"
+_TERMS = (
+    "Yelp gives it to those who accept its terms (Dataset_User_Agreement.pdf), at {page}. {archive},"
+    " as it is downloaded there, will do, too."
+)
+_EDITION = "2022"  # Whose numbers and digests a complete corpus has.
+_AGREEMENT = "Dataset_User_Agreement.pdf"
+# The folder that the files are in, in some archives; the publisher's have none.
+_FOLDERS = ("yelp_dataset", "yelp_photos")
+
+# The names of an archive, the publisher's tar first, and in which the tar lies, if in any: the
+# publisher's zip has it in a folder, Kaggle's has the tables themselves.
+_DATA_ARCHIVES = {
+    "yelp_dataset.tar": _HOMEPAGE,
+    "Yelp-JSON.zip": _HOMEPAGE,
+    "yelp_dataset.tgz": _HOMEPAGE,
+    "yelp_dataset.tar.gz": _HOMEPAGE,
+    "yelp-dataset.zip": _KAGGLE,
+    "archive.zip": _KAGGLE,
+}
+_PHOTO_ARCHIVES = {
+    "yelp_photos.tar": _HOMEPAGE,
+    "Yelp-Photos.zip": _HOMEPAGE,
+    "yelp_photos.tgz": _HOMEPAGE,
+    "yelp_photos.tar.gz": _HOMEPAGE,
+}
+_PREFIX = "yelp_academic_dataset_"  # Of the tables; that of photos has it in some editions only.
+_TABLES = ("business", "review", "user", "checkin", "tip")
+_PHOTO_TABLES = ("photos.json", f"{_PREFIX}photo.json")
+_PHOTO = re.compile(r"(?P<folder>photos/)(?P<id>[A-Za-z0-9_-]{1,64})\.jpg")
+_RANGE = 64 << 20  # Bytes of a table that one process reads at a time, where it can be cut.
+# One black pixel, as PNG.
+_BLACK = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNgYGAAAAAEAAHI6uv5AAAAAElFTkSuQmCC"
+)
+
+
+@dataclasses.dataclass
+class TableConfig(tfds.core.BuilderConfig):
+    """One of the tables.
+
+    Attributes:
+      table: The one whose rows, or the pictures of its rows, are the examples.
+      joined: Tables whose facts are beside each example.
+      with_friends: Of users, whether the ids of friends are there.
+    """
+
+    table: str = ""
+    joined: tuple[str, ...] = ()
+    with_friends: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The piece of a table that is read at once: the lines that begin in some bytes of a file.
+
+    Attributes:
+      tree: The archive or folder that the table is in.
+      member: The file; empty if it has to be looked for, in an archive that is read from its beginning.
+      start: The first byte.
+      stop: The byte behind the last; None for all that follow.
+      facts: The file that is joined from; empty if nothing is.
+    """
+
+    tree: core.Tree
+    member: str = ""
+    start: int = 0
+    stop: int | None = None
+    facts: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """The piece of the photos that is read at once: those whose names begin alike.
+
+    Attributes:
+      tree: The archive or folder.
+      prefix: What names begin with; empty for all.
+      facts: The file that is joined from.
+    """
+
+    tree: core.Tree
+    prefix: str
+    facts: str
+
+
+class Builder(core.Builder):
+    """Yelp Open Dataset."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS = [
+        TableConfig(name="review", table="review", description="Reviews with stars and votes."),
+        TableConfig(
+            name="review_joined",
+            table="review",
+            joined=("business", "user"),
+            description="Reviews, each beside the facts of its business and of its author.",
+        ),
+        TableConfig(
+            name="business",
+            table="business",
+            description="Businesses with categories, opening hours and typed attributes.",
+        ),
+        TableConfig(
+            name="user", table="user", description="Users with counters, and number of friends."
+        ),
+        TableConfig(
+            name="user_friends",
+            table="user",
+            with_friends=True,
+            description="Users with the ids of their friends.",
+        ),
+        TableConfig(
+            name="checkin", table="checkin", description="Times of check-ins, by business."
+        ),
+        TableConfig(name="tip", table="tip", description="Tips: short advice of users."),
+        TableConfig(name="photo", table="photo", description="Photos with label and caption."),
+        TableConfig(
+            name="photo_joined",
+            table="photo",
+            joined=("business",),
+            description="Photos, each beside the facts of its business.",
+        ),
+    ]
+    _facts = ""  # The file that is joined from, while there is one.
+    DRAWN_FIRST = ("stars", "date", "useful", "funny", "cool")
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        config = self.builder_config
+        made = {
+            "review": features.of_reviews,
+            "business": features.of_businesses,
+            "user": lambda: features.of_users(with_friends=config.with_friends),
+            "checkin": features.of_checkins,
+            "tip": features.of_tips,
+            "photo": features.of_photos,
+        }[config.table]()
+        for table in config.joined:
+            made |= features.joined(table)
+        supervised = {"review": ("text", "label"), "photo": ("image", "label")}
+        return self.dataset_info(
+            features=made,
+            supervised_keys=supervised.get(config.table),
+            homepage=_HOMEPAGE,
+            license="Yelp Dataset Terms of Use (Dataset_User_Agreement.pdf, in the archives)",
+        )
+
+    # ------------------------------------------------------------------------ published files
+
+    @property
+    def _needed(self) -> tuple[str, ...]:
+        """The tables that this config reads of yelp_dataset.tar."""
+        config = self.builder_config
+        return tuple(t for t in dict.fromkeys((config.table, *config.joined)) if t in _TABLES)
+
+    def published_files(self) -> dict[str, core.Archive]:
+        files = {}
+        if self._needed:
+            files["data"] = core.Archive(
+                self._archive(_DATA_ARCHIVES, "Yelp-JSON.zip"),
+                holds=tuple(f"{_PREFIX}{table}.json" for table in self._needed),
+                also_called=("yelp_dataset", "Yelp JSON", "Yelp JSON/yelp_dataset"),
+                # As the tables were called in 2018.
+                layouts=({f"{_PREFIX}{table}.json": f"{table}.json" for table in _TABLES},),
+                others=(_AGREEMENT, f"{_PREFIX}covid_features.json"),
+            )
+        if self.builder_config.table == "photo":
+            files["photos"] = core.Archive(
+                self._archive(_PHOTO_ARCHIVES, "Yelp-Photos.zip"),
+                holds=("photos/*.jpg",),
+                also_called=("yelp_photos", "Yelp Photos", "Yelp Photos/yelp_photos"),
+                others=(_AGREEMENT,),
+            )
+        return files
+
+    def _archive(self, names: Mapping[str, str], published: str) -> core.ManualFile:
+        """The archive that lies there, under one of its names; the first of them by default."""
+        here = [name for name in names if self._manual_dir and (self._manual_dir / name).is_file()]
+        name = (here or list(names))[0]
+        terms = _TERMS.format(page=_HOMEPAGE, archive=published)
+        return core.ManualFile(name, names[name], terms)
+
+    def member_digests(self, file, tree, prefix=""):
+        published = self._editions().get(_EDITION, {})
+        return (
+            {member: digest for member, (_, digest) in published.items()} if file == "data" else {}
+        )
+
+    def _editions(self) -> dict[str, dict[str, tuple[int, str]]]:
+        """Bytes and digest of the tables, by edition and member."""
+        found: dict[str, dict[str, tuple[int, str]]] = {}
+        for row in self.read_facts("members.tsv"):
+            found.setdefault(row["edition"], {})[row["member"]] = int(row["bytes"]), row["digest"]
+        return found
+
+    # ------------------------------------------------------------------------------ the pieces
+
+    def _split_generators(self, dl_manager):
+        published = self.fetch(dl_manager)
+        trees = {name: self._inner(tree) for name, tree in published.items()}
+        facts = self._joined_from(dl_manager, trees)
+        config = self.builder_config
+        if config.table == "photo":
+            pieces = self._pieces_of_photos(trees["photos"], facts)
+        else:
+            pieces = self._pieces_of_table(trees["data"], facts)
+        return core.by_split(["train"], pieces, self._generate_examples)
+
+    def _inner(self, tree: core.Tree) -> core.Tree:
+        """The tar in the publisher's zip; any other archive, or a folder, as it is."""
+        if self._is_shared(tree) or not tree.random_access:
+            return tree
+        tars = [n for n in tree.index() if re.fullmatch(r".*yelp_(?:dataset|photos)\.tar", n)]
+        return tree.nested(tars[0]) if len(tars) == 1 else tree
+
+    def _is_shared(self, tree: core.Tree) -> bool:
+        """Whether it is `manual_dir` itself, which may hold anything."""
+        return self._manual_dir is not None and pathlib.Path(str(tree)) == self._manual_dir
+
+    def _pieces_of_table(self, tree: core.Tree, facts: str) -> list[Part]:
+        """Parts of the table of this config."""
+        table = self.builder_config.table
+        if not tree.random_access:
+            return [Part(tree, facts=facts)]
+        names = self._names(tree)
+        if table not in names:
+            raise core.CorpusError(tree, f"{_PREFIX}{table}.json", "it is missing", core.GET_AGAIN)
+        name, size = names[table]
+        self._check_size(tree, table, size)
+        with core.located(tree, name, core.GET_AGAIN), tree.open_member(name) as file:
+            is_whole = not file.seekable() or table == "tip"  # Tips are numbered from the first on.
+        if is_whole or self._digest(table):
+            return [Part(tree, name, facts=facts)]
+        return [
+            Part(tree, name, start, min(start + _RANGE, size), facts)
+            for start in range(0, size, _RANGE) or [0]
+        ]
+
+    def _names(self, tree: core.Tree) -> dict[str, tuple[str, int]]:
+        """Name and bytes of each table in a tree of random access.
+
+        Raises:
+          CorpusError: There is a file that nobody knows, or a table twice.
+        """
+        if self._is_shared(tree):
+            wanted = {f"{start}{table}.json" for start in (_PREFIX, "") for table in _TABLES}
+            members = [m for name in sorted(wanted) for m in tree.members(name) if m.name == name]
+            sizes = {member.name: member.size for member in members}
+        else:
+            sizes = tree.index()
+        found: dict[str, tuple[str, int]] = {}
+        for name, size in sizes.items():
+            if table := self._table_of(tree, name):
+                if table in found:
+                    raise core.CorpusError(tree, name, f"{table} is there twice", core.GET_AGAIN)
+                found[table] = name, size
+        return found
+
+    def _table_of(self, tree: core.Tree, name: str) -> str:
+        """The table that a member is; empty if it is of no use.
+
+        Raises:
+          CorpusError: Nobody knows it.
+        """
+        base = _without_folder(name)
+        table = base.removeprefix(_PREFIX).removesuffix(".json")
+        if table in _TABLES and base.endswith(".json"):
+            return table
+        others = self.published_files()["data"].others
+        if any(fnmatch.fnmatchcase(base, pattern) for pattern in others):
+            return ""
+        raise core.CorpusError(tree, name, "it is not one of the published files", core.GET_AGAIN)
+
+    def _pieces_of_photos(self, tree: core.Tree, facts: str) -> list[Pictures]:
+        if not tree.random_access:
+            return [Pictures(tree, "", facts)]
+        beginnings = set()
+        for name in self._photo_names(tree):
+            if match := _PHOTO.fullmatch(_without_folder(name)):
+                beginnings.add(name.removesuffix(f"{match['id']}.jpg") + match["id"][0])
+        return [Pictures(tree, beginning, facts) for beginning in sorted(beginnings)]
+
+    def _photo_names(self, tree: core.Tree) -> list[str]:
+        """All files of a tree of random access, or those that belong to the corpus."""
+        if not self._is_shared(tree):
+            names = list(tree.index())
+        else:
+            names = [m.name for m in tree.members("photos") if m.name.startswith("photos/")]
+        for name in names:
+            self._check_photo_name(tree, name)
+        return names
+
+    def _check_photo_name(self, tree: core.Tree, name: str) -> None:
+        base = _without_folder(name)
+        if base not in (*_PHOTO_TABLES, _AGREEMENT) and not _PHOTO.fullmatch(base):
+            problem = "it is not one of the published files"
+            raise core.CorpusError(tree, name, problem, core.GET_AGAIN)
+
+    # ------------------------------------------------------------------------------ what is joined
+
+    def _joined_from(self, dl_manager: Any, trees: Mapping[str, core.Tree]) -> str:
+        """The file that is joined from, made if it is not there; empty if nothing is joined."""
+        config = self.builder_config
+        if not config.joined and config.table != "photo":
+            return ""
+        path = self._facts_path(dl_manager, trees)
+        self._facts = os.fspath(path)
+        if not path.exists():
+            with joins.Writer(path) as writer:
+                if config.joined:
+                    self._write_facts(writer, trees["data"])
+                if config.table == "photo":
+                    self._write_photo_facts(writer, trees["photos"])
+        return self._facts
+
+    def _facts_path(self, dl_manager: Any, trees: Mapping[str, core.Tree]) -> pathlib.Path:
+        """Where it is: beside the downloads, which all processes that prepare the data can read."""
+        known = [
+            self.info.full_name,
+            joins.FORMAT,
+            *(tree.fingerprint() for tree in trees.values()),
+        ]
+        name = f"joined-{hashlib.sha256(repr(known).encode()).hexdigest()[:16]}.sqlite"
+        folder = pathlib.Path(os.fspath(dl_manager.download_dir))
+        # Nothing can be looked up in a file of a bucket.
+        if "://" in str(folder) or not os.access(folder, os.W_OK):
+            folder = pathlib.Path(tempfile.gettempdir())
+        return folder / self.name / name
+
+    def _check_counts(self, found):
+        """As of every builder; of a part, a negative number is missing if it has more rows than 2022.
+
+        Other editions do.
+        """
+        most = self.expected_counts
+        if self.variant != core.PARTIAL:
+            return super()._check_counts(found)
+        super()._check_counts({s: min(count, most[s]) for s, count in found.items()})
+        return {split: most[split] - found.get(split, 0) for split in most}
+
+    def _download_and_prepare(self, dl_manager, download_config):
+        try:
+            super()._download_and_prepare(dl_manager, download_config)
+        finally:
+            if self._facts:
+                with contextlib.suppress(OSError):  # It takes room, and does no harm.
+                    pathlib.Path(self._facts).unlink()
+                    pathlib.Path(self._facts).parent.rmdir()  # If there is nothing else in it.
+
+    def _write_facts(self, writer: joins.Writer, tree: core.Tree) -> None:
+        """Writes what is joined of businesses and users."""
+        wanted = self.builder_config.joined
+        found = set()
+        for table, name, file in self._open_tables(tree, wanted):
+            found.add(table)
+            with core.located(tree, name, core.GET_AGAIN):
+                writer.add(table, _facts(table, file))
+        if (missing := sorted(set(wanted) - found)) and self.variant != core.PARTIAL:
+            name = f"{_PREFIX}{missing[0]}.json"
+            raise core.CorpusError(tree, name, "it is missing", core.IF_PARTIAL)
+        for table in missing:
+            writer.add(table, ())
+
+    def _open_tables(
+        self, tree: core.Tree, wanted: tuple[str, ...]
+    ) -> Iterator[tuple[str, str, BinaryIO]]:
+        """Yields some tables with their name and content, each of which is checked as it is read."""
+        if tree.random_access:
+            for table, (name, size) in self._names(tree).items():
+                if table in wanted:
+                    with core.located(tree, name, core.GET_AGAIN), tree.open_member(name) as file:
+                        yield table, name, self._checked(tree, table, size, file)
+            return
+        for member in tree.members():
+            table = self._table_of(tree, member.name)
+            if table in wanted:
+                with core.located(tree, member.name, core.GET_AGAIN), member.open() as file:
+                    yield table, member.name, self._checked(tree, table, member.size, file)
+
+    def _write_photo_facts(self, writer: joins.Writer, tree: core.Tree) -> None:
+        """Writes label, caption and business of each photo."""
+        found = False
+        prefixes = _PHOTO_TABLES if self._is_shared(tree) else ("",)
+        for member in (m for prefix in prefixes for m in tree.members(prefix)):
+            if not self._is_shared(tree):
+                self._check_photo_name(tree, member.name)
+            if _without_folder(member.name) in _PHOTO_TABLES:
+                found = True
+                with core.located(tree, member.name, core.GET_AGAIN), member.open() as file:
+                    writer.add("photo", _facts("photo", file))
+        if not found:
+            if self.variant != core.PARTIAL:
+                raise core.CorpusError(tree, _PHOTO_TABLES[0], "it is missing", core.IF_PARTIAL)
+            writer.add("photo", ())
+
+    # ------------------------------------------------------------------------------ the examples
+
+    def _generate_examples(self, piece: Part | Pictures) -> Iterator[core.Rows | core.SplitExample]:
+        """Yields the rows of a part of a table, or photos."""
+        with joins.Reader(piece.facts) if piece.facts else contextlib.nullcontext() as facts:
+            if isinstance(piece, Pictures):
+                yield from self._photos(piece, facts)
+            else:
+                yield from self._rows(piece, facts)
+
+    def _rows(self, part: Part, facts: joins.Reader | None) -> Iterator[core.Rows]:
+        config = self.builder_config
+        for name, file in self._open_part(part):
+            with core.located(part.tree, name, core.GET_AGAIN):
+                for keys, columns in rows.read(
+                    config.table, file, part.start, part.stop, with_friends=config.with_friends
+                ):
+                    for table in config.joined:
+                        columns |= _joined_columns(table, columns[f"{table}_id"], facts)
+                    yield core.Rows("train", keys, columns)
+
+    def _open_part(self, part: Part) -> Iterator[tuple[str, BinaryIO]]:
+        """Yields the file that a part is of, and goes to the end of an archive that it is in."""
+        table = self.builder_config.table
+        if not part.member:
+            found = False
+            for _, name, file in self._open_tables(part.tree, (table,)):
+                found = True
+                yield name, file
+            if not found:
+                name = f"{_PREFIX}{table}.json"
+                raise core.CorpusError(part.tree, name, "it is missing", core.GET_AGAIN)
+            return
+        with core.located(part.tree, part.member, core.GET_AGAIN):
+            with part.tree.open_member(part.member) as file:
+                is_whole = not part.start and part.stop is None
+                yield part.member, self._checked(part.tree, table, None, file) if is_whole else file
+
+    def _digest(self, table: str) -> str:
+        """The digest that a table has to have; empty if there is none, or it may be a part."""
+        if self.variant == core.PARTIAL:
+            return ""
+        return self._editions()[_EDITION].get(f"{_PREFIX}{table}.json", (0, ""))[1]
+
+    def _check_size(self, tree: core.Tree, table: str, size: int) -> None:
+        """Raises if a table has not the published size, which is known before it is read."""
+        if self.variant == core.PARTIAL:
+            return
+        member = f"{_PREFIX}{table}.json"
+        published = {e: tables.get(member, (0, ""))[0] for e, tables in self._editions().items()}
+        expected = published.pop(_EDITION)
+        if not expected or size == expected:
+            return
+        editions = [edition for edition, bytes_ in published.items() if bytes_ == size]
+        problem = f"it has {size:,} bytes, and {expected:,} in the edition of {_EDITION}"
+        if editions:
+            problem += f" (it is that of {editions[0]})"
+        raise core.CorpusError(tree, member, problem, core.IF_PARTIAL)
+
+    def _checked(self, tree: core.Tree, table: str, size: int | None, file: BinaryIO) -> BinaryIO:
+        """A file that is held against what was published of the table."""
+        if size is not None:
+            self._check_size(tree, table, size)
+        digest = self._digest(table)
+        return io.BufferedReader(_Verified(file, digest), 1 << 17) if digest else file
+
+    def _photos(self, piece: Pictures, facts: joins.Reader) -> Iterator[core.SplitExample]:
+        for member in piece.tree.members(piece.prefix):
+            self._check_photo_name(piece.tree, member.name)
+            if not (match := _PHOTO.fullmatch(_without_folder(member.name))):
+                continue
+            with core.located(piece.tree, member.name, core.GET_AGAIN):
+                example = _photo(match["id"], member.read(), facts)
+                for table in self.builder_config.joined:
+                    ids = [example["business_id"]]
+                    joined = _joined_columns(table, ids, facts)
+                    example |= {name: column[0] for name, column in joined.items()}
+            yield ("train", match["id"]), example
+
+
+class _Verified(io.RawIOBase):
+    """A file that is held against its digest when it has been read to its end."""
+
+    def __init__(self, file: BinaryIO, digest: str):
+        self._file, self._digest = file, digest
+        self._found = hashlib.new(digests.kind_of(digest), usedforsecurity=False)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        self._found.update(data)
+        if not data and (found := self._found.hexdigest()) != self._digest:
+            kind = self._found.name
+            raise FormatError(f"altered: its {kind} is {found}, not {self._digest}")
+        return len(data)
+
+
+def _without_folder(name: str) -> str:
+    """Name of a member without the folder that some archives have around all files."""
+    folder, _, base = name.partition("/")
+    return base if folder in _FOLDERS else name
+
+
+def _facts(table: str, file: BinaryIO) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the id of each row of a table, and what of it is joined."""
+    wanted = features.names_of_facts(table)
+    for keys, columns in rows.read(table, file):
+        lists = [_as_list(columns[name]) for name in wanted]
+        for key, *values in zip(keys, *lists):
+            yield key, dict(zip(wanted, values))
+
+
+def _as_list(column: Any) -> list[Any]:
+    if isinstance(column, list):
+        return column
+    return column.tolist() if hasattr(column, "tolist") else column.to_pylist()
+
+
+def _joined_columns(table: str, ids: Any, facts: joins.Reader) -> dict[str, list[Any]]:
+    """The facts of some ids, as columns."""
+    ids = _as_list(ids)
+    found = facts.look_up(table, ids)
+    nothing = features.nothing(table)
+    return {
+        table: [found.get(key, nothing) for key in ids],
+        f"has_{table}": [key in found for key in ids],
+    }
+
+
+def _photo(photo_id: str, content: bytes, facts: joins.Reader) -> dict[str, Any]:
+    """A photo as an example."""
+    row = facts.look_up("photo", [photo_id]).get(photo_id)
+    try:
+        jpeg.check(content)
+        is_ok = True
+    except FormatError:
+        is_ok = False
+    return {
+        "image": content if is_ok else _BLACK,
+        "photo_id": photo_id,
+        "image_ok": is_ok,
+        "image_bytes": b"" if is_ok else content,
+        "has_row": row is not None,
+        **(row or features.nothing("photo")),
+    }
