@@ -178,6 +178,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         self.assertEqual(without["WiFi"], -1)
         self.assertEqual(without["RestaurantsPriceRange2"], -1)
 
+    @pytest.mark.slow
     def test_users(self):
         found, with_friends = self.examples("user"), self.examples("user_friends")
         for row in _MADE.users():
@@ -196,6 +197,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         years = [found[_MADE.id_("u", n)]["elite"].tolist() for n in range(4)]
         self.assertEqual(years, [[2018, 2019, 2020, 2021], [], [], [2020]])
 
+    @pytest.mark.slow
     def test_checkins(self):
         found = self.examples("checkin")
         for row in _MADE.checkins():
@@ -204,6 +206,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
             self.assertEqual(example["timestamps"].tolist(), [_seconds(date) for date in dates])
             self.assertEqual(example["count"], len(dates))
 
+    @pytest.mark.slow
     def test_tips(self):
         examples = tfds.as_numpy(self.prepare("tip").as_dataset(split="train"))
         found = {int(example["row"]): example for example in examples}
@@ -215,6 +218,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
             self.assertEqual(example["likes"], -1)
             self.assertEqual(example["timestamp"], _seconds(row["date"]))
 
+    @pytest.mark.slow
     def test_photos(self):
         found, joined = self.examples("photo"), self.examples("photo_joined")
         rows = {row["photo_id"]: row for row in _MADE.photos()}
