@@ -285,6 +285,7 @@ def test_tables_among_files_of_other_corpora(tmp_path, data_dir):
     assert {e["text"].decode() for e in found} == {row["text"] for row in expected}
 
 
+@pytest.mark.slow
 def test_a_part_without_users(tmp_path, data_dir):
     files = {n: c for n, c in _MADE.tables().items() if "user" not in n and "tip" not in n}
     found = _prepared_part(tmp_path, data_dir, "review_joined", files)

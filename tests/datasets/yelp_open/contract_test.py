@@ -64,8 +64,17 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         )
     }
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._examples = {}
+
     def examples(self, config: str) -> dict[str, dict[str, Any]]:
-        return preparing.examples(self.prepare(config), _KEYS[config])
+        """Examples by id, read back once for all tests."""
+        builder = self.prepare(config)
+        if config not in self._examples:
+            self._examples[config] = preparing.examples(builder, _KEYS[config])
+        return self._examples[config]
 
     def assert_texts(self, found: dict[str, Any], row: dict[str, Any], *names: str) -> None:
         for name in names:
