@@ -20,6 +20,7 @@ import PIL.Image
 import preparing
 import pytest
 import tensorflow_datasets as tfds
+from apache_beam.options import pipeline_options
 
 from tfds_extra.datasets.yelp_open import yelp_open_dataset_builder as module
 
@@ -124,6 +125,20 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         self.assertEqual(first["user"]["elite"].tolist(), [2018, 2019, 2020, 2021])
         self.assertEqual(first["user"]["average_stars"], np.float32(3.91))
         self.assertFalse(list(pathlib.Path(self._folder.name).rglob("*.sqlite")))
+
+    @pytest.mark.slow
+    def test_joined_by_workers_and_on_beam(self):
+        expected = self.prepare("review_joined").info.metadata["order_digest"]
+        workers = self.prepare("review_joined", folder="workers", num_workers=2)
+        self.assertEqual(workers.info.metadata["order_digest"], expected)
+        beam = self.DATASET_CLASS(
+            data_dir=tempfile.mkdtemp(dir=self._folder.name), config="review_joined", miniature=True
+        )
+        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
+        beam.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(beam_options=options)
+        )
+        self.assertEqual(beam.info.metadata["order_digest"], expected)
 
     def test_businesses(self):
         found = self.examples("business")
