@@ -11,6 +11,7 @@ import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
+import tiers
 
 from tfds_extra.core import validation
 
@@ -97,7 +98,13 @@ _DAMAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("damage", _DAMAGES)
+@pytest.mark.parametrize(
+    "damage",
+    tiers.sampled(
+        _DAMAGES,
+        quick=("half a surrogate pair", "no date", "check-ins by hour", "an academic edition"),
+    ),
+)
 def test_lines_that_are_damaged(miniature, data_dir, damage):
     config, table, row, changes, *parts = _DAMAGES[damage]
     if damage.startswith("half"):
@@ -110,19 +117,19 @@ def test_lines_that_are_damaged(miniature, data_dir, damage):
     _refused(data_dir, config, _DATA, f"{_MADE.PREFIX}{table}.json", *parts)
 
 
-@pytest.mark.parametrize(
-    "line, part",
-    [
-        (b"[1, 2]", "no JSON object"),
-        (b'{"review_id": "x"', "no JSON"),
-        (b'{"review_id": "x"} {}', "no JSON"),
-        (b'{"review_id": "x", "review_id": "y"}', "comes twice"),
-        (b'{"review_id": ' + b"[" * 100_000, "no JSON"),
-        (b'{"stars": NaN}', "no JSON"),
-        (b"\xff\xfe", "not UTF-8"),
-        (b"\x1f\x8b\x08\0\0\0", "not UTF-8"),
-    ],
-)
+_NO_LINES = [
+    (b"[1, 2]", "no JSON object"),
+    (b'{"review_id": "x"', "no JSON"),
+    (b'{"review_id": "x"} {}', "no JSON"),
+    (b'{"review_id": "x", "review_id": "y"}', "comes twice"),
+    (b'{"review_id": ' + b"[" * 100_000, "no JSON"),
+    (b'{"stars": NaN}', "no JSON"),
+    (b"\xff\xfe", "not UTF-8"),
+    (b"\x1f\x8b\x08\0\0\0", "not UTF-8"),
+]
+
+
+@pytest.mark.parametrize("line, part", tiers.sampled(_NO_LINES, quick=_NO_LINES[4:5]))
 def test_lines_that_are_none(miniature, data_dir, line, part):
     content = _MADE.tables()[f"{_MADE.PREFIX}review.json"]
     miniature.write_tables(_with("review", content + line + b"\n"))
@@ -152,6 +159,7 @@ def test_a_table_of_another_edition(miniature, data_dir):
     _refused(data_dir, "business", "it has 100 bytes", f"{len(content):,} in the edition of 2022")
 
 
+@pytest.mark.slow
 def test_a_table_that_is_altered(miniature, data_dir):
     name = f"{_MADE.PREFIX}tip.json"
     content = _MADE.tables()[name].replace(b"cake", b"cook", 1)
@@ -159,6 +167,7 @@ def test_a_table_that_is_altered(miniature, data_dir):
     _refused(data_dir, "tip", name, "altered: its sha256 is")
 
 
+@pytest.mark.slow
 def test_tables_that_are_missing(miniature, data_dir):
     for table, config in {"review": "review", "user": "review_joined"}.items():
         tables = dict(_MADE.tables())
@@ -167,6 +176,7 @@ def test_tables_that_are_missing(miniature, data_dir):
         _refused(data_dir, config, f"{_MADE.PREFIX}{table}.json: it is missing")
 
 
+@pytest.mark.slow
 def test_tables_that_are_mixed_up(miniature, data_dir):
     tables = _MADE.tables()
     miniature.write_tables(_with("review", tables[f"{_MADE.PREFIX}tip.json"]))
@@ -189,6 +199,7 @@ def test_photos_without_their_table(miniature, data_dir):
     assert not list(data_dir.rglob("*.sqlite*"))
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_missing(miniature, data_dir):
     files = _MADE.photo_files()
     del files[f"photos/{_MADE.BROKEN}.jpg"]
@@ -215,6 +226,7 @@ def _prepared_part(
     return list(builder.as_dataset(split="train").as_numpy_iterator())
 
 
+@pytest.mark.slow
 def test_editions_of_2018(tmp_path, data_dir):
     tips = [dict(row) for row in _MADE.tips()]
     for number, row in enumerate(tips):
@@ -244,6 +256,7 @@ def test_editions_of_2018(tmp_path, data_dir):
     assert first["attributes_raw"]["value"].tolist() == [b"free", b"True", b"{'lot': False}"]
 
 
+@pytest.mark.slow
 def test_a_whole_edition_with_more_rows(tmp_path, data_dir, monkeypatch):
     facts = tmp_path / "facts"
     facts.mkdir()
@@ -272,6 +285,7 @@ def test_tables_among_files_of_other_corpora(tmp_path, data_dir):
     assert {e["text"].decode() for e in found} == {row["text"] for row in expected}
 
 
+@pytest.mark.slow
 def test_a_part_without_users(tmp_path, data_dir):
     files = {n: c for n, c in _MADE.tables().items() if "user" not in n and "tip" not in n}
     found = _prepared_part(tmp_path, data_dir, "review_joined", files)

@@ -20,6 +20,7 @@ import PIL.Image
 import preparing
 import pytest
 import tensorflow_datasets as tfds
+from apache_beam.options import pipeline_options
 
 from tfds_extra.datasets.yelp_open import yelp_open_dataset_builder as module
 
@@ -64,8 +65,17 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         )
     }
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls._examples = {}
+
     def examples(self, config: str) -> dict[str, dict[str, Any]]:
-        return preparing.examples(self.prepare(config), _KEYS[config])
+        """Examples by id, read back once for all tests."""
+        builder = self.prepare(config)
+        if config not in self._examples:
+            self._examples[config] = preparing.examples(builder, _KEYS[config])
+        return self._examples[config]
 
     def assert_texts(self, found: dict[str, Any], row: dict[str, Any], *names: str) -> None:
         for name in names:
@@ -115,6 +125,20 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         self.assertEqual(first["user"]["elite"].tolist(), [2018, 2019, 2020, 2021])
         self.assertEqual(first["user"]["average_stars"], np.float32(3.91))
         self.assertFalse(list(pathlib.Path(self._folder.name).rglob("*.sqlite")))
+
+    @pytest.mark.slow
+    def test_joined_by_workers_and_on_beam(self):
+        expected = self.prepare("review_joined").info.metadata["order_digest"]
+        workers = self.prepare("review_joined", folder="workers", num_workers=2)
+        self.assertEqual(workers.info.metadata["order_digest"], expected)
+        beam = self.DATASET_CLASS(
+            data_dir=tempfile.mkdtemp(dir=self._folder.name), config="review_joined", miniature=True
+        )
+        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
+        beam.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(beam_options=options)
+        )
+        self.assertEqual(beam.info.metadata["order_digest"], expected)
 
     def test_businesses(self):
         found = self.examples("business")
@@ -178,6 +202,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         self.assertEqual(without["WiFi"], -1)
         self.assertEqual(without["RestaurantsPriceRange2"], -1)
 
+    @pytest.mark.slow
     def test_users(self):
         found, with_friends = self.examples("user"), self.examples("user_friends")
         for row in _MADE.users():
@@ -196,6 +221,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
         years = [found[_MADE.id_("u", n)]["elite"].tolist() for n in range(4)]
         self.assertEqual(years, [[2018, 2019, 2020, 2021], [], [], [2020]])
 
+    @pytest.mark.slow
     def test_checkins(self):
         found = self.examples("checkin")
         for row in _MADE.checkins():
@@ -204,6 +230,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
             self.assertEqual(example["timestamps"].tolist(), [_seconds(date) for date in dates])
             self.assertEqual(example["count"], len(dates))
 
+    @pytest.mark.slow
     def test_tips(self):
         examples = tfds.as_numpy(self.prepare("tip").as_dataset(split="train"))
         found = {int(example["row"]): example for example in examples}
@@ -215,6 +242,7 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
             self.assertEqual(example["likes"], -1)
             self.assertEqual(example["timestamp"], _seconds(row["date"]))
 
+    @pytest.mark.slow
     def test_photos(self):
         found, joined = self.examples("photo"), self.examples("photo_joined")
         rows = {row["photo_id"]: row for row in _MADE.photos()}
