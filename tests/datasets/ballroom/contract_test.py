@@ -21,6 +21,8 @@ _VIEWS = {"full": {"train": 12}, "dedup": _FOLDS, "beat_this": {"train": 8, "val
 
 class BallroomTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = ballroom_dataset_builder.Builder
+    # Building dedup and beat_this reads no files of the tracks that they leave out.
+    test_validate_finds_what_building_refuses_in_the_other_configs = None
     MINIATURE = {
         f"{view}{version}": splits
         for version in ("", "_v1.1", "_ismir2013")
