@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import shutil
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 
@@ -65,3 +66,33 @@ def report(title: str, times: Mapping[str, list[float]], units: int, unit: str) 
             f"  {name:24} {median:8.3f} s ({spread})  {units / median:10,.0f} {unit}/s"
             f"  {ratio:6.2f} x"
         )
+
+
+def hugging_face(folder: pathlib.Path, kind: str, **options: object) -> dict[str, Callable[[], None]]:
+    """Sides that load files with Hugging Face `datasets`, with one worker and with two.
+
+    Args:
+      folder: Where its caches go, which are removed.
+      kind: Of the files: "csv", "json".
+      **options: Of `datasets.load_dataset`.
+
+    Returns:
+      What to time, by name; nothing where the library is not installed, which is printed.
+    """
+    try:
+        import datasets
+    except ImportError:
+        print("Hugging Face datasets is not here: python -m pip install datasets")
+        return {}
+    datasets.disable_progress_bars()
+
+    def load(workers: int) -> None:
+        cache = tempfile.mkdtemp(dir=folder)
+        processes = workers if workers > 1 else None
+        datasets.load_dataset(kind, num_proc=processes, cache_dir=cache, **options)
+        shutil.rmtree(cache)
+
+    return {
+        f"Hugging Face, {workers} worker(s)": lambda workers=workers: load(workers)
+        for workers in (1, 2)
+    }

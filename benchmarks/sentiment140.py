@@ -91,37 +91,16 @@ def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
         "ours, full, 1 process": lambda: made_of_part("full"),
         "ours, full, 2 processes": lambda: made_of_part("full", 2),
         "TFDS writing ours, full": lambda: made_of_part("full", prepare=plain),
-    }
-    if hugging_face := _hugging_face(manual_dir, folder):
-        sides |= hugging_face
-    times = common.interleaved(sides, repeat, warm_up=0)
-    common.report(f"{rows:,} rows of Sentiment140", times, rows, "rows")
-
-
-def _hugging_face(manual_dir: pathlib.Path, folder: pathlib.Path) -> dict:
-    try:
-        import datasets
-    except ImportError:
-        print("Hugging Face datasets is not here: python -m pip install datasets")
-        return {}
-    datasets.disable_progress_bars()
-
-    def load(workers: int) -> None:
-        cache = tempfile.mkdtemp(dir=folder)
-        datasets.load_dataset(
+        **common.hugging_face(
+            folder,
             "csv",
             data_files={"train": str(manual_dir / _TRAIN), "test": str(manual_dir / _TEST)},
             column_names=["polarity", "id", "date", "query", "user", "text"],
             encoding="ISO-8859-1",
-            num_proc=workers if workers > 1 else None,
-            cache_dir=cache,
-        )
-        shutil.rmtree(cache)
-
-    return {
-        f"Hugging Face, {workers} worker(s)": lambda workers=workers: load(workers)
-        for workers in (1, 2)
+        ),
     }
+    times = common.interleaved(sides, repeat, warm_up=0)
+    common.report(f"{rows:,} rows of Sentiment140", times, rows, "rows")
 
 
 def main() -> None:

@@ -157,34 +157,12 @@ def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
         "TFDS writing ours": lambda: made(prepare=plain),
         "ours, 1 process": lambda: made(num_workers=1),
         "ours, 2 processes": lambda: made(num_workers=2),
-        **_hugging_face(manual_dir, folder),
+        **common.hugging_face(
+            folder, "json", data_files={"train": str(manual_dir / f"{_PREFIX}review.json")}
+        ),
     }
     times = common.interleaved(sides, repeat, warm_up=0)
     common.report(f"{rows:,} reviews of Yelp", times, rows, "reviews")
-
-
-def _hugging_face(manual_dir: pathlib.Path, folder: pathlib.Path) -> dict:
-    try:
-        import datasets
-    except ImportError:
-        print("Hugging Face datasets is not here: python -m pip install datasets")
-        return {}
-    datasets.disable_progress_bars()
-
-    def load(workers: int) -> None:
-        cache = tempfile.mkdtemp(dir=folder)
-        datasets.load_dataset(
-            "json",
-            data_files={"train": str(manual_dir / f"{_PREFIX}review.json")},
-            num_proc=workers if workers > 1 else None,
-            cache_dir=cache,
-        )
-        shutil.rmtree(cache)
-
-    return {
-        f"Hugging Face, {workers} worker(s)": lambda workers=workers: load(workers)
-        for workers in (1, 2)
-    }
 
 
 def _measure(manual_dir: pathlib.Path, folder: pathlib.Path, answers) -> None:

@@ -41,3 +41,12 @@ def shared() -> pathlib.Path:
     if not SHARED.is_dir():
         pytest.skip(f"the published files are not here: no {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="module")
+def real(shared, request) -> pathlib.Path:
+    """Folder of the published files of the corpus whose tests these are; skips where it is absent."""
+    folder = shared / "real" / request.path.parent.name
+    if not folder.is_dir():
+        pytest.skip(f"the published files are not here: no {folder}")
+    return folder

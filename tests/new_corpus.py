@@ -196,18 +196,7 @@ _REAL_TEST = '''"""HINT: the name of the corpus: every published file at hand, a
 
 from __future__ import annotations
 
-import pathlib
-
 import preparing
-import pytest
-
-
-@pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    folder = shared / "real" / "$name"
-    if not folder.is_dir():
-        pytest.skip(f"the published files are not here: no {folder}")
-    return folder
 
 
 def test_every_example(real, tmp_path):

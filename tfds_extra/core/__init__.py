@@ -9,6 +9,7 @@ from tfds_extra.core.members import (
     IF_PARTIAL,
     Members,
     find_member,
+    stranger,
     with_companions,
 )
 from tfds_extra.core.pieces import Rows, SplitExample, SplitFiles, by_split
@@ -36,5 +37,6 @@ __all__ = [
     "check_same_rows",
     "find_member",
     "located",
+    "stranger",
     "with_companions",
 ]

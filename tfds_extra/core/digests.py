@@ -35,11 +35,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import os
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 from tensorflow_datasets.core import units
 from tensorflow_datasets.core.download import checksums
@@ -318,6 +319,38 @@ def _running(kind: str, expected_size: int) -> Any:
     if kind == _GIT_BLOB:
         return hashlib.sha1(b"blob %d\0" % expected_size, usedforsecurity=False)
     return hashlib.new(kind, usedforsecurity=False)
+
+
+class Hashed(io.RawIOBase):
+    """A file whose bytes go into a digest as they are read."""
+
+    def __init__(self, file: BinaryIO, digest: Any):
+        """Wraps a file.
+
+        Args:
+          file: At its beginning.
+          digest: Of `hashlib`.
+        """
+        self._file, self._digest = file, digest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        self._digest.update(data)
+        return len(data)
+
+
+def of_listing(files: Mapping[str, bytes]) -> str:
+    """One digest of many files: the sha256 of the lines `<sha256>  <path>`, sorted by path.
+
+    Args:
+      files: The sha256 of each file, as 32 bytes, by path.
+    """
+    lines = "".join(f"{files[path].hex()}  {path}\n" for path in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 class Pins:

@@ -105,13 +105,18 @@ class Members:
         """Whether a member that is not asked for has to be read, if only to verify it.
 
         Raises:
-          ValueError: The member is unknown.
+          CorpusError: The member is unknown.
         """
         if name in self.digests:
             return bool(self.digests[name]) and self.checks_rest and not self.is_part
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.others):
-            raise ValueError("it is not one of the published files")
+            raise stranger(self.tree, name)
         return False
+
+
+def stranger(tree: archives.Tree, name: str) -> CorpusError:
+    """The error about a member that nobody knows."""
+    return CorpusError(tree, name, "it is not one of the published files", GET_AGAIN)
 
 
 def _found_by(make: Make[Any], name: str, content: bytes) -> str:

@@ -14,6 +14,12 @@ from typing import Any
 
 from tfds_extra.formats import FormatError, parser, reading
 
+# Where one version of all that the study published is; names of files follow.
+PUBLISHED_AT = (
+    "https://raw.githubusercontent.com/cleanlab/label-errors/"
+    "6d5d6b31a13216290afc40e5c6319399c4d15c06/"
+)
+
 _VOTERS = 5
 _MAJORITY = 3
 _CHOICES = ("given", "guessed", "neither")

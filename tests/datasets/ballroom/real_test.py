@@ -58,11 +58,6 @@ _FAR_OFF = {  # Nominal tempo more than 8% off the beats.
 
 
 @pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    return shared / "real" / "ballroom"
-
-
-@pytest.fixture(scope="module")
 def files(real) -> dict[str, dict[str, bytes]]:
     """Content of the files of beats by version and track_id."""
     with zipfile.ZipFile(real / "archives" / _NEWEST) as archive:

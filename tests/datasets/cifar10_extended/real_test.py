@@ -41,11 +41,6 @@ _WRONG_OF_50_000 = {
 
 
 @pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    return shared / "real" / _NAME
-
-
-@pytest.fixture(scope="module")
 def pixels(real) -> np.ndarray:
     """The first hundred test images, of shape (100, 32, 32, 3)."""
     table = np.loadtxt(real / "first100_test_pixels" / "cifar10_test.csv", np.int64, delimiter=",")

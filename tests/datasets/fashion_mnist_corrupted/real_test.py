@@ -38,11 +38,6 @@ _FIRST_100 = {
 }
 
 
-@pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    return shared / "real" / "fashion_mnist_corrupted"
-
-
 def original_labels(real: pathlib.Path, split: str) -> pathlib.Path:
     """The original's label file."""
     return real / "fashion-mnist/data/fashion" / f"{_PREFIXES[split]}-labels-idx1-ubyte.gz"

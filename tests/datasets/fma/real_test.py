@@ -28,11 +28,6 @@ _CLIP = "000/000002.mp3"
 _CLIP_SHA1 = "6976e70271234351250ada3fc49c5afd69ba9864"
 
 
-@pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    return shared / "real" / "fma"
-
-
 def csv_bytes(rows) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)

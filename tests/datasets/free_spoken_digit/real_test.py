@@ -40,11 +40,6 @@ _SPEAKER_FACTS = {
 
 
 @pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    return shared / "real" / "free_spoken_digit"
-
-
-@pytest.fixture(scope="module")
 def manual_dir(real, tmp_path_factory) -> pathlib.Path:
     """The recordings of three releases as a user has them who extracted the archives."""
     folder = tmp_path_factory.mktemp("manual")

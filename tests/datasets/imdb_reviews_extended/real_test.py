@@ -23,14 +23,6 @@ _NAME = "imdb_reviews_extended"
 
 
 @pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    folder = shared / "real" / _NAME
-    if not folder.is_dir():
-        pytest.skip(f"the published files are not here: no {folder}")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def manual_dir(real, tmp_path_factory) -> pathlib.Path:
     """The part of the corpus, and the files of label errors side by side."""
     folder = tmp_path_factory.mktemp("manual")

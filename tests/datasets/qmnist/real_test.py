@@ -49,11 +49,6 @@ _ERRORS = {  # Row of test: given, guess, correction.
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    return shared / "real" / "qmnist"
-
-
 def numbered(count: int, start: int = 0) -> np.ndarray:
     """Images in whose first pixels their number is written, and some ink."""
     images = np.zeros((count, 28, 28), np.uint8)

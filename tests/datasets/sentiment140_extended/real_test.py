@@ -7,7 +7,6 @@ import csv
 import datetime
 import hashlib
 import html
-import pathlib
 import zoneinfo
 
 import miniature_scripts
@@ -24,14 +23,6 @@ _FILES = {"train": _MADE.TRAIN, "test": _MADE.TEST}
 # Of the files at hand; test is complete.
 _COUNTS = {"train": 20_000, "test": 498}
 _PACIFIC = zoneinfo.ZoneInfo("America/Los_Angeles")
-
-
-@pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    folder = shared / "real" / "sentiment140_extended"
-    if not folder.is_dir():
-        pytest.skip(f"the published files are not here: no {folder}")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +110,6 @@ def test_counts_of_the_sheet(real, prepared):
     assert prepared.info.metadata["missing"] == {"train": 1_580_000, "test": 0}
 
 
-@pytest.mark.slow
 def test_configs(real, prepared, tmp_path):
     """The others are what the first one says they are."""
     full = {split: by_row(prepared, split) for split in _FILES}
@@ -137,7 +127,6 @@ def test_configs(real, prepared, tmp_path):
                 np.testing.assert_array_equal(found[name], expected)
 
 
-@pytest.mark.slow
 def test_compat_is_the_standard_builder(real, tmp_path):
     builder = preparing.prepared("sentiment140_extended/tfds_compat", tmp_path, real, partial=True)
     standard = sentiment140_dataset_builder.Builder(data_dir=tmp_path / "standard")
@@ -150,7 +139,6 @@ def test_compat_is_the_standard_builder(real, tmp_path):
         assert mine == theirs
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("end", [b"\r\n", b"\r"], ids=["CRLF", "CR"])
 def test_other_line_ends(real, prepared, tmp_path, monkeypatch, end):
     """The published digest vouches for copies that only have other line ends."""

@@ -30,11 +30,6 @@ _ONE_DIGIT = {"train": {21, 35}, "test": {1, 3, 4, 5, 6, 15, 23, 25, 32, 39}}
 
 
 @pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    return shared / "real" / "svhn_full"
-
-
-@pytest.fixture(scope="module")
 def builder(real, tmp_path_factory):
     return preparing.prepared("svhn_full", tmp_path_factory.mktemp("data"), real, partial=True)
 

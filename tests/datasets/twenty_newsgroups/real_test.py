@@ -36,14 +36,6 @@ _WITH_CR = "comp.sys.mac.hardware/51894"
 
 
 @pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    folder = shared / "real" / _NAME
-    if not folder.is_dir():
-        pytest.skip(f"the published files are not here: no {folder}")
-    return folder
-
-
-@pytest.fixture(scope="module")
 def files(real) -> dict[str, dict[str, bytes]]:
     """Content of the files of both editions by path."""
     found = {}

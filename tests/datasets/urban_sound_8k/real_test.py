@@ -52,11 +52,6 @@ _CODEC = {"PCM_16": ("pcm", 16), "PCM_24": ("pcm", 24), "FLOAT": ("float", 32)}
 
 
 @pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    return shared / "real" / "urban_sound_8k"
-
-
-@pytest.fixture(scope="module")
 def rows(real) -> dict[str, dict[str, str]]:
     """The publisher's csv by name of the slice."""
     with (real / "UrbanSound8K" / "metadata" / "UrbanSound8K.csv").open(encoding="ascii") as lines:

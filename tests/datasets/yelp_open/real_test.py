@@ -17,14 +17,6 @@ import tampering
 _COMMAS = ("Beer, Wine & Spirits", "Books, Mags, Music & Video", "Used, Vintage & Consignment")
 
 
-@pytest.fixture(scope="module")
-def real(shared) -> pathlib.Path:
-    folder = shared / "real" / "yelp_open"
-    if not folder.is_dir():
-        pytest.skip(f"the published files are not here: no {folder}")
-    return folder
-
-
 def _lines(path: pathlib.Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from tfds_extra import core
 from tfds_extra.datasets.cifar10_extended import annotations, features
-from tfds_extra.formats import cifar_batch, safe_pickle
+from tfds_extra.formats import cifar_batch, label_errors, safe_pickle
 
 _HOMEPAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _CIFAR10 = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -20,7 +20,6 @@ _GITHUB = "https://raw.githubusercontent.com/"
 _CIFAR10H = _GITHUB + "jcpeterson/cifar-10h/48da312b193b82e6939ec20f23d1f09cbdd849c8/data/"
 _CIFAR10N = _GITHUB + "UCSC-REAL/cifar-10-100n/49df7d8a69e355470c77c1c2f2424916325a394b/"
 _CIFAIR = _GITHUB + "cvjena/cifair/4c2764277f5fda8fec6784a78c1818eab13236c5/"
-_LABEL_ERRORS = _GITHUB + "cleanlab/label-errors/6d5d6b31a13216290afc40e5c6319399c4d15c06/"
 
 # Split and number of each batch; the rows of a split are those of its batches, one after the other.
 _BATCHES = {f"data_batch_{i}": ("train", i) for i in range(1, 6)} | {"test_batch": ("test", 0)}
@@ -98,9 +97,9 @@ class Builder(core.Builder):
             "workers": core.File(_CIFAR10N + "side_info_cifar10N.csv"),
             "train_duplicates": core.File(_CIFAIR + "meta/duplicates_cifar10.csv"),
             "test_duplicates": core.File(_CIFAIR + "meta/duplicates_cifar10_test.csv"),
-            "label_errors": core.File(_LABEL_ERRORS + "mturk/cifar10_mturk.json"),
-            "given_labels": core.File(_LABEL_ERRORS + labels),
-            "cv_pred_probs": core.File(_LABEL_ERRORS + probabilities),
+            "label_errors": core.File(label_errors.PUBLISHED_AT + "mturk/cifar10_mturk.json"),
+            "given_labels": core.File(label_errors.PUBLISHED_AT + labels),
+            "cv_pred_probs": core.File(label_errors.PUBLISHED_AT + probabilities),
         }
         if self.base_config_name == "raw_votes":
             files["votes"] = core.File(_CIFAR10H + "cifar10h-raw.zip", root="cifar10h-raw.csv")

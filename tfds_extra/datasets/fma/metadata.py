@@ -7,7 +7,7 @@ import hashlib
 import io
 import pathlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -244,7 +244,7 @@ class SortedTable:
             kind = digests.kind_of(self._published[1]) if self._published else "md5"
             self._digest = hashlib.new(kind, usedforsecurity=False)
             file = io.BufferedReader(
-                _Hashed(self._tree.open_member(self._name), self._digest), 1 << 17
+                digests.Hashed(self._tree.open_member(self._name), self._digest), 1 << 17
             )
             table = pandas_csv.Table(file, _LEVELS[self._name])
             self._parse = self._make_parser(table.columns)
@@ -276,22 +276,6 @@ class SortedTable:
             raise ValueError(f"it has {self._count:,} rows, and {rows:,} were published")
         if (found := self._digest.hexdigest()) != digest:
             raise ValueError(f"altered: its {self._digest.name} is {found}, not {digest}")
-
-
-class _Hashed(io.RawIOBase):
-    """A file whose bytes go into a digest as they are read."""
-
-    def __init__(self, file: BinaryIO, digest: Any):
-        self._file, self._digest = file, digest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        self._digest.update(data)
-        return len(data)
 
 
 class Reader:

@@ -17,10 +17,6 @@ from tfds_extra.formats import imdb_lists, label_errors, npy
 
 _HOMEPAGE = "https://ai.stanford.edu/~amaas/data/sentiment/"
 _ARCHIVE = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
-_LABEL_ERRORS = (
-    "https://raw.githubusercontent.com/cleanlab/label-errors/"
-    "6d5d6b31a13216290afc40e5c6319399c4d15c06/"
-)
 _ROOT = "aclImdb"
 
 _VOCABULARY, _EXPECTED_RATINGS = "imdb.vocab", "imdbEr.txt"
@@ -89,7 +85,7 @@ class Builder(core.Builder):
                 "given_labels": "original_test_labels/imdb_test_set_original_labels.npy",
                 "cv_pred_probs": "cross_validated_predicted_probabilities/imdb_test_set_pyx.npy",
             }.items():
-                files[name] = core.File(_LABEL_ERRORS + path)
+                files[name] = core.File(label_errors.PUBLISHED_AT + path)
         return files
 
     def member_digests(self, file, tree, prefix=""):

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tfds_extra import core
+from tfds_extra.core import digests
 from tfds_extra.formats import imdb_lists
 
 # In this order reviews are numbered; the bags of words have the same.
@@ -102,16 +103,12 @@ class Reviews:
         return first[group], counts[group], group
 
     def folder_digest(self, folder: str, root: str) -> tuple[int, str]:
-        """Number of reviews in a folder, and the digest of them all.
-
-        It is the sha256 of the lines `<sha256 of the file>  <path>`, sorted by path.
-        """
-        of_folder = sorted(
-            (f"{root}/{self.path(row)}", self.digest[row].tobytes().hex())
+        """Number of reviews in a folder, and the digest of them all, as `digests.of_listing` has it."""
+        of_folder = {
+            f"{root}/{self.path(row)}": self.digest[row].tobytes()
             for row in np.flatnonzero(self.folder == FOLDERS.index(folder))
-        )
-        lines = "".join(f"{digest}  {path}\n" for path, digest in of_folder)
-        return len(of_folder), hashlib.sha256(lines.encode()).hexdigest()
+        }
+        return len(of_folder), digests.of_listing(of_folder)
 
 
 class Collector:

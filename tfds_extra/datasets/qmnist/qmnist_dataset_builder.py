@@ -18,10 +18,6 @@ _QMNIST = (
     "94061367ec2e099ea18c553c75727ecf849ddb9b/"
 )
 _MNIST = ("https://storage.googleapis.com/cvdf-datasets/mnist/", "https://ossci-datasets.s3.amazonaws.com/mnist/")  # fmt: skip
-_LABEL_ERRORS = (
-    "https://raw.githubusercontent.com/cleanlab/label-errors/"
-    "6d5d6b31a13216290afc40e5c6319399c4d15c06/"
-)
 
 # Columns of the label files, in their order.
 _COLUMNS = (
@@ -91,9 +87,9 @@ class Builder(core.Builder):
             "train_images": _qmnist("qmnist-train-images-idx3-ubyte", "gz"),
             "test_images": _qmnist("qmnist-test-images-idx3-ubyte", "gz"),
             "test_classes": _qmnist("qmnist-test-labels-idx1-ubyte", "gz"),
-            "label_errors": core.File(_LABEL_ERRORS + errors),
-            "given_labels": core.File(_LABEL_ERRORS + given),
-            "probabilities": core.File(_LABEL_ERRORS + probabilities),
+            "label_errors": core.File(label_errors.PUBLISHED_AT + errors),
+            "given_labels": core.File(label_errors.PUBLISHED_AT + given),
+            "probabilities": core.File(label_errors.PUBLISHED_AT + probabilities),
         }
         if self.base_config_name == "qmnist_mnist":
             files |= {

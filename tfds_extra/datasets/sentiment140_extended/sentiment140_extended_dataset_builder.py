@@ -103,9 +103,7 @@ class Builder(core.Builder):
         found = {member.name for prefix in prefixes for member in tree.members(prefix)}
         strangers = sorted(found - set(_MEMBERS.values()))
         if strangers and not is_shared:
-            raise core.CorpusError(
-                tree, strangers[0], "it is not one of the published files", core.GET_AGAIN
-            )
+            raise core.stranger(tree, strangers[0])
         missing = sorted(set(_MEMBERS.values()) - found)
         if missing and self.variant != core.PARTIAL:
             raise core.CorpusError(tree, missing[0], "it is missing", core.IF_PARTIAL)

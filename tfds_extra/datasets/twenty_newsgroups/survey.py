@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from tfds_extra.core import digests
 from tfds_extra.formats import netnews
 
 _IN_MEMORY = 32 << 20  # Bytes of headers; more wait on disk.
@@ -63,11 +64,10 @@ class Survey:
         return collections.Counter(tuple(path.split("/")[:2]) for path in self._files)
 
     def digest(self, folder: str) -> str:
-        """sha256 of the lines `<sha256 of the file>  <path>` of a folder, sorted by path."""
-        total = hashlib.sha256()
-        for path in sorted(path for path in self._files if path.startswith(f"{folder}/")):
-            total.update(f"{self._files[path].hex()}  {path}\n".encode())
-        return total.hexdigest()
+        """The digest of all files of a folder, as `digests.of_listing` has it."""
+        return digests.of_listing(
+            {path: one for path, one in self._files.items() if path.startswith(f"{folder}/")}
+        )
 
 
 def body_digest(body: str) -> bytes:

@@ -15,10 +15,6 @@ from tfds_extra.datasets.twenty_newsgroups import bodies, features, survey
 from tfds_extra.formats import label_errors, netnews, npy
 
 _HOMEPAGE = "http://qwone.com/~jason/20Newsgroups/"
-_LABEL_ERRORS = (
-    "https://raw.githubusercontent.com/cleanlab/label-errors/"
-    "6d5d6b31a13216290afc40e5c6319399c4d15c06/"
-)
 
 # Folders of each edition, as they are in its archive.
 _FOLDERS = {
@@ -121,7 +117,7 @@ class Builder(core.Builder):
             name: _ARCHIVES[name] for name in _ARCHIVES_OF[self.base_config_name]
         }
         if self.base_config_name == "label_errors":
-            files |= {name: core.File(_LABEL_ERRORS + path) for name, path in _STUDY.items()}
+            files |= {name: core.File(label_errors.PUBLISHED_AT + path) for name, path in _STUDY.items()}
         return files
 
     def _split_generators(self, dl_manager):

@@ -295,7 +295,7 @@ class Builder(core.Builder):
         others = self.published_files()["data"].others
         if any(fnmatch.fnmatchcase(base, pattern) for pattern in others):
             return ""
-        raise core.CorpusError(tree, name, "it is not one of the published files", core.GET_AGAIN)
+        raise core.stranger(tree, name)
 
     def _pieces_of_photos(self, tree: core.Tree, facts: str) -> list[Pictures]:
         if not tree.random_access:
@@ -319,8 +319,7 @@ class Builder(core.Builder):
     def _check_photo_name(self, tree: core.Tree, name: str) -> None:
         base = _without_folder(name)
         if base not in (*_PHOTO_TABLES, _AGREEMENT) and not _PHOTO.fullmatch(base):
-            problem = "it is not one of the published files"
-            raise core.CorpusError(tree, name, problem, core.GET_AGAIN)
+            raise core.stranger(tree, name)
 
     # ------------------------------------------------------------------------------ what is joined
 
@@ -499,24 +498,19 @@ class Builder(core.Builder):
             yield ("train", match["id"]), example
 
 
-class _Verified(io.RawIOBase):
+class _Verified(digests.Hashed):
     """A file that is held against its digest when it has been read to its end."""
 
     def __init__(self, file: BinaryIO, digest: str):
-        self._file, self._digest = file, digest
-        self._found = hashlib.new(digests.kind_of(digest), usedforsecurity=False)
-
-    def readable(self) -> bool:
-        return True
+        super().__init__(file, hashlib.new(digests.kind_of(digest), usedforsecurity=False))
+        self._expected = digest
 
     def readinto(self, buffer: Any) -> int:
-        data = self._file.read(len(buffer))
-        buffer[: len(data)] = data
-        self._found.update(data)
-        if not data and (found := self._found.hexdigest()) != self._digest:
-            kind = self._found.name
-            raise FormatError(f"altered: its {kind} is {found}, not {self._digest}")
-        return len(data)
+        size = super().readinto(buffer)
+        if not size and (found := self._digest.hexdigest()) != self._expected:
+            kind = self._digest.name
+            raise FormatError(f"altered: its {kind} is {found}, not {self._expected}")
+        return size
 
 
 def _without_folder(name: str) -> str:
