@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import PIL.Image
+import PIL.ImageFile
 import pytest
 
 from tfds_extra.formats import FormatError, jpeg
@@ -20,12 +21,16 @@ def _jpeg(mode: str, **options) -> bytes:
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_pictures(mode, progressive):
+@pytest.mark.parametrize("lenient", [False, True])
+def test_pictures(mode, progressive, lenient, monkeypatch):
+    # TFDS switches this on for the whole process when it decodes an image.
+    monkeypatch.setattr(PIL.ImageFile, "LOAD_TRUNCATED_IMAGES", lenient)
     content = _jpeg(mode, progressive=progressive)
     assert jpeg.check(content) == (61, 47)
     for size in (0, 1, 20, len(content) // 2, len(content) - 200):
         with pytest.raises(FormatError):
             jpeg.check(content[:size])
+    assert PIL.ImageFile.LOAD_TRUNCATED_IMAGES == lenient
 
 
 def test_other_files():

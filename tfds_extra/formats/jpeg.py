@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import threading
 import warnings
+from collections.abc import Iterator
 
 import PIL.Image
+import PIL.ImageFile
 
 from tfds_extra.formats import FormatError, parser
+
+_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _strict() -> Iterator[None]:
+    """Pillow refuses cut pictures, even after TFDS's `image_utils` told it to fill them with gray.
+
+    The switch is one for the whole process, so it is set back.
+    """
+    with _lock:
+        before = PIL.ImageFile.LOAD_TRUNCATED_IMAGES
+        PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield
+        finally:
+            PIL.ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 @parser
@@ -31,5 +52,6 @@ def check(content: bytes) -> tuple[int, int]:
     with picture:
         width, height = picture.size
         picture.draft("RGB", (max(width // 8, 1), max(height // 8, 1)))
-        picture.load()
+        with _strict():
+            picture.load()
     return height, width
