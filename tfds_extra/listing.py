@@ -207,7 +207,10 @@ def _classes(features: tfds.features.FeaturesDict) -> Iterator[str]:
 
 
 def _splits(counts: dict[str, int]) -> str:
-    return ", ".join(f"{split} {examples:,}" for split, examples in counts.items())
+    return ", ".join(
+        f"{split} {f'{examples:,}' if examples else 'of unknown number'}"
+        for split, examples in counts.items()
+    )
 
 
 def _configs(builder: Builder) -> Iterator[str]:

@@ -340,6 +340,21 @@ def test_beam_options_alone_choose_a_runner_that_needs_no_network(serial, tmp_pa
     assert prepare(tmp_path, config=config).info.metadata == serial.info.metadata
 
 
+def test_split_of_which_nobody_states_the_number(tmp_path, monkeypatch):
+    """It has as many examples as were read, but some; all others are counted."""
+    counts = {"train": 480, "test": 0}
+    monkeypatch.setattr(EngineCorpus, "expected_counts", counts)
+    builder = prepare(tmp_path)
+    assert builder.info.splits["test"].num_examples == 120
+    assert builder.info.metadata["missing"] == {"train": 0, "test": 0}
+    assert EngineCorpus(data_dir=tmp_path).is_prepared()
+    counts["more"] = 0
+    with pytest.raises(core.CorpusError, match="split more: 0 examples were read.* has some"):
+        prepare(tmp_path / "other")
+    builder = prepare(tmp_path / "part", partial=True)
+    assert builder.info.metadata["missing"] == {"train": 0, "test": 0, "more": 0}
+
+
 @pytest.mark.slow
 def test_beam_passes_errors_on(tmp_path):
     config = tfds.download.DownloadConfig(beam_runner=fn_api_runner.FnApiRunner())

@@ -58,6 +58,7 @@ PARTIAL = "partial"
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 _TFDS_CONFIG = ".config"
 _LISTED = 12  # Configs that an error names.
+_UNKNOWN = "unknown"  # In counts.tsv.
 
 _NOTICES = {
     MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
@@ -102,7 +103,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     A subclass gives `VERSION`, `RELEASE_NOTES`, `BUILDER_CONFIGS`, `_info` (through `dataset_info`),
     `published_files`, `_split_generators` (through `fetch` and `by_split`) and `_generate_examples`.
     In its folder lie README.md, CITATIONS.bib, TAGS.txt, `counts.tsv`, the publisher's number of
-    examples by config (`*` for all of them) and split, and `about.tsv`, the corpus in short.
+    examples by config (`*` for all of them) and split, or the word `unknown` where nobody states it,
+    and `about.tsv`, the corpus in short.
 
     Attributes:
       DRAWN_TIMES: Where a recording has times in it worth seeing (beats, say): names of the feature
@@ -294,13 +296,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @functools.cached_property
     def expected_counts(self) -> dict[str, int]:
-        """Number of examples that the publisher states for each split of this config."""
+        """Number of examples that the publisher states for each split of this config; 0 if unknown."""
         return self.counts_of(self.base_config_name or "")
 
     def counts_of(self, config: str) -> dict[str, int]:
-        """Number of examples that the publisher states for each split of a config."""
+        """Number of examples that the publisher states for each split of a config; 0 if unknown."""
         return {
-            row["split"]: int(row["examples"])
+            row["split"]: 0 if row["examples"] == _UNKNOWN else int(row["examples"])
             for row in self.read_facts("counts.tsv")
             if row["config"] in (config, "*")
         }
@@ -335,7 +337,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             return digests.Amount(int(self.info.dataset_size))
         if self.variant or not (size := self.about("bytes_per_example", self.base_config_name)):
             return digests.Amount(is_least=True)
-        return digests.Amount(int(size[0]) * sum(self.expected_counts.values()), is_about=True)
+        counts = self.expected_counts.values()
+        return digests.Amount(int(size[0]) * sum(counts), is_about=True, is_least=not all(counts))
 
     def dataset_info(
         self,
@@ -799,13 +802,16 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 self.info.full_name, "", "not a single example was read", self._where_it_looked()
             )
         missing = {s: n - found.get(s, 0) for s, n in self.expected_counts.items()}
+        for split in [split for split, count in self.expected_counts.items() if not count]:
+            # Nobody states how many there are, but a complete corpus has some.
+            missing[split] = int(self.variant != PARTIAL and not found.get(split))
         for split, short in missing.items():
+            count = f"{self.expected_counts[split]:,}" if self.expected_counts[split] else "some"
             if short < 0 or (short and self.variant != PARTIAL):
                 raise CorpusError(
                     self.info.full_name,
                     f"split {split}",
-                    f"{found.get(split, 0):,} examples were read, the publisher has"
-                    f" {self.expected_counts[split]:,}",
+                    f"{found.get(split, 0):,} examples were read, the publisher has {count}",
                     f"The files are not the complete corpus. {IF_PARTIAL}"
                     if short > 0
                     else "The files are not (only) the published ones.",

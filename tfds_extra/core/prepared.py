@@ -41,7 +41,7 @@ def fault(
       version: The builder's.
       variant: What the metadata has to say of the variant.
       features: The builder's.
-      expected_counts: The publisher's number of examples by split.
+      expected_counts: The publisher's number of examples by split; 0 if unknown.
 
     Returns:
       The file and what is wrong with it; empty if nothing is, or there is no such folder, or an
@@ -161,10 +161,12 @@ def _check_splits(
         raise ValueError(f"{_INFO}: there is no split {min(unknown)}")
     for split, expected in expected_counts.items():
         count = sum(lengths.get(split, []))
-        if min(lengths.get(split, [0]), default=0) < 0 or count + missing[split] != expected:
+        is_as_stated = count + missing[split] == expected if expected else not missing[split]
+        if min(lengths.get(split, [0]), default=0) < 0 or not is_as_stated:
+            stated = f"{expected:,}" if expected else "unknown number"
             raise ValueError(
                 f"{_INFO}: {count:,} examples in split {split}, and {missing[split]:,} missing ones"
-                f" in {_METADATA}, are not the {expected:,} of the publisher"
+                f" in {_METADATA}, are not the {stated} of the publisher"
             )
     for split, shards in lengths.items():
         for file_format in file_formats:

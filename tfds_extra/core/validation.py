@@ -154,7 +154,6 @@ def _check_split(
     split_info = builder.info.splits[split]
     template = split_info.filename_template.replace(filetype_suffix=file_format.file_suffix)
     paths = split_info.replace(filename_template=template).filepaths
-    expected = builder.expected_counts[split]
     missing = builder.info.metadata["missing"].get(split, 0)
     digest, lengths = OrderDigest(), []
     try:
@@ -169,8 +168,8 @@ def _check_split(
         name = paths[max(len(lengths) - 1, 0)].name
         problem = f"{name} cannot be read after {sum(lengths):,} examples: {_told(e)}"
         return Finding(subject, problem)
-    if sum(lengths) + missing != expected:
-        problem = f"{sum(lengths):,} examples, {expected - missing:,} were prepared"
+    if sum(lengths) != split_info.num_examples:
+        problem = f"{sum(lengths):,} examples, {split_info.num_examples:,} were prepared"
         return Finding(subject, problem)
     if lengths != split_info.shard_lengths:
         return Finding(subject, "dataset_info.json: the lengths of its shards are others")
