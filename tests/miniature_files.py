@@ -6,8 +6,10 @@ import gzip
 import hashlib
 import io
 import pathlib
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -62,6 +64,84 @@ def git_zip(files: Mapping[str, bytes], *, comment: str) -> bytes:
             member.create_system, member.compress_type = 0, zipfile.ZIP_DEFLATED
             packed.writestr(member, files.get(name, b""))
     return archive.getvalue()
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """An RGB image as a PNG, the same bytes with every zlib: nothing in it is compressed."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    assert len(rows) < 1 << 16  # One stored block of deflate.
+    stored = b"\x78\x01\x01" + struct.pack("<HH", len(rows), len(rows) ^ 0xFFFF) + rows
+    stored += struct.pack(">I", zlib.adler32(rows))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(*part) for part in ((b"IHDR", header), (b"IDAT", stored), (b"IEND", b""))
+    )
+
+
+_DC_LENGTHS = bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
+
+
+def ycc(colour: Sequence[int]) -> tuple[int, int, int]:
+    """Y, Cb and Cr of a colour that is given as red, green and blue, each 0 to 255."""
+    red, green, blue = colour
+    luma = round(0.299 * red + 0.587 * green + 0.114 * blue)
+    return luma, round(128 + 0.564 * (blue - luma)), round(128 + 0.713 * (red - luma))
+
+
+def jpeg(blocks: Sequence[Sequence[Sequence[int]]]) -> bytes:
+    """A JPEG of squares of 8 x 8 pixels, each of one colour.
+
+    Args:
+      blocks: Rows of squares; a square is its Y, Cb and Cr, or its Y alone.
+    """
+    height, width, channels = len(blocks), len(blocks[0]), len(blocks[0][0])
+    codes, code = [], 0  # Of the sizes of differences, 0 to 11.
+    for length, count in enumerate(_DC_LENGTHS, start=1):
+        for _ in range(count):
+            codes.append(f"{code:0{length}b}")
+            code += 1
+        code <<= 1
+    bits, last = "", [128] * channels
+    for row in blocks:
+        for square in row:
+            for channel, value in enumerate(square):
+                difference, last[channel] = value - last[channel], value
+                size = abs(difference).bit_length()
+                bits += codes[size]
+                if size:
+                    number = difference if difference > 0 else difference + (1 << size) - 1
+                    bits += f"{number:0{size}b}"
+                bits += "0"  # No other coefficient.
+    bits += "1" * (-len(bits) % 8)
+    scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+
+    def segment(marker: int, body: bytes) -> bytes:
+        return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+    frame = struct.pack(">BHHB", 8, 8 * height, 8 * width, channels)
+    return b"".join(
+        [
+            b"\xff\xd8",
+            segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0"),
+            segment(0xDB, b"\0" + bytes([8] * 64)),
+            segment(0xC0, frame + b"".join(bytes([n + 1, 0x11, 0]) for n in range(channels))),
+            segment(0xC4, b"\x00" + _DC_LENGTHS + bytes(range(12))),
+            segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\0"),
+            segment(
+                0xDA,
+                bytes([channels]) + b"".join(bytes([n + 1, 0]) for n in range(channels)) + b"\0?\0",
+            ),
+            scan,
+            b"\xff\xd9",
+        ]
+    )
 
 
 def npy(array: np.ndarray) -> bytes:

@@ -510,7 +510,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if isinstance(file, File):
                 published[name] = archives.Content(copy.path if copy else os.fspath(paths[name]))
             elif copy:
-                published[name] = archives.Tree(copy.path, renamed=copy.renamed)
+                is_shared = copy.path == self._manual_dir
+                published[name] = archives.Tree(
+                    copy.path, renamed=copy.renamed, is_shared=is_shared
+                )
             else:
                 parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
                 published[name] = archives.Tree(*map(os.fspath, parts), root=file.root)

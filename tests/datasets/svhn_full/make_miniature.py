@@ -10,10 +10,8 @@ from __future__ import annotations
 import gzip
 import io
 import pathlib
-import struct
 import sys
 import tarfile
-import zlib
 
 import numpy as np
 import scipy.io
@@ -58,25 +56,6 @@ _NUMBERS = {
 _BEFORE = {"train": 10, "test": 0, "extra": 2}
 
 
-def png(pixels: np.ndarray) -> bytes:
-    """An RGB image as a PNG, the same bytes with every zlib: nothing in it is compressed."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
-
-    height, width, _ = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    assert len(rows) < 1 << 16  # One stored block of deflate.
-    stored = b"\x78\x01\x01" + struct.pack("<HH", len(rows), len(rows) ^ 0xFFFF) + rows
-    stored += struct.pack(">I", zlib.adler32(rows))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        chunk(*part) for part in ((b"IHDR", header), (b"IDAT", stored), (b"IEND", b""))
-    )
-
-
 def image(width: int, height: int, digits: list[tuple[int, ...]]) -> np.ndarray:
     """The pixels of a number."""
     pixels = np.full((height, width, 3), _BACKGROUND, np.uint8)
@@ -112,7 +91,7 @@ def mat(crops: np.ndarray, labels: np.ndarray) -> bytes:
 def members(split: str) -> dict[str, bytes]:
     """Content of an archive by member name, in order."""
     numbers = _NUMBERS[split]
-    images = {f"{i}.png": png(image(*number)) for i, number in enumerate(numbers, start=1)}
+    images = {f"{i}.png": miniature_files.png(image(*number)) for i, number in enumerate(numbers, start=1)}
     boxes = digit_struct_file.encode(
         [(name, digits) for name, (_, _, digits) in zip(images, numbers)]
     )

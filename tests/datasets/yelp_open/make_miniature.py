@@ -10,9 +10,8 @@ import functools
 import hashlib
 import json
 import pathlib
-import struct
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
@@ -219,67 +218,15 @@ _DRAWINGS = {
     "menu": (".###.", ".#.#.", ".###.", ".#.#.", ".###."),
     "none": (".....", ".....", "..#..", ".....", "....."),
 }
-_DC_LENGTHS = bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0])
-
-
-def jpeg(blocks: Sequence[Sequence[Sequence[int]]]) -> bytes:
-    """A JPEG of squares of 8 x 8 pixels, each of one colour.
-
-    Args:
-      blocks: Rows of squares; a square is its Y, Cb and Cr, or its Y alone.
-    """
-    height, width, channels = len(blocks), len(blocks[0]), len(blocks[0][0])
-    codes, code = [], 0  # Of the sizes of differences, 0 to 11.
-    for length, count in enumerate(_DC_LENGTHS, start=1):
-        for _ in range(count):
-            codes.append(f"{code:0{length}b}")
-            code += 1
-        code <<= 1
-    bits, last = "", [128] * channels
-    for row in blocks:
-        for square in row:
-            for channel, value in enumerate(square):
-                difference, last[channel] = value - last[channel], value
-                size = abs(difference).bit_length()
-                bits += codes[size]
-                if size:
-                    number = difference if difference > 0 else difference + (1 << size) - 1
-                    bits += f"{number:0{size}b}"
-                bits += "0"  # No other coefficient.
-    bits += "1" * (-len(bits) % 8)
-    scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
-
-    def segment(marker: int, body: bytes) -> bytes:
-        return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
-
-    frame = struct.pack(">BHHB", 8, 8 * height, 8 * width, channels)
-    return b"".join(
-        [
-            b"\xff\xd8",
-            segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0"),
-            segment(0xDB, b"\0" + bytes([8] * 64)),
-            segment(0xC0, frame + b"".join(bytes([n + 1, 0x11, 0]) for n in range(channels))),
-            segment(0xC4, b"\x00" + _DC_LENGTHS + bytes(range(12))),
-            segment(0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\0"),
-            segment(
-                0xDA,
-                bytes([channels]) + b"".join(bytes([n + 1, 0]) for n in range(channels)) + b"\0?\0",
-            ),
-            scan,
-            b"\xff\xd9",
-        ]
-    )
-
-
 def _drawn(label: str, number: int) -> bytes:
     red, green, blue = _COLOURS[label]
     luma = round(0.299 * red + 0.587 * green + 0.114 * blue)
-    paint = (luma, round(128 + 0.564 * (blue - luma)), round(128 + 0.713 * (red - luma)))
+    paint = miniature_files.ycc(_COLOURS[label])
     ground = (max(luma - 60 - 5 * number, 0), 128, 128)
     drawing = ["." * 7, *(f".{row}." for row in _DRAWINGS[label]), "." * 7]
     if number == 6:  # A grey one.
-        return jpeg([[(paint[0] if p == "#" else 128,) for p in row] for row in drawing])
-    return jpeg([[paint if p == "#" else ground for p in row] for row in drawing])
+        return miniature_files.jpeg([[(paint[0] if p == "#" else 128,) for p in row] for row in drawing])
+    return miniature_files.jpeg([[paint if p == "#" else ground for p in row] for row in drawing])
 
 
 BROKEN, EMPTY = (photos()[number]["photo_id"] for number in (7, 8))

@@ -98,6 +98,9 @@ class Tree:
 
     A tree can be pickled and sent to workers. It opens its files when it is first used, and closes
     them when it is dropped.
+
+    Attributes:
+        is_shared: As in `__init__`. Only files whose names are known are then looked for.
     """
 
     def __init__(
@@ -105,6 +108,7 @@ class Tree:
         *paths: str | os.PathLike[str],
         root: str = "",
         renamed: Mapping[str, str] | None = None,
+        is_shared: bool = False,
         limits: Limits = Limits(),
     ):
         """Names a folder or an archive, without touching it.
@@ -120,6 +124,7 @@ class Tree:
             renamed: For a folder that is laid out in another way than the archive: what names
                 begin with in the archive, and what they begin with in the folder instead. Names
                 are given as in the archive.
+            is_shared: Whether it is a folder that may hold anything else, too, of any size.
             limits: Where a decompression bomb begins.
         """
         if not paths:
@@ -127,6 +132,7 @@ class Tree:
         self._paths = tuple(os.fspath(path) for path in paths)
         self._root = root.strip("/")
         self._renamed = dict(renamed or {})
+        self.is_shared = is_shared
         self._limits = limits
         self._parent: tuple[Tree, str] | None = None  # Set by `nested`, with the member's name.
         self._depth = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -97,12 +96,10 @@ class Builder(core.Builder):
         Raises:
           CorpusError: One is missing, or there is a file that nobody knows.
         """
-        # `manual_dir` itself may hold anything; an archive, or a folder for it, may not.
-        is_shared = self._manual_dir is not None and pathlib.Path(str(tree)) == self._manual_dir
-        prefixes = list(_MEMBERS.values()) if is_shared else [""]
+        prefixes = list(_MEMBERS.values()) if tree.is_shared else [""]
         found = {member.name for prefix in prefixes for member in tree.members(prefix)}
         strangers = sorted(found - set(_MEMBERS.values()))
-        if strangers and not is_shared:
+        if strangers and not tree.is_shared:
             raise core.stranger(tree, strangers[0])
         missing = sorted(set(_MEMBERS.values()) - found)
         if missing and self.variant != core.PARTIAL:

@@ -234,14 +234,10 @@ class Builder(core.Builder):
 
     def _inner(self, tree: core.Tree) -> core.Tree:
         """The tar in the publisher's zip; any other archive, or a folder, as it is."""
-        if self._is_shared(tree) or not tree.random_access:
+        if tree.is_shared or not tree.random_access:
             return tree
         tars = [n for n in tree.index() if re.fullmatch(r".*yelp_(?:dataset|photos)\.tar", n)]
         return tree.nested(tars[0]) if len(tars) == 1 else tree
-
-    def _is_shared(self, tree: core.Tree) -> bool:
-        """Whether it is `manual_dir` itself, which may hold anything."""
-        return self._manual_dir is not None and pathlib.Path(str(tree)) == self._manual_dir
 
     def _pieces_of_table(self, tree: core.Tree, facts: str) -> list[Part]:
         """Parts of the table of this config."""
@@ -268,7 +264,7 @@ class Builder(core.Builder):
         Raises:
           CorpusError: There is a file that nobody knows, or a table twice.
         """
-        if self._is_shared(tree):
+        if tree.is_shared:
             wanted = {f"{start}{table}.json" for start in (_PREFIX, "") for table in _TABLES}
             members = [m for name in sorted(wanted) for m in tree.members(name) if m.name == name]
             sizes = {member.name: member.size for member in members}
@@ -308,7 +304,7 @@ class Builder(core.Builder):
 
     def _photo_names(self, tree: core.Tree) -> list[str]:
         """All files of a tree of random access, or those that belong to the corpus."""
-        if not self._is_shared(tree):
+        if not tree.is_shared:
             names = list(tree.index())
         else:
             names = [m.name for m in tree.members("photos") if m.name.startswith("photos/")]
@@ -405,9 +401,9 @@ class Builder(core.Builder):
     def _write_photo_facts(self, writer: joins.Writer, tree: core.Tree) -> None:
         """Writes label, caption and business of each photo."""
         found = False
-        prefixes = _PHOTO_TABLES if self._is_shared(tree) else ("",)
+        prefixes = _PHOTO_TABLES if tree.is_shared else ("",)
         for member in (m for prefix in prefixes for m in tree.members(prefix)):
-            if not self._is_shared(tree):
+            if not tree.is_shared:
                 self._check_photo_name(tree, member.name)
             if _without_folder(member.name) in _PHOTO_TABLES:
                 found = True
