@@ -57,7 +57,7 @@ def test_equals_json(monkeypatch, indent, block):
 def test_a_list():
     assert _read("[[1, 2], [3, 4]]") == [("", [1, 2]), ("", [3, 4])]
     assert _read(" [ ] ") == []
-    assert _read("{}") == []
+    assert _read("{}", "a") == []
     assert _read("[12345]") == [("", 12345)]
 
 
@@ -98,7 +98,7 @@ def test_a_list_where_an_object_is_wanted():
     with pytest.raises(FormatError, match="no JSON object"):
         _read("[1]", "a")
     with pytest.raises(FormatError, match="no JSON list"):
-        _read("5")
+        _read("{}")
 
 
 def test_too_long_a_value(monkeypatch):

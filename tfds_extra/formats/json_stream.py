@@ -44,7 +44,7 @@ def read(file: BinaryIO, lists: Collection[str] = ("",)) -> Iterator[tuple[str, 
     if first == "[" and "" in lists:
         for value in _elements(text, "list"):
             yield "", value
-    elif first == "{":
+    elif first == "{" and set(lists) != {""}:
         yield from _members(text, lists)
     else:
         wanted = "list" if set(lists) == {""} else "object"
