@@ -60,6 +60,7 @@ from tfds_extra.formats import (
     imdb_lists,
     jpeg,
     json_lines,
+    json_stream,
     label_errors,
     mat5,
     mojibake,
@@ -242,6 +243,12 @@ def parser_targets() -> list[Target]:
             _members("yelp_open", "yelp_photos.tar", ".jpg", 11)[2:],
             jpeg.check,
             ("jpeg.check",),
+        ),
+        Target(
+            "json_stream.read",
+            [content for name in _VQA for content in _members("vqa", name, ".json", 1)],
+            _read_json_stream,
+            ("json_stream.read",),
         ),
         Target(
             "json_lines",
@@ -458,6 +465,16 @@ def _read_quoted(content: bytes) -> None:
         for columns in quoted_csv.read_blocks(io.BytesIO(content), 6, size):
             quoted_csv.rows_beyond_ascii(columns[5])
             quoted_csv.integers(columns[1])
+
+
+_VQA = ("v2_Annotations_Train_mscoco.zip", "v2_Complementary_Pairs_Train_mscoco.zip")
+
+
+def _read_json_stream(content: bytes) -> None:
+    _any_of(
+        lambda: collections.deque(json_stream.read(io.BytesIO(content), ("annotations",)), 0),
+        lambda: collections.deque(json_stream.read(io.BytesIO(content)), 0),
+    )
 
 
 def _read_json_lines(content: bytes) -> None:

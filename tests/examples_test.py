@@ -242,3 +242,16 @@ def test_review_stars(run, which, request):
     assert share <= accuracy or which == "miniature"  # Of three reviews, any may be missed.
     assert float(error[0]) < float(error[1]) or which == "miniature"
     assert 0 <= float(polarity[0]) <= 1 and int(polarity[1]) <= int(tested)
+
+
+def test_vqa_baseline(run):
+    printed = run("vqa_baseline.py", "--miniature", "--epochs=60")
+    assert "vqa/v2_images-miniature/1.0.0: 12 questions to train on, 6 to test" in printed
+    found = dict(re.findall(r"^(\w[\w ]+): ([\d.]+) \(2021\), [\d.]+ \(2015\)$", printed, re.M))
+    assert list(found) == [
+        "always the commonest", "commonest of the type", "without the picture", "with the picture"
+    ]  # fmt: skip
+    scores = list(map(float, found.values()))
+    assert 0 < scores[0] < scores[1] <= 100
+    best = float(re.search(r"the best of which reach ([\d.]+)", printed)[1])
+    assert max(scores) <= 100 * best + 0.01

@@ -3,65 +3,15 @@
 from __future__ import annotations
 
 import random
-import re
 from typing import Any
 
 import numpy as np
 import pytest
+import vqa_evaluator
 
 from tfds_extra.datasets.vqa import accuracy
 
 _PEOPLE = 10
-
-
-# What vqaEval.py does, one step after the other as its text has them, without a thought for speed.
-
-
-class _Evaluator:
-    """The published rules: of edition 2021, or 2015."""
-
-    def __init__(self, edition: str):
-        self._edition = edition
-        self._contractions = accuracy._contractions()
-        names = "none zero one two three four five six seven eight nine ten".split()
-        self._numbers = dict(zip(names, "0 0 1 2 3 4 5 6 7 8 9 10".split()))
-        self._marks = list(";/[]\"{}()=+\\_-><@`,?!")
-
-    def punctuation(self, text: str) -> str:
-        out = text
-        for mark in self._marks:
-            if mark + " " in text or " " + mark in text or re.search(r"(\d)(\,)(\d)", text):
-                out = out.replace(mark, "")
-            else:
-                out = out.replace(mark, " ")
-        return re.compile(r"(?!<=\d)(\.)(?!\d)").sub("", out, int(re.UNICODE))
-
-    def words(self, text: str) -> str:
-        words = [self._numbers.get(word, word) for word in text.lower().split()]
-        words = [word for word in words if word not in ["a", "an", "the"]]
-        return " ".join(self._contractions.get(word, word) for word in words)
-
-    def __call__(self, answers: list[str], prediction: str) -> float:
-        people = [{"answer": text, "answer_id": i + 1} for i, text in enumerate(answers)]
-        prediction = prediction.replace("\n", " ").replace("\t", " ").strip()
-        if self._edition == "2021":
-            for one in people:
-                one["answer"] = one["answer"].replace("\n", " ").replace("\t", " ").strip()
-        else:
-            prediction = self.words(self.punctuation(prediction))
-        if len({one["answer"] for one in people}) > 1:
-            for one in people:
-                one["answer"] = self.punctuation(one["answer"])
-                if self._edition == "2021":
-                    one["answer"] = self.words(one["answer"])
-            if self._edition == "2021":
-                prediction = self.words(self.punctuation(prediction))
-        found = []
-        for one in people:
-            others = [other for other in people if other != one]
-            matching = [other for other in others if other["answer"] == prediction]
-            found.append(min(1, float(len(matching)) / 3))
-        return float(sum(found)) / len(found)
 
 
 _PARTS = [
@@ -93,7 +43,7 @@ def _questions(count: int) -> list[tuple[list[str], str]]:
 
 @pytest.mark.parametrize("edition", accuracy.EDITIONS)
 def test_equals_the_evaluator(edition):
-    evaluator, questions = _Evaluator(edition), _questions(4000)
+    evaluator, questions = vqa_evaluator.Evaluator(edition), _questions(4000)
     expected = [evaluator(answers, prediction) for answers, prediction in questions]
     assert len(set(expected)) >= 5
     found = [accuracy.accuracy(answers, prediction, edition) for answers, prediction in questions]
