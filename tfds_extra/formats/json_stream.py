@@ -132,7 +132,9 @@ class _Text:
             except (ValueError, RecursionError) as e:
                 error = e
             if len(self._text) - self._at > MAX_VALUE:
-                raise self.error(f"{name}: no JSON value, or one of more than {MAX_VALUE:,} letters")
+                raise self.error(
+                    f"{name}: no JSON value, or one of more than {MAX_VALUE:,} letters"
+                )
             if not self._more(size):
                 if error is not None:
                     problem = getattr(error, "msg", None) or str(error)

@@ -79,7 +79,9 @@ class VqaTest(builder_testing.BuilderTestCase):
                 self.assertEqual(example["answer_type"], kind)
                 number = example["question_type"]
                 published = row["question_type"] if row else ""
-                self.assertEqual(types[number] if number >= 0 else "", published if number >= 0 else "")
+                self.assertEqual(
+                    types[number] if number >= 0 else "", published if number >= 0 else ""
+                )
                 self.assertEqual(number >= 0, row is not None and published in types)
                 if release == "binary":
                     self.assertEqual(example["question_type_published"].decode(), published)
@@ -142,7 +144,9 @@ class VqaTest(builder_testing.BuilderTestCase):
         decoders = {"image": tfds.decode.SkipDecoding()}
         for example in tfds.as_numpy(builder.as_dataset(split="train", decoders=decoders)):
             ((_, colour, count),) = [
-                one for one in _MADE.PICTURES["mscoco", "train2014"] if one[0] == example["image_id"]
+                one
+                for one in _MADE.PICTURES["mscoco", "train2014"]
+                if one[0] == example["image_id"]
             ]
             self.assertEqual(example["image"], _MADE.jpeg(colour, count))
 
@@ -179,7 +183,9 @@ class VqaTest(builder_testing.BuilderTestCase):
         for config, count in (("v2", 65), ("v1", 65), ("abstract_v1", 81), ("abstract_binary", 81)):
             features = self.DATASET_CLASS(config=config).info.features
             names = features["question_type"].names
-            self.assertEqual((len(names), names[0], names[-1]), (count, "how many", "none of the above"))
+            self.assertEqual(
+                (len(names), names[0], names[-1]), (count, "how many", "none of the above")
+            )
             self.assertEqual(features["answer_type"].names, ["yes/no", "number", "other"])
             confidence = features["answers"]["answer_confidence"]
             self.assertEqual(confidence.names, ["yes", "maybe", "no"])

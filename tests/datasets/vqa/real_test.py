@@ -79,7 +79,9 @@ def test_published_results_are_scored(real):
     """The example of a result file can be fed to the metric as it is."""
     from tfds_extra.datasets.vqa import accuracy
 
-    results = json.loads((real / "Results/OpenEnded_mscoco_train2014_fake_results.json").read_bytes())
+    results = json.loads(
+        (real / "Results/OpenEnded_mscoco_train2014_fake_results.json").read_bytes()
+    )
     predictions = [one["answer"] for one in results]
     assert predictions[0] == "donut" and len(results) == 10
     people = [[one] * 10 for one in predictions]
