@@ -55,12 +55,14 @@ from tfds_extra.formats import (
     cifar_batch,
     ctime_date,
     digit_struct,
+    flac,
     hdf5,
     idx,
     imdb_lists,
     jpeg,
     json_lines,
     label_errors,
+    librispeech,
     mat5,
     mojibake,
     mp3,
@@ -71,6 +73,7 @@ from tfds_extra.formats import (
     quoted_csv,
     safe_pickle,
     svmlight,
+    textgrid,
     torch_file,
     wav,
     yelp,
@@ -228,6 +231,12 @@ def parser_targets() -> list[Target]:
             lambda content: digit_struct.read_one_by_one(io.BytesIO(content)),
             ("digit_struct.read_one_by_one",),
         ),
+        Target(
+            "flac.parse",
+            _members("librispeech_extended", "dev-clean.tar.gz", ".flac", 2),
+            flac.parse,
+            ("flac.parse",),
+        ),
         Target("hdf5", [_hdf5()], _read_hdf5, ("hdf5.open_file", "hdf5.member", "hdf5.referred")),
         Target(
             "idx.read", digits, _read_idx, ("idx.read", "idx.read_blocks", "idx.read_header")
@@ -268,6 +277,22 @@ def parser_targets() -> list[Target]:
         ),
         Target(
             "label_errors.parse_index", [names], label_errors.parse_index, ("label_errors.parse_index",)
+        ),
+        *(
+            Target(
+                f"librispeech.{parse.__name__}",
+                _members("librispeech_extended", archive, suffix),
+                parse,
+                (f"librispeech.{parse.__name__}",),
+            )
+            for parse, archive, suffix in (
+                (librispeech.parse_speakers, "dev-clean.tar.gz", "SPEAKERS.TXT"),
+                (librispeech.parse_chapters, "dev-clean.tar.gz", "CHAPTERS.TXT"),
+                (librispeech.parse_books, "dev-clean.tar.gz", "BOOKS.TXT"),
+                (librispeech.parse_transcript, "train-clean-100.tar.gz", ".trans.txt"),
+                (librispeech.parse_condensed, "LibriSpeech-Alignments.zip", ".alignment.txt"),
+                (librispeech.parse_json, "LibriSpeech-aligned-train-clean-100.tar.gz", ".json"),
+            )
         ),
         Target(
             "mat5.arrays",
@@ -335,6 +360,12 @@ def parser_targets() -> list[Target]:
             [line for file in bags for line in file.splitlines()],
             svmlight.parse_line,
             ("svmlight.parse_line",),
+        ),
+        Target(
+            "textgrid.parse",
+            _members("librispeech_extended", "librispeech_alignments.zip", ".TextGrid"),
+            textgrid.parse,
+            ("textgrid.parse",),
         ),
         Target("torch_file.load_dict", [human], torch_file.load_dict, ("torch_file.load_dict",)),
         Target(
