@@ -31,7 +31,10 @@ def test_random_pairs(vocabulary, longest):
     chance = random.Random(vocabulary)
     pairs = [texts(chance, vocabulary, longest) for _ in range(300)]
     for reference, hypothesis in pairs:
-        found, theirs = word_errors.count(reference, hypothesis), jiwer.process_words(reference, hypothesis)
+        found, theirs = (
+            word_errors.count(reference, hypothesis),
+            jiwer.process_words(reference, hypothesis),
+        )
         expected = (theirs.hits, theirs.substitutions, theirs.deletions, theirs.insertions)
         assert found == expected, (reference, hypothesis)
         assert found.rate == theirs.wer
