@@ -9,6 +9,7 @@ import tarfile
 import builder_testing
 import miniature_scripts
 import numpy as np
+import pytest
 import tensorflow_datasets as tfds
 
 from tfds_extra import show
@@ -223,6 +224,16 @@ class LibriSpeechExtendedTest(builder_testing.BuilderTestCase):
         self.assertFalse(example["alignment_agrees"])
         self.assertEqual(example["text"], b"SUN BLUE RED")
         self.assertEqual(list(example["words"]["word"]), [b"SUN", b"BLUE"])
+
+    @pytest.mark.slow
+    def test_picture_with_words(self):
+        builder = self.prepare("clean_100_aligned")
+        self.assertIsNone(self.prepare("clean_100").DRAWN_TIMES)
+        examples = list(show.read(builder, "train_clean100", 3))
+        picture = show.draw(builder.info, examples, times=builder.DRAWN_TIMES)
+        titles = [axis.get_title(loc="left") for axis in picture.axes]
+        for example in examples:
+            self.assertIn(f"words: {len(example['words']['word'])}", titles)
 
     def test_librilight(self):
         found = self.examples("librilight_10h")
