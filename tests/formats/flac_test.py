@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 
-import miniaudio
 import miniature_scripts
+import miniaudio
 import numpy as np
 import pytest
 import soundfile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
@@ -38,12 +39,20 @@ def test_line_ends_and_encodings():
 
 def test_chapters():
     assert librispeech.parse_chapters(_CHAPTERS) == {
-        7: Chapter(14, 1.5, "dev-clean", 12, 345, "One", "Two | three"),
-        8: Chapter(14, 2.25, "dev-clean", -1, -1, "", ""),
+        (7, 14): Chapter(1.5, "dev-clean", 12, 345, "One", "Two | three"),
+        (8, 14): Chapter(2.25, "dev-clean", -1, -1, "", ""),
     }
 
 
+def test_chapter_of_two_readers_and_short_lines():
+    content = _CHAPTERS + b"7 | 15 | | dev-clean | 12\n7 | 14 | 9 | again\n"
+    found = librispeech.parse_chapters(content)
+    assert found[7, 14].minutes == 1.5
+    assert math.isnan(found[7, 15].minutes) and found[7, 15][1:] == ("dev-clean", 12, -1, "", "")
+
+
 def test_books():
+    assert librispeech.parse_books(b"12\n") == {12: ""}
     content = b"; comment\n12 | A Title | An Author\n13|Other\nno number | left out\n12 | again\n"
     assert librispeech.parse_books(content) == {12: "A Title", 13: "Other"}
 
@@ -77,6 +86,8 @@ def _json(**interval) -> bytes:
 def test_json():
     expected = [Interval(0.0, 0.5, ""), Interval(0.5, 1.0, "ɡ")]
     assert librispeech.parse_json(_json()) == {"84-121123-0000": {"words": expected, "phones": []}}
+    rounded = librispeech.parse_json(_json(xmin=0.4995))["84-121123-0000"]["words"]
+    assert rounded[1].start == 0.4995
     many = {str(i): {"xmin": i, "xmax": i + 1, "text": str(i)} for i in reversed(range(12))}
     content = json.dumps({"a/1-2-0003.wav": {"words": {}, "phones": many}}).encode()
     phones = librispeech.parse_json(content)["1-2-0003"]["phones"]
@@ -91,9 +102,8 @@ def test_json():
         ("speakers", _SPEAKERS.replace(b"60 ", b"6o "), "line 3: '6o' is no whole number"),
         ("speakers", _SPEAKERS.replace(b"20.18", b"20,18"), "line 3: '20,18' is no number"),
         ("speakers", b"14 | F | train-clean-360 | 25.03", "line 1: 4 fields, not 5"),
-        ("chapters", _CHAPTERS.replace(b"|     |\n", b"|\n"), "line 3: 7 fields, not 8"),
+        ("chapters", b"7\n", "line 1: 1 fields, not 8"),
         ("chapters", _CHAPTERS.replace(b"8      | 14", b"8      | x"), "line 3: 'x'"),
-        ("books", b"12\n", "line 1: 1 fields"),
         ("transcript", b"1-2-0000\n", "line 1: not the id and words"),
         ("transcript", b"1-2-0000 A\n1-2-0000 B\n", "line 2: 1-2-0000 is there twice"),
         ("transcript", b"1-2-00 A\n", "line 1: not the id"),

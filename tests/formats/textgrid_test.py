@@ -72,6 +72,14 @@ def test_line_ends_and_comments():
     assert textgrid.parse(content) == textgrid.parse(_LONG)
 
 
+def test_rounded_times():
+    """Neighbours overlap or leave a gap, and the last one ends behind its tier."""
+    content = _SHORT.replace(b'0.5\n1.5\n"say', b'0.4995\n1.5004\n"say')
+    assert textgrid.parse(content)[0].intervals[1][:2] == (0.4995, 1.5004)
+    content = _SHORT.replace(b'0.5\n1.5\n"say', b'0.75\n1.5\n"say')
+    assert textgrid.parse(content)[0].intervals[1][:2] == (0.75, 1.5)
+
+
 def test_without_tiers():
     assert textgrid.parse(_SHORT.replace(b"<exists>", b"<absent>")) == []
 
@@ -84,16 +92,15 @@ def test_without_tiers():
         (b"<exists>\n2", b"<exists>\n3", "cut short: the class of the tier is missing"),
         (b"<exists>\n2\n", b"", "whether there are tiers should stand here, not \"IntervalTier\""),
         (b'"words"\n0\n1.5\n2', b'"words"\n0\n1.5\n3', "xmin should stand here, not \"TextTier\""),
-        (b'"words"\n0\n1.5\n2', b'"words"\n0\n1.75\n2', "tier 'words' is longer than the file"),
         (b'"words"\n0\n1.5\n2', b'"words"\n0\n1.5\n-2', "-2 intervals"),
-        (b"0.5\n1.5\n\"say", b"0.75\n1.5\n\"say", "begins at 0.75 s does not follow on what ends at 0.5"),
-        (b"0.5\n1.5\n\"say", b"0.5\n1.75\n\"say", "begins at 0.5 s does not follow"),
+        (b"0.5\n1.5\n\"say", b"0.25\n1.5\n\"say", "0.25 to 1.5 s does not lie between 0.5 and 1.5 s"),
+        (b"0.5\n1.5\n\"say", b"0.5\n1.75\n\"say", "0.5 to 1.75 s does not lie between"),
         (b"0.5\n1.5\n\"say", b"0.5\n0.25\n\"say", "it ends at 0.25 s and begins at 0.5 s"),
         (b"0.5\n1.5\n\"say", b"0.5\n1e999\n\"say", "xmax is not a time"),
         (b"IntervalTier", b"SpellTier", "there is no class of tiers 'SpellTier'"),
         (b'"b"\n', b"", "cut short: a mark is missing"),
         (b'"b"\n', b'"b', "cut short: a mark is missing"),
-        (b"0.25\n\"b\"", b"0.2\n\"b\"", "begins at 0.2 s does not follow on what ends at 0.25 s"),
+        (b"0.25\n\"b\"", b"0.2\n\"b\"", "0.2 to 0.2 s does not lie between 0.25 and 1.5 s"),
         (b'"say', b"\xff\xfe", "utf-8"),
     ],
 )  # fmt: skip

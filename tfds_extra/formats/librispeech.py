@@ -5,7 +5,7 @@ with `|` between them, padded with blanks:
 
     14   | F | train-clean-360  | 25.03 | Kristin LeMoine
 
-The last field may hold `|` itself. Transcripts have a line for each utterance of a chapter, its id
+The last field may hold `|` itself. What is not needed to find a row may be missing. Transcripts have a line for each utterance of a chapter, its id
 and its words: `4088-158079-0000 AUGUST RIOTS ...`.
 
 Alignments are also handed on as lines of words and the times in seconds at which they end, an empty
@@ -26,7 +26,7 @@ import re
 from typing import Any, NamedTuple
 
 from tfds_extra.formats import FormatError, parser
-from tfds_extra.formats.textgrid import Interval
+from tfds_extra.formats.textgrid import RESOLUTION, Interval
 
 _COMMENT = ";"
 _UTTERANCE = r"[0-9]{1,9}-[0-9]{1,9}-[0-9]{4,6}"
@@ -57,8 +57,7 @@ class Chapter(NamedTuple):
     """A line of CHAPTERS.TXT.
 
     Attributes:
-      speaker_id: Its reader.
-      minutes: How much of it is used.
+      minutes: How much of it is used; NaN if that is not there.
       subset: Where it is.
       project_id: LibriVox's number of the project; -1 if there is none.
       book_id: Project Gutenberg's number of the book; -1 if there is none.
@@ -66,7 +65,6 @@ class Chapter(NamedTuple):
       project_title: Of the project.
     """
 
-    speaker_id: int
     minutes: float
     subset: str
     project_id: int
@@ -92,25 +90,24 @@ def parse_speakers(content: bytes) -> dict[int, Speaker]:
 
 
 @parser
-def parse_chapters(content: bytes) -> dict[int, Chapter]:
-    """The lines of CHAPTERS.TXT by the chapter's id.
+def parse_chapters(content: bytes) -> dict[tuple[int, int], Chapter]:
+    """The lines of CHAPTERS.TXT by the ids of chapter and reader, since several may read a chapter.
 
     Raises:
-      FormatError: A line has too few fields, or a field is not what it should be.
+      FormatError: A line does not begin with these two ids.
     """
-    found: dict[int, Chapter] = {}
-    for line, fields in _rows(content, 8):
+    found: dict[tuple[int, int], Chapter] = {}
+    for line, fields in _rows(content, 8, least=2):
         chapter, speaker, minutes, subset, project, book, title, project_title = fields
         row = Chapter(
-            _integer(speaker, line),
-            _decimal(minutes, line),
+            float(minutes) if _DECIMAL.fullmatch(minutes) else math.nan,
             subset,
             _optional(project),
             _optional(book),
             title,
             project_title,
         )
-        _add(found, line, chapter, row)
+        found.setdefault((_integer(chapter, line), _integer(speaker, line)), row)
     return found
 
 
@@ -119,12 +116,9 @@ def parse_books(content: bytes) -> dict[int, str]:
     """The titles of BOOKS.TXT by Project Gutenberg's number of the book.
 
     What stands behind the title is left out, and so are lines that do not begin with a number.
-
-    Raises:
-      FormatError: A line has no title.
     """
     found: dict[int, str] = {}
-    for _, fields in _rows(content, 2):
+    for _, fields in _rows(content, 2, least=1):
         if (book := _optional(fields[0])) >= 0:
             found.setdefault(book, fields[1].partition("|")[0].strip())
     return found
@@ -209,7 +203,7 @@ def _intervals(tier: Any, place: str) -> list[Interval]:
             for t in times
         ):
             raise FormatError(f"{place} {key[:20]}: not xmin, xmax and text")
-        if end < start or (found and start < found[-1].end):
+        if end < start or (found and start < found[-1].end - RESOLUTION):
             raise FormatError(f"{place} {key[:20]}: times run backwards at {start} s")
         found.append(Interval(float(start), float(end), text))
     return found
@@ -234,16 +228,22 @@ def _lines(content: bytes) -> list[tuple[int, str]]:
     return found
 
 
-def _rows(content: bytes, count: int) -> list[tuple[int, list[str]]]:
-    """Line number and fields of each row; what is too much belongs to the last field."""
+def _rows(content: bytes, count: int, least: int | None = None) -> list[tuple[int, list[str]]]:
+    """Line number and fields of each row; what is too much belongs to the last field.
+
+    Args:
+      content: The table.
+      count: Number of fields.
+      least: How many there must be; others are empty then. All of them by default.
+    """
     found = []
     for number, line in _lines(content.removeprefix(b"\xef\xbb\xbf")):
         if line.startswith(_COMMENT) or not line.strip():
             continue
         fields = [field.strip() for field in line.split("|", count - 1)]
-        if len(fields) < count:
+        if len(fields) < (least or count):
             raise FormatError(f"line {number}: {len(fields)} fields, not {count}: {line[:60]!r}")
-        found.append((number, fields))
+        found.append((number, fields + [""] * (count - len(fields))))
     return found
 
 

@@ -22,6 +22,7 @@ _VALUE = re.compile(
     |(?P<number>[-+]?[0-9]{1,20}(?:\.[0-9]{0,40})?(?:[eE][-+]?[0-9]{1,3})?)(?=\s|$)|[^\s"]+""",
     re.VERBOSE,
 )
+RESOLUTION = 1e-3  # Seconds. Programs round times, so neighbours may differ or overlap by as much.
 _HEAD = ("ooTextFile", "TextGrid")
 _INTERVALS, _POINTS = "IntervalTier", "TextTier"
 _BYTE_ORDER_MARKS = {
@@ -51,7 +52,7 @@ class Tier:
       name: Its name.
       start: Where it begins, in seconds.
       end: Where it ends, in seconds.
-      intervals: In order. Those of a tier of intervals follow on each other without a gap.
+      intervals: In order. Those of a tier of intervals follow on each other, mostly without a gap.
     """
 
     name: str
@@ -79,10 +80,10 @@ def parse(content: bytes) -> list[Tier]:
     values = _Values(content.decode(encoding))
     if (values.text("the kind of file"), values.text("the class")) != _HEAD:
         raise values.error('no TextGrid: it does not begin with "ooTextFile" and "TextGrid"')
-    start, end = values.span()
+    values.span()
     if values.next("flag", "whether there are tiers") != "exists":
         return []
-    return [values.tier(start, end) for _ in range(values.count("tiers"))]
+    return [values.tier() for _ in range(values.count("tiers"))]
 
 
 class _Values:
@@ -128,13 +129,11 @@ class _Values:
             raise self.error(f"{number[:40]} {what}")
         return int(number)
 
-    def tier(self, start: float, end: float) -> Tier:
+    def tier(self) -> Tier:
         kind, name = self.text("the class of the tier"), self.text("the name of the tier")
         if kind not in (_INTERVALS, _POINTS):
             raise self.error(f"there is no class of tiers {kind[:40]!r}")
-        span = self.span()
-        if span[0] < start or span[1] > end:
-            raise self.error(f"tier {name[:40]!r} is longer than the file")
+        start, end = self.span()
         intervals: list[Interval] = []
         for _ in range(self.count("intervals")):
             if kind == _POINTS:
@@ -142,11 +141,10 @@ class _Values:
                 found = Interval(time, time, self.text("a mark"))
             else:
                 found = Interval(*self.span(), self.text("a text"))
-            before = intervals[-1].end if intervals else span[0]
-            follows = found.start >= before if kind == _POINTS else found.start == before
-            if not follows or found.end > span[1]:
+            before = intervals[-1].end if intervals else start
+            if found.start < before - RESOLUTION or found.end > end + RESOLUTION:
                 raise self.error(
-                    f"what begins at {found.start} s does not follow on what ends at {before} s"
+                    f"{found.start} to {found.end} s does not lie between {before} and {end} s"
                 )
             intervals.append(found)
-        return Tier(name, *span, intervals)
+        return Tier(name, start, end, intervals)

@@ -57,7 +57,7 @@ class Tables:
     """What an archive tells of readers, chapters and books, by their ids."""
 
     speakers: Mapping[int, librispeech.Speaker]
-    chapters: Mapping[int, librispeech.Chapter]
+    chapters: Mapping[tuple[int, int], librispeech.Chapter]  # By chapter and reader.
     books: Mapping[int, str]
 
 
@@ -258,7 +258,7 @@ class Builder(core.Builder):
         speaker = tables.speakers.get(speaker_id)
         if speaker is None and self.variant != core.PARTIAL:
             raise ValueError(f"SPEAKERS.TXT has no reader {speaker_id}")
-        chapter = tables.chapters.get(chapter_id)
+        chapter = tables.chapters.get((chapter_id, speaker_id))
         sex = speaker.sex if speaker else -1
         return {
             "speaker_sex": sex,
