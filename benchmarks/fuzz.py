@@ -55,6 +55,7 @@ from tfds_extra.formats import (
     cifar_batch,
     ctime_date,
     digit_struct,
+    flac,
     hdf5,
     idx,
     imdb_lists,
@@ -62,6 +63,7 @@ from tfds_extra.formats import (
     json_lines,
     json_stream,
     label_errors,
+    librispeech,
     mat5,
     mojibake,
     mp3,
@@ -72,6 +74,7 @@ from tfds_extra.formats import (
     quoted_csv,
     safe_pickle,
     svmlight,
+    textgrid,
     torch_file,
     wav,
     yelp,
@@ -229,6 +232,12 @@ def parser_targets() -> list[Target]:
             lambda content: digit_struct.read_one_by_one(io.BytesIO(content)),
             ("digit_struct.read_one_by_one",),
         ),
+        Target(
+            "flac.parse",
+            _members("librispeech_extended", "dev-clean.tar.gz", ".flac", 2),
+            flac.parse,
+            ("flac.parse",),
+        ),
         Target("hdf5", [_hdf5()], _read_hdf5, ("hdf5.open_file", "hdf5.member", "hdf5.referred")),
         Target(
             "idx.read", digits, _read_idx, ("idx.read", "idx.read_blocks", "idx.read_header")
@@ -275,6 +284,22 @@ def parser_targets() -> list[Target]:
         ),
         Target(
             "label_errors.parse_index", [names], label_errors.parse_index, ("label_errors.parse_index",)
+        ),
+        *(
+            Target(
+                f"librispeech.{parse.__name__}",
+                _members("librispeech_extended", archive, suffix),
+                parse,
+                (f"librispeech.{parse.__name__}",),
+            )
+            for parse, archive, suffix in (
+                (librispeech.parse_speakers, "dev-clean.tar.gz", "SPEAKERS.TXT"),
+                (librispeech.parse_chapters, "dev-clean.tar.gz", "CHAPTERS.TXT"),
+                (librispeech.parse_books, "dev-clean.tar.gz", "BOOKS.TXT"),
+                (librispeech.parse_transcript, "train-clean-100.tar.gz", ".trans.txt"),
+                (librispeech.parse_condensed, "LibriSpeech-Alignments.zip", ".alignment.txt"),
+                (librispeech.parse_json, "LibriSpeech-aligned-train-clean-100.tar.gz", ".json"),
+            )
         ),
         Target(
             "mat5.arrays",
@@ -342,6 +367,12 @@ def parser_targets() -> list[Target]:
             [line for file in bags for line in file.splitlines()],
             svmlight.parse_line,
             ("svmlight.parse_line",),
+        ),
+        Target(
+            "textgrid.parse",
+            _members("librispeech_extended", "librispeech_alignments.zip", ".TextGrid"),
+            textgrid.parse,
+            ("textgrid.parse",),
         ),
         Target("torch_file.load_dict", [human], torch_file.load_dict, ("torch_file.load_dict",)),
         Target(

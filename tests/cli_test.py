@@ -101,6 +101,10 @@ def test_info_of_many_configs_and_classes(extra):
     assert "shot_noise_1..5" in output and "shot_noise_2" not in output
     listed = output.partition("Configs:")[2].partition("Classes:")[0]
     assert len(listed.splitlines()) < 16
+    listed = extra("info", "librispeech_extended")[1].partition("Configs:")[2]
+    assert "\n  clean_100: 100 hours of clean speech" in listed
+    assert "\n  with the same splits: mini_pcm, mini_aligned," in listed
+    assert listed.count("28,539") == 4  # Of 112 configs, 14 have splits of their own.
     classes = extra("info", "fma")[1].partition("Classes:")[2].partition("Features:")[0]
     (genres,) = [line for line in classes.splitlines() if line.startswith("  genres (")]
     assert genres.endswith(", ...") and len(genres) <= 80

@@ -255,3 +255,24 @@ def test_vqa_baseline(run):
     assert 0 < scores[0] < scores[1] <= 100
     best = float(re.search(r"the best of which reach ([\d.]+)", printed)[1])
     assert max(scores) <= 100 * best + 0.01
+
+
+@pytest.mark.parametrize("which", ["miniature", "real chapter"])
+def test_libri_keywords(run, tmp_path, which, request):
+    options, keywords = ["--miniature", "--config=clean_100_aligned", "--keywords=3"], "BLUE RED SUN"
+    if which == "real chapter":
+        folder = request.getfixturevalue("shared") / "real" / "librispeech_extended"
+        options = ["--partial", "--config=train_clean100_aligned", f"--manual_dir={folder}"]
+        keywords = "THE AND TO OF IN WAS A ON THEIR THIS"
+    printed = run("libri_keywords.py", *options)
+    assert f"keywords: {keywords}\n" in printed
+    words = "21 words in 12 utterances to train on, 11 in 7 to test"
+    if which == "real chapter":
+        words = "162 words in 15 utterances to train on, 41 in 4 to test"
+    assert words in printed
+    found = re.search(r"test accuracy: ([\d.]+) \(always \w+: ([\d.]+)\)", printed).groups()
+    accuracy, always = map(float, found)
+    assert accuracy > always + 0.1
+    picture = image.imread(tmp_path / "libri_keywords.png")
+    assert picture.shape == (700, 1200, 4)
+    assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 100

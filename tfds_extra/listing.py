@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 80  # Columns of a terminal.
 _MANY = 12  # So many configs have a line each.
+_ALIKE = 4  # Configs of the same splits, on average, that make it better to name them together.
 _LEGEND = """
 *      something of it is prepared here: `tfds-extra info NAME` says what
 h      files have to be brought by hand
@@ -214,13 +215,23 @@ def _splits(counts: dict[str, int]) -> str:
 
 
 def _configs(builder: Builder) -> Iterator[str]:
-    """Lines about the configs: their splits and what they are; of very many, the names alone."""
+    """Lines about the configs: their splits and what they are; of very many, mostly the names alone."""
     configs = builder.BUILDER_CONFIGS
     counts = {c.name: _splits(builder.counts_of(c.name)) for c in configs}
     if len(configs) > _MANY and len(set(counts.values())) == 1:
         yield from _indented(f"{configs[0].name}, the default: {configs[0].description}")
         names = ", ".join(_folded([c.name for c in configs[1:]]))
         yield from _indented(f"with the same splits, each described by its name: {names}")
+        return
+    alike: dict[str, list[tfds.core.BuilderConfig]] = {}
+    for config in configs:
+        alike.setdefault(counts[config.name], []).append(config)
+    if len(configs) > _MANY and len(configs) > _ALIKE * len(alike):
+        for splits, group in alike.items():
+            yield from _indented(f"{group[0].name}: {group[0].description} {splits}.")
+            if len(group) > 1:
+                names = ", ".join(c.name for c in group[1:])
+                yield from _indented(f"with the same splits: {names}")
         return
     for config in configs:
         yield from _indented(f"{config.name}: {config.description} {counts[config.name]}.")

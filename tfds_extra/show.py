@@ -227,7 +227,8 @@ def _draw_bars(axis: Any, info: tfds.core.DatasetInfo, name: str, shares: np.nda
 def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> None:
     """Draws a line at each time, a short one below the others at those that are not strong."""
     seconds, strong = (functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names)
-    strong = strong.astype(bool)
+    # A sequence of dicts is read as lists.
+    seconds, strong = np.asarray(seconds), np.asarray(strong, bool)
     called = names[1].rpartition("/")[2].removeprefix("is_")
     for axis, color in zip(axes, ("tab:orange", "white")):
         height = axis.get_xaxis_transform()  # Of the axis, from 0 to 1.

@@ -246,6 +246,8 @@ def test_random_access(tmp_path, kind):
     assert [m.read() for m in members] == [m.read() for m in members]  # and can be read again.
     refused(tree, str(tree), "nothing.txt", read=lambda t: t.read_member("nothing.txt"))
     refused(tree, "top/su: ", read=lambda t: t.open_member("top/su"))
+    assert tree.holds("top/b.txt")
+    assert not any(map(tree.holds, ("nothing.txt", "top/b.txt/c", "top/su", "nothing/b.txt")))
 
 
 @pytest.mark.parametrize("kind", ["tar", "folder"])
@@ -264,7 +266,7 @@ def test_seekable_where_uncompressed(tmp_path, kind):
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.bz2", "tar.xz"])
 def test_compressed_tars_are_sequential(tmp_path, kind):
     tree = Tree(make(tmp_path, kind))
-    for read in (Tree.open_member, Tree.read_member):
+    for read in (Tree.open_member, Tree.read_member, Tree.holds):
         refused(tree, str(tree), "top/b.txt", "sequential", read=lambda t: read(t, "top/b.txt"))
     refused(tree, "top/b.txt", "sequential", read=lambda t: list(t.nested("top/b.txt")))
 

@@ -549,3 +549,61 @@ def test_shortcut_for_16_bit_wav(form, subtype, dtype):
         expected, _ = soundfile.read(io.BytesIO(file), dtype=np.dtype(dtype).name, always_2d=True)
         assert rate == _RATE and samples.dtype == dtype
         np.testing.assert_array_equal(samples, expected)
+
+
+# --------------------------------------------------------------------------------------- mono
+
+
+def _mono(frames: int) -> tuple[bytes, np.ndarray]:
+    samples = (np.arange(frames) * 7 % 3_001 - 1_500).astype(np.int16)
+    content = io.BytesIO()
+    soundfile.write(content, samples, 16_000, format="FLAC", subtype="PCM_16")
+    return content.getvalue(), samples
+
+
+def test_mono_is_of_one_dimension_as_tfds_audio_is():
+    feature = EncodedAudio(sample_rate=16_000, dtype=np.int16, mono=True)
+    standard = tfds.features.Audio(sample_rate=16_000, dtype=np.int16)
+    assert feature.get_tensor_info() == standard.get_tensor_info()
+    assert (feature.channels, feature.mono) == (1, True)
+    content, samples = _mono(5_000)
+    np.testing.assert_array_equal(feature.decode_example_np(content), samples)
+    decoded = feature.decode_example(tf.constant(content))
+    np.testing.assert_array_equal(decoded.numpy(), samples)
+    assert feature.decode(b"").shape == (0,)
+    np.testing.assert_array_equal(feature.decode(feature.encode_example(samples)), samples)
+    with pytest.raises(ValueError, match="not as int16 samples of shape"):
+        feature.encode_example(samples[:, None])
+    content = io.BytesIO()
+    soundfile.write(content, np.zeros((9, 2)), 16_000, format="FLAC")
+    with pytest.raises(ValueError, match="2 channels, not 1"):
+        feature.decode(content.getvalue())
+
+
+def test_mono_in_padded_batches():
+    feature = EncodedAudio(sample_rate=16_000, dtype=np.int16, mono=True)
+    recordings = [_mono(frames) for frames in (10, 4_000, 300)]
+    stored = tf.data.Dataset.from_tensor_slices([content for content, _ in recordings])
+    (batch,) = tfds.as_numpy(stored.map(feature.decode_example).padded_batch(3))
+    assert batch.shape == (3, 4_000)
+    for row, (_, samples) in zip(batch, recordings):
+        np.testing.assert_array_equal(row[: len(samples)], samples)
+        assert not row[len(samples) :].any()
+
+
+def test_mono_is_drawn_and_played():
+    feature = EncodedAudio(sample_rate=16_000, dtype=np.int16, mono=True)
+    waveform, spectrogram = figure.Figure().subplots(2)
+    feature.plot(_mono(3_000)[1], waveform, spectrogram)
+    assert waveform.lines and spectrogram.images
+    assert "audio/wav" in feature.repr_html(_mono(3_000)[1])
+
+
+def test_mono_as_json():
+    mono = EncodedAudio(sample_rate=16_000, dtype=np.int16, mono=True)
+    again = EncodedAudio.from_json_content(mono.to_json_content())
+    assert again.mono and again.get_tensor_info() == mono.get_tensor_info()
+    # What was prepared without it is described as it was.
+    assert "mono" not in EncodedAudio(channels=1).to_json_content()
+    with pytest.raises(ValueError, match="mono is one channel, not 2"):
+        EncodedAudio(channels=2, mono=True)

@@ -494,8 +494,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           dl_manager: The one that `_split_generators` was given.
 
         Returns:
-          The content of each of `published_files`: a `Tree` for an archive, member names are
-          relative to its root, and a `Content` for a file.
+          The content of each of `published_files` that is extracted or in `to_download`: a `Tree` for
+          an archive, member names are relative to its root, and a `Content` for a file.
 
         Raises:
           CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
@@ -507,6 +507,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         published: dict[str, archives.Tree | archives.Content] = {}
         for name, file in self.published_files().items():
             copy = extracted.get(name)
+            if not copy and name not in paths:
+                continue  # `to_download` has left it out.
             if isinstance(file, File):
                 published[name] = archives.Content(copy.path if copy else os.fspath(paths[name]))
             elif copy:

@@ -32,8 +32,8 @@ class EncodedAudio(tensor_feature.Tensor):
     those that `tfds.testing.mock_data` makes up, are accepted, too, and become a WAV file of the same
     samples, at 44,100 Hz where the rate differs by recording.
 
-    Reading gives samples of shape `(frames, channels)`, the same to the last bit as
-    `soundfile.read`. Recordings are of different length, so they are batched by
+    Reading gives samples of shape `(frames, channels)`, or `(frames,)` if `mono`, the same to the last
+    bit as `soundfile.read`. Recordings are of different length, so they are batched by
     `as_dataset(batch_size=n)` or `padded_batch(n)`, which fill up with zeros; a plain `batch(n)` fails. WAV and MP3 files that are cut short are read as far as they go. What
     libsndfile cannot decode at all raises an error that says so, or, where the builder knows that
     such recordings were published, reads as zero frames (`undecodable="empty"`); the builder should
@@ -51,6 +51,7 @@ class EncodedAudio(tensor_feature.Tensor):
         channels: int | None = None,
         dtype: Any = np.float32,
         undecodable: str = RAISE,
+        mono: bool = False,
         doc: tfds.features.feature.DocArg = None,
     ):
         """Constructs the connector.
@@ -61,17 +62,22 @@ class EncodedAudio(tensor_feature.Tensor):
             recordings of fewer channels then get silent ones.
           dtype: float32, full scale 1 (float and lossy recordings may exceed it), or int16.
           undecodable: "raise", or "empty": what libsndfile cannot decode reads as zero frames.
+          mono: All recordings have one channel, and are read as samples of shape (frames,), as those
+            of `tfds.features.Audio` are.
           doc: What the recording is.
 
         Raises:
-          ValueError: The dtype or `undecodable` is none of these.
+          ValueError: The dtype or `undecodable` is none of these, or `channels` is not 1 if `mono`.
         """
         if np.dtype(dtype).name not in _DTYPES:
             raise ValueError(f"EncodedAudio is of dtype {' or '.join(_DTYPES)}, not {dtype}.")
         if undecodable not in (RAISE, EMPTY):
             raise ValueError(f"undecodable is {RAISE!r} or {EMPTY!r}, not {undecodable!r}.")
+        if mono and channels not in (None, 1):
+            raise ValueError(f"mono is one channel, not {channels}.")
+        self._channels = 1 if mono else channels
         super().__init__(
-            shape=(None, channels),
+            shape=(None,) if mono else (None, channels),
             dtype=np.dtype(dtype),
             serialized_dtype=np.object_,
             serialized_shape=(),
@@ -90,14 +96,19 @@ class EncodedAudio(tensor_feature.Tensor):
     @property
     def channels(self) -> int | None:
         """Number of channels; None where it differs by recording."""
-        return self._shape[1]
+        return self._channels
+
+    @property
+    def mono(self) -> bool:
+        """Whether samples are of shape (frames,)."""
+        return len(self._shape) == 1
 
     def encode_example(
         self, example_data: bytes | os.PathLike | str | BinaryIO | np.ndarray
     ) -> bytes:
         """The bytes of a recording: given as they are, or those of a path or file object.
 
-        Samples of shape (frames, channels) and of the feature's dtype become a WAV file.
+        Samples of the feature's shape and dtype become a WAV file.
 
         Raises:
           ValueError: It is none of these.
@@ -112,8 +123,9 @@ class EncodedAudio(tensor_feature.Tensor):
         if isinstance(example_data, np.ndarray):
             shape = example_data.shape
             channels = self.channels or (shape[1] if len(shape) == 2 else None)
-            if example_data.dtype == self._dtype and shape[1:] == (channels,):
-                return sound.to_wav(example_data, self._sample_rate or _GUESSED_RATE)
+            if example_data.dtype == self._dtype and shape[1:] == (() if self.mono else (channels,)):
+                samples = example_data[:, None] if self.mono else example_data
+                return sound.to_wav(samples, self._sample_rate or _GUESSED_RATE)
             kind = f"{example_data.dtype} samples of shape {shape}"
         raise ValueError(
             "a recording is given as its bytes, its path, a file object, or"
@@ -123,13 +135,13 @@ class EncodedAudio(tensor_feature.Tensor):
     # --------------------------------------------------------------------------------- reading
 
     def decode(self, stored: bytes) -> np.ndarray:
-        """Samples of a recording, of shape (frames, channels).
+        """Samples of a recording, of shape (frames, channels), or (frames,) if `mono`.
 
         Raises:
           ValueError: libsndfile cannot decode it (unless `undecodable="empty"`), or its rate or
             channels are not those of the feature.
         """
-        nothing = np.zeros((0, self.channels or 1), self._dtype)
+        nothing = np.zeros((0,) if self.mono else (0, self.channels or 1), self._dtype)
         if not stored:
             return nothing
         try:
@@ -143,7 +155,7 @@ class EncodedAudio(tensor_feature.Tensor):
             raise ValueError(f"{_shown(stored)}: {sample_rate} Hz, not {self._sample_rate} Hz")
         if self.channels not in (None, samples.shape[1]):
             raise ValueError(f"{_shown(stored)}: {samples.shape[1]} channels, not {self.channels}")
-        return samples
+        return samples[:, 0] if self.mono else samples
 
     def decode_example(self, tfexample_data: tf.Tensor) -> tf.Tensor:
         """Samples of a recording; `tf.data` calls this for several recordings at a time."""
@@ -207,6 +219,8 @@ class EncodedAudio(tensor_feature.Tensor):
             "channels": self.channels,
             "dtype": self._dtype.name,
             "undecodable": self._undecodable,
+            # Only where it is set: data that was prepared without it stays as it is.
+            **({"mono": True} if self.mono else {}),
         }
 
     @classmethod

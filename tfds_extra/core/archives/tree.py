@@ -242,6 +242,18 @@ class Tree:
         """Returns the content of a file, see `open_member`."""
         return self._find(name).read()
 
+    def holds(self, name: str) -> bool:
+        """Whether there is a file of this name.
+
+        Raises:
+            ArchiveError: The format has no random access, or what is there is no regular file.
+        """
+        try:
+            self._find(name)
+        except _NoSuchMember:
+            return False
+        return True
+
     def _find(self, name: str) -> Member:
         archive = self._open()
         size, content = archive.find(self._top() + name)
@@ -431,7 +443,10 @@ class _Folder:
         try:
             info = os.stat(self.path_of(name))
         except OSError as e:
-            raise archive_io.os_error(self.name, archive_io.shown(name), e) from e
+            error = archive_io.os_error(self.name, archive_io.shown(name), e)
+            if isinstance(e, (FileNotFoundError, NotADirectoryError)):
+                error = _NoSuchMember(str(error))
+            raise error from e
         if not stat.S_ISREG(info.st_mode):
             raise self._irregular(name)
         return info.st_size, _FileContent(self.name, rename(name, self._renamed))
@@ -731,8 +746,13 @@ class _Zip:
 # ------------------------------------------------------------------------------------- recognition
 
 
+class _NoSuchMember(ArchiveError):
+    """There is no file of a name."""
+
+
 def _no_such(file: str, name: str) -> ArchiveError:
-    return archive_io.error(file, archive_io.shown(name), "there is no such file", _GIVE_THE_FILE)
+    problem = "there is no such file"
+    return _NoSuchMember(str(archive_io.error(file, archive_io.shown(name), problem, _GIVE_THE_FILE)))
 
 
 def _open_archive(source: archive_io.Source, limits: Limits) -> _Archive:
