@@ -17,10 +17,14 @@ SHARED = REPOSITORY.parent / "shared"
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest takes out what is not of the chosen tier.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of published files are slow ones: the quick tier needs the repository only."""
+    """Tests of published files are slow ones: the quick tier needs the repository only.
+
+    Those that install the wheel come first: at the end, one process would wait minutes for the other.
+    """
     for item in items:
         if item.path.name == "real_test.py":
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.path.name != "packaging_test.py")
 
 
 @pytest.fixture(scope="session")
