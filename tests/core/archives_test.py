@@ -1755,27 +1755,6 @@ def test_memory_does_not_grow_with_the_members(tmp_path):
     assert peak < 4 << 20
 
 
-def test_not_slower_than_tarfile(tmp_path):
-    noise = random.Random(0).randbytes(4096)
-    path = write(tmp_path, tar_bytes([(f"d/{i}", noise) for i in range(1500)], "w:gz"))
-
-    def theirs():
-        with tarfile.open(path, "r|gz") as tar:
-            return [len(tar.extractfile(m).read()) for m in tar]
-
-    def ours():
-        return [len(m.read()) for m in Tree(path)]
-
-    def seconds(read):
-        start = time.process_time()
-        read()
-        return time.process_time() - start
-
-    assert ours() == theirs()
-    times = [(seconds(ours), seconds(theirs)) for _ in range(7)]
-    assert min(a for a, _ in times) < 1.1 * min(b for _, b in times)
-
-
 # -------------------------------------------------------------------------------------------- index
 
 
