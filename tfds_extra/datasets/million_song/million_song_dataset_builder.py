@@ -165,10 +165,11 @@ class Builder(core.Builder):
         files |= {name: published.ENRICHMENTS[name] for name in self._joined_files()}
         if self.variant != core.PARTIAL:
             return files
-        # Of a part, what cannot be fetched from GitHub is joined if it is there.
-        optional = {"duplicates", *self._joined_files(), *published.LETTERS, "mxm_train", "mxm_test"}
+        # Of a part, what is not on GitHub is joined, and letters are read, if they are there.
+        letters = files.keys() & set(published.LETTERS)
+        optional = {"duplicates", *self._joined_files(), *letters}
         here = {n: file for n, file in files.items() if n not in optional or self._is_here(file)}
-        return here if here.keys() & (files.keys() - published.LISTS.keys()) else files
+        return files if letters and not letters & here.keys() else here
 
     def _archives_of_songs(self) -> dict[str, core.Archive]:
         if not self.builder_config.is_subset:
