@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import tensorflow_datasets as tfds
 
 from tfds_extra import core
@@ -366,13 +364,13 @@ class Builder(core.Builder):
             yield ("train", track), {**row, **lists.of_track(track)}
 
     def _plays(self, piece: Piece) -> Iterator[core.Rows]:
-        mismatched = pa.array(sorted(self._lists(piece).mismatched_songs), pa.string())
+        mismatched = {song.encode() for song in self._lists(piece).mismatched_songs}
         (name,), tree = published.PLAYS.holds, piece.files[piece.name]
         with core.find_member(tree, name) as member, core.located(tree, name, core.GET_AGAIN):
             with member.open() as file:
                 for plays in msd_lists.taste_profile(file):
-                    songs = plays.songs.to_pylist()
-                    wrong = pc.is_in(plays.songs, mismatched).to_numpy(zero_copy_only=False)
+                    songs = plays.songs.tolist()
+                    wrong = [song in mismatched for song in songs]
                     parts = list(zip(plays.starts.tolist(), plays.starts[1:].tolist()))
                     columns = {
                         "user_id": plays.users,
