@@ -293,14 +293,15 @@ def _track(number: int) -> str:
 
 def lists() -> dict[str, bytes]:
     """The official lists by URL."""
-    artists = [id_("AR", "AAA", number) for number in (1, 2, 3, 4, 6)]
+    artists = [id_("AR", "AAA", number) for number in (1, 2, 3, 4)]
+    sixth = id_("AR", "AAA", 6)  # In no split.
     tester = [id_("AR", "TES", 7)]
     song = id_("SO", "AAA", 2)
     covers = (
         "# TRAINING SET\n# made up\n"
         f"%12,-1, A song, with a comma\n{_track(1)}<SEP>{artists[0]}<SEP>34\n"
         f"{_track(5)}<SEP>{artists[0]}<SEP>-1\n"
-        f"%7, Another\n{_track(3)}<SEP>{artists[2]}<SEP>8\n{_track(6)}<SEP>{artists[4]}<SEP>9\n"
+        f"%7, Another\n{_track(3)}<SEP>{artists[2]}<SEP>8\n{_track(6)}<SEP>{sixth}<SEP>9\n"
     )
     tests = f"# TEST SET\n%99, Third\n{_track(7)}<SEP>{tester[0]}<SEP>5\n"
     wrong = (

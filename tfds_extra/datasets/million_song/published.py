@@ -61,13 +61,17 @@ OF_SONGS = tuple(LISTS)
 
 
 def _zip(path: str, holds: str, folder: str) -> core.Archive:
-    """An archive of one file."""
-    where = _on_the_site(path) if "://" not in path else path
+    """An archive of one file, on the publisher's site if the path is no URL."""
+    where = path if "://" in path else _on_the_site(path)
     return core.Archive(where, holds=(holds,), also_called=(folder,))
 
 
 def _last_fm(part: str) -> core.Archive:
-    return core.Archive(_on_the_site(f"lastfm/lastfm_{part}.zip"), f"lastfm_{part}")
+    return core.Archive(
+        _on_the_site(f"lastfm/lastfm_{part}.zip"),
+        f"lastfm_{part}",
+        holds=("[A-Z]/[A-Z]/[A-Z]/TR*.json",),
+    )
 
 
 # The data sets that are joined, by the name that they have here.
