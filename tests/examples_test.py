@@ -242,3 +242,17 @@ def test_review_stars(run, which, request):
     assert share <= accuracy or which == "miniature"  # Of three reviews, any may be missed.
     assert float(error[0]) < float(error[1]) or which == "miniature"
     assert 0 <= float(polarity[0]) <= 1 and int(polarity[1]) <= int(tested)
+
+
+@pytest.mark.parametrize("which", ["miniature", "real songs"])
+def test_song_year(run, which, request):
+    options, trained, tested = ["--miniature"], "3", "2"
+    if which == "real songs":
+        folder = request.getfixturevalue("shared") / "real" / "million_song"
+        options, trained, tested = ["--partial", f"--manual_dir={folder}"], "6", "4"
+    printed = run("song_year.py", *options)
+    assert f"{trained} songs with a year to train on, {tested} to test" in printed
+    errors = re.findall(r": off by ([\d.]+) years, root mean square ([\d.]+)", printed)
+    (model, _), (always, _) = errors
+    # Ten songs with a year tell little: the model has to know that it does not know.
+    assert float(model) < 1.2 * float(always)

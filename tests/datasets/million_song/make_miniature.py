@@ -184,7 +184,7 @@ def subset() -> list[dict[str, Any]]:
               artist_terms_freq=[1.0], artist_terms_weight=[1.0]),
         _song("AAA", 2, title="I Won\x19t Let You Back In", artist_latitude=NAN,
               artist_longitude=NAN, artist_location="", artist_playmeid=-1, song_hotttnesss=NAN),
-        _song("AAB", 3, title="Ça plane — 世界", year=0, artist_mbid="", artist_mbtags=[],
+        _song("AAB", 3, title="Ça plane — Ελλάδα", year=0, artist_mbid="", artist_mbtags=[],
               artist_mbtags_count=[]),
         # Too short for anything.
         _song("ABC", 4, **_NOTHING, tempo=0.0, duration=1.2, key=0, time_signature=1,

@@ -114,6 +114,12 @@ class Builder(core.Builder):
             description="Which songs a million users played how often.",
         ),
     ]
+    DRAWN_SEGMENTS = core.Segments(
+        "segments_start",
+        ("segments_pitches", "segments_timbre"),
+        ("beats_start", "bars_start", "sections_start"),
+        "duration",
+    )
     DRAWN_FIRST = ("artist_name", "title", "year", "tempo", "duration", "artist_terms")
 
     def _info(self) -> tfds.core.DatasetInfo:
