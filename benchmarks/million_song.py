@@ -18,10 +18,10 @@ import argparse
 import multiprocessing
 import os
 import pathlib
-import resource
 import shutil
 import sys
 import tempfile
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -32,10 +32,10 @@ import tables
 import tensorflow_datasets as tfds
 
 import tfds_extra
-from tfds_extra.core import pieces
 from tfds_extra.datasets.million_song import joins
 from tfds_extra.formats import million_song, msd_lists
 
+_SONGS = 1024  # Of a summary that the builder reads at a time.
 _GROUPS = ("metadata", "analysis", "musicbrainz")
 
 
@@ -209,14 +209,9 @@ def _triplets(path: pathlib.Path, count: int) -> None:
 
 
 def _read_summary(path: pathlib.Path) -> None:
-    config = tfds_extra.datasets.million_song.million_song_dataset_builder.Builder
-    builder = config(config="summary", data_dir=tempfile.mkdtemp(), partial=True)
-    from tfds_extra import core
-
-    files = {"summary": core.Content(path)}
-    for piece in builder._pieces(files):
-        for rows in builder._summaries(piece):
-            assert isinstance(rows, pieces.Rows)
+    with path.open("rb") as file, million_song.open_file(file) as songs:
+        for start in range(0, len(songs), _SONGS):
+            assert songs.read(start, min(start + _SONGS, len(songs)))
 
 
 def _read_plays(path: pathlib.Path) -> None:
@@ -225,19 +220,23 @@ def _read_plays(path: pathlib.Path) -> None:
             assert len(plays.users)
 
 
-def _peak(queue, read, path: pathlib.Path) -> None:
-    import time
+def _resident(peak: bool) -> int:
+    """Bytes of memory that this process has, or had at the peak (of Linux)."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    name = "VmHWM:" if peak else "VmRSS:"
+    return 1024 * int(status.split(name)[1].split()[0])
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+def _peak(queue, read, path: pathlib.Path) -> None:
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # The peak begins anew.
+    before = _resident(peak=False)
     start = time.perf_counter()
     read(path)
     seconds = time.perf_counter() - start
-    queue.put((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, seconds))
+    queue.put((_resident(peak=True) - before, seconds))
 
 
 def show_memory(folder: pathlib.Path, scale: int) -> None:
-    import tfds_extra.datasets.million_song.million_song_dataset_builder  # noqa: F401
-
     context = multiprocessing.get_context("spawn")
     for name, write, read, count, unit in (
         ("summary", _summary, _read_summary, 10_000 * scale, "songs"),
@@ -248,10 +247,10 @@ def show_memory(folder: pathlib.Path, scale: int) -> None:
             queue = context.Queue()
             process = context.Process(target=_peak, args=(queue, read, path))
             process.start()
-            peak, seconds = queue.get()
+            peak, seconds = queue.get(timeout=600)
             process.join()
             print(
-                f"{name}, {rows:,} {unit}: {path.stat().st_size:,} bytes, peak {peak / 1024:.0f} MiB"
+                f"{name}, {rows:,} {unit}: {path.stat().st_size:,} bytes, peak {peak >> 20} MiB"
                 f" above the start, {rows / seconds:,.0f} {unit}/s"
             )
 

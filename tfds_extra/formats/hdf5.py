@@ -101,21 +101,22 @@ def rows(group: h5py.Group, name: str) -> Rows:
     Raises:
       FormatError: As in `member`; or it is a group, or a single value.
     """
-    from h5py import h5d, h5o
+    from h5py import h5d, h5i, h5o
 
     _check_link(group.id, name)
     with reading(name):
         found = h5o.open(group.id, name.encode())
         if not isinstance(found, h5d.DatasetID):
             raise FormatError("no dataset")
-        end = group.file.id.get_filesize()
-        dtype = _dtype(found.get_type().encode())
+        end = h5i.get_file_id(group.id).get_filesize()
+        kind = found.get_type()
+        dtype = _dtype(kind.encode())
         chunks_missing = _check_dataset(found, dtype, end)
         if not found.shape:
             raise FormatError("a single value, not rows")
         if chunks_missing:
             raise FormatError(f"{chunks_missing:,} of its chunks are not in the file")
-    return Rows(found, dtype, found.shape)
+    return Rows(found, kind, dtype, found.shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,11 +125,13 @@ class Rows:
 
     Attributes:
       id: h5py's of it.
+      stored: HDF5's type of a value.
       dtype: Of a value.
       shape: Of the dataset.
     """
 
     id: Any
+    stored: Any
     dtype: np.dtype
     shape: tuple[int, ...]
 
@@ -153,12 +156,14 @@ class Rows:
             raise FormatError(f"rows {start:,} to {stop:,} are asked for, of {len(self):,}")
         found = np.empty((stop - start, *self.shape[1:]), self.dtype)
         if found.size:
-            space = self.id.get_space()
-            space.select_hyperslab((start, *(0 for _ in self.shape[1:])), found.shape)
             # As it is stored: nothing is converted, and a text has all its bytes.
-            stored = self.id.get_type()
-            kind = stored if stored.get_size() == self.dtype.itemsize else None
-            self.id.read(h5s.create_simple(found.shape), space, found, mtype=kind)
+            kind = self.stored if self.stored.get_size() == self.dtype.itemsize else None
+            if len(found) == len(self):
+                self.id.read(h5s.ALL, h5s.ALL, found, mtype=kind)
+            else:
+                space = self.id.get_space()
+                space.select_hyperslab((start, *(0 for _ in self.shape[1:])), found.shape)
+                self.id.read(h5s.create_simple(found.shape), space, found, mtype=kind)
         return found
 
 

@@ -21,7 +21,7 @@ _MISMATCH = re.compile(r"ERROR: <(SO[A-Z0-9]{16}) (TR[A-Z0-9]{16})> ?(.*)")
 _WORKS = re.compile(r"%((?:-?[0-9]{1,18},)+) ?(.*)")
 _SEP = "<SEP>"
 _SHOWN = 60
-_BLOCK = 1 << 22  # Bytes of the Taste Profile that are parsed at once.
+_BLOCK = 1 << 20  # Bytes of the Taste Profile that are parsed at once; Arrow reads some dozens ahead.
 _MAX_ITEMS = 1 << 16  # Of one track or user, where the format sets no bound.
 
 
