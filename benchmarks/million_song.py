@@ -31,7 +31,6 @@ import numpy as np
 import tables
 import tensorflow_datasets as tfds
 
-import tfds_extra
 from tfds_extra.datasets.million_song import joins
 from tfds_extra.formats import million_song, msd_lists
 
@@ -85,7 +84,9 @@ def time_reading(paths: list[pathlib.Path], repeat: int) -> None:
     common.report(f"Reading {len(paths)} files of songs", times, len(paths), "songs")
 
 
-def time_preparing(paths: list[pathlib.Path], copies: int, repeat: int, folder: pathlib.Path) -> None:
+def time_preparing(
+    paths: list[pathlib.Path], copies: int, repeat: int, folder: pathlib.Path
+) -> None:
     manual_dir = folder / "manual"
     made = _copied(paths, copies, manual_dir / "MillionSongSubset")
     sides = {}

@@ -142,7 +142,9 @@ def build_model(timbre: np.ndarray, mean: float) -> keras.Model:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--miniature", action="store_true", help="train on the made-up miniature")
-    parser.add_argument("--partial", action="store_true", help="train on what there is of the songs")
+    parser.add_argument(
+        "--partial", action="store_true", help="train on what there is of the songs"
+    )
     parser.add_argument("--config", default="subset", choices=("subset", "full"))
     parser.add_argument("--manual_dir", help="folder with the published files")
     parser.add_argument("--data_dir", help="where prepared data lies; TFDS's default if unset")

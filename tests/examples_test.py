@@ -254,5 +254,5 @@ def test_song_year(run, which, request):
     assert f"{trained} songs with a year to train on, {tested} to test" in printed
     errors = re.findall(r": off by ([\d.]+) years, root mean square ([\d.]+)", printed)
     (model, _), (always, _) = errors
-    # Ten songs with a year tell little: the model has to know that it does not know.
-    assert float(model) < 1.2 * float(always)
+    # Ten songs with a year are too few to learn from, and yet what is told stays near their years.
+    assert float(model) < (1 if which == "miniature" else 2) * float(always)

@@ -60,7 +60,9 @@ def test_beginnings_that_are_wrong(starts):
 @pytest.mark.parametrize("block", [100, 250, 1 << 20])
 def test_users_in_blocks(block):
     """Users reach from one block into the next."""
-    rows = [(f"{user:040x}", f"SO{song:016}", user + 1) for user in range(9) for song in range(user + 1)]
+    rows = [
+        (f"{user:040x}", f"SO{song:016}", user + 1) for user in range(9) for song in range(user + 1)
+    ]
     content = "".join(f"{user}\t{song}\t{count}\n" for user, song, count in rows).encode()
     found = []
     for plays in msd_lists.taste_profile(io.BytesIO(content), block):

@@ -21,7 +21,9 @@ _MISMATCH = re.compile(r"ERROR: <(SO[A-Z0-9]{16}) (TR[A-Z0-9]{16})> ?(.*)")
 _WORKS = re.compile(r"%((?:-?[0-9]{1,18},)+) ?(.*)")
 _SEP = "<SEP>"
 _SHOWN = 60
-_BLOCK = 1 << 20  # Bytes of the Taste Profile that are parsed at once; Arrow reads some dozens ahead.
+_BLOCK = (
+    1 << 20
+)  # Bytes of the Taste Profile that are parsed at once; Arrow reads some dozens ahead.
 _MAX_ITEMS = 1 << 16  # Of one track or user, where the format sets no bound.
 
 
@@ -118,7 +120,9 @@ def covers(content: bytes) -> list[Cover]:
             continue
         fields = line.split(_SEP)
         if clique < 0 or len(fields) != 3:
-            raise FormatError(f"line {number:,}: not of the form track{_SEP}artist{_SEP}performance")
+            raise FormatError(
+                f"line {number:,}: not of the form track{_SEP}artist{_SEP}performance"
+            )
         with reading(f"line {number:,}"):
             performance = _int(fields[2])
         track, artist = _id("TR", fields[0], number), _id("AR", fields[1], number)
@@ -182,7 +186,9 @@ class Lyrics:
                 return
             if line.strip() and not line.startswith(b"#"):
                 break
-        raise FormatError(f"line {self._number:,}: the words come first, in a line that begins with %")
+        raise FormatError(
+            f"line {self._number:,}: the words come first, in a line that begins with %"
+        )
 
     @parser
     def tracks(self, begin: str = "") -> Iterator[Words]:

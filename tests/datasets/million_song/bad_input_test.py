@@ -131,9 +131,7 @@ def test_damaged_song(miniature, tmp_path, damage):
 def test_altered_song(miniature, tmp_path):
     """One whose digest is known, and that can be read."""
     known = _MADE.subset()[0]
-    content = _changed(
-        lambda file: _column(file, "analysis", "tempo", 121.0), _MADE.hdf5([known])
-    )
+    content = _changed(lambda file: _column(file, "analysis", "tempo", 121.0), _MADE.hdf5([known]))
     miniature.write_songs({_MADE.path(known): content})
     _refused(tmp_path / "data", "subset", _MADE.path(known), "altered: its md5 is")
 
@@ -252,5 +250,3 @@ def test_list_of_another_folder(miniature, tmp_path):
     folder.mkdir(parents=True)
     (folder / "artists_test.txt").write_bytes(b"ARTES128F000000009\n")
     _refused(tmp_path / "data", "subset", "artists_test.txt", "altered: its sha256 is")
-
-

@@ -70,7 +70,9 @@ class MillionSongTest(builder_testing.BuilderTestCase):
             elif name in _TEXT_ARRAYS:
                 self.assertEqual([text.decode() for text in example[name]], expected)
             elif isinstance(expected, (int, float)):
-                self.assertEqual(example[name].dtype.kind, "i" if isinstance(expected, int) else "f")
+                self.assertEqual(
+                    example[name].dtype.kind, "i" if isinstance(expected, int) else "f"
+                )
                 np.testing.assert_array_equal(example[name], expected)
             else:
                 wide = (-1, 12) if name in _MADE.WIDE else (-1,)
@@ -136,7 +138,8 @@ class MillionSongTest(builder_testing.BuilderTestCase):
                         self.assertEqual(tags[name].decode(), row[name])
                     names = [name.decode() for name in tags["tags"]["name"]]
                     self.assertEqual(
-                        [list(tag) for tag in zip(names, map(str, tags["tags"]["count"]))], row["tags"]
+                        [list(tag) for tag in zip(names, map(str, tags["tags"]["count"]))],
+                        row["tags"],
                     )
                     ids = [other.decode() for other in tags["similars"]["track_id"]]
                     self.assertEqual(
@@ -216,9 +219,7 @@ class MillionSongTest(builder_testing.BuilderTestCase):
                 builder = self.DATASET_CLASS(
                     data_dir=tempfile.mkdtemp(dir=self._folder.name), config=config, miniature=True
                 )
-                builder.download_and_prepare(
-                    download_config=tfds.download.DownloadConfig(**kwargs)
-                )
+                builder.download_and_prepare(download_config=tfds.download.DownloadConfig(**kwargs))
                 return builder
 
     def test_original_archive(self):

@@ -173,7 +173,9 @@ def _song(letters: str, number: int, **changed: Any) -> dict[str, Any]:
     return song | changed
 
 
-_NOTHING = {f"{what}_{of}": [] for what in ("bars", "beats", "sections") for of in ("start", "confidence")}
+_NOTHING = {
+    f"{what}_{of}": [] for what in ("bars", "beats", "sections") for of in ("start", "confidence")
+}
 
 
 @functools.cache

@@ -104,7 +104,10 @@ def test_lists_joined_to_the_subset(real, subset):
         works, clique = [], -1
         for line in lines(f"Tasks_Demos/CoverSongs/shs_dataset_{side}.txt"):
             if line.startswith("%"):
-                works, clique = [int(w) for w in line[1:].split(", ")[0].split(",") if w], clique + 1
+                works, clique = (
+                    [int(w) for w in line[1:].split(", ")[0].split(",") if w],
+                    clique + 1,
+                )
             elif not line.startswith("#"):
                 track, _, performance = line.split("<SEP>")
                 covers[track] = (number, clique, works, int(performance))
@@ -185,7 +188,9 @@ def test_full(real, tmp_path):
     assert len(found) == 3
     for path in song_files(manual_dir):
         assert_same(found[path.stem], by_pytables(path))
-        assert found[path.stem]["source_path"].decode() == f"{path.parent.as_posix()[-5:]}/{path.name}"
+        assert (
+            found[path.stem]["source_path"].decode() == f"{path.parent.as_posix()[-5:]}/{path.name}"
+        )
     missing = sum(builder.info.metadata["missing"].values())
     assert missing == 1_000_000 - 3
 
@@ -242,7 +247,9 @@ def test_files_of_many_songs(real, tmp_path, with_arrays):
                     np.testing.assert_array_equal(column[i], single[name])
                 for name, values in arrays.items():
                     assert len(values) == stop - start
-                    np.testing.assert_array_equal(values[i], np.asarray(single[name], values[i].dtype))
+                    np.testing.assert_array_equal(
+                        values[i], np.asarray(single[name], values[i].dtype)
+                    )
         if not with_arrays:
             with pytest.raises(FormatError, match="it is a summary"):
                 songs.read_with_arrays()
@@ -254,7 +261,9 @@ def test_files_of_many_songs(real, tmp_path, with_arrays):
 def test_summaries(real, tmp_path, config):
     """A summary, or an aggregate in its place, gives every column of its songs."""
     manual_dir = _arranged(real, tmp_path / "manual")
-    name = {"summary": "msd_summary_file.h5", "subset_summary": "subset_msd_summary_file.h5"}[config]
+    name = {"summary": "msd_summary_file.h5", "subset_summary": "subset_msd_summary_file.h5"}[
+        config
+    ]
     files = song_files(real)
     combined(manual_dir / name, files, with_arrays=config == "subset_summary")
     builder = preparing.prepared(
@@ -264,7 +273,9 @@ def test_summaries(real, tmp_path, config):
     assert sorted(found) == sorted(path.stem for path in files)
     for path in files:
         published = by_pytables(path)
-        columns = {name: published[name] for names in million_song.COLUMNS.values() for name in names}
+        columns = {
+            name: published[name] for names in million_song.COLUMNS.values() for name in names
+        }
         assert_same(found[path.stem], columns)
 
 
@@ -289,7 +300,9 @@ def test_official_counts(real, tmp_path):
     assert unknown == [2223, 852]
     lists = real / "Tasks_Demos"
     counts = {
-        f"{task}/{side}": len(msd_lists.artist_ids((lists / task / f"artists_{side}.txt").read_bytes()))
+        f"{task}/{side}": len(
+            msd_lists.artist_ids((lists / task / f"artists_{side}.txt").read_bytes())
+        )
         for task in ("Tagging", "YearPrediction")
         for side in ("train", "test")
     }
@@ -320,7 +333,9 @@ def _prepare_with(real, tmp_path, content: bytes, *parts: str) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
 def test_cut_files(real, tmp_path, share):
     content = (real / "MillionSongSubset/data/A/A/A/TRAAAMO128F1481E7F.h5").read_bytes()
-    _prepare_with(real, tmp_path, content[: int(share * len(content))], "no HDF5 file, or a truncated")
+    _prepare_with(
+        real, tmp_path, content[: int(share * len(content))], "no HDF5 file, or a truncated"
+    )
 
 
 def test_another_song(real, tmp_path):

@@ -195,7 +195,9 @@ class Builder(core.Builder):
 
     def _joined_files(self) -> list[str]:
         """Names of the data sets that are joined."""
-        last_fm = ["lastfm_subset"] if self.builder_config.is_subset else ["lastfm_train", "lastfm_test"]
+        last_fm = (
+            ["lastfm_subset"] if self.builder_config.is_subset else ["lastfm_train", "lastfm_test"]
+        )
         files = {
             "lastfm": last_fm,
             "musixmatch": ["mxm_train", "mxm_test"],

@@ -49,7 +49,9 @@ LISTS = {
     "shs_train": _list("CoverSongs/shs_dataset_train.txt"),
     "shs_test": _list("CoverSongs/shs_dataset_test.txt"),
     "mismatches": core.File(
-        core.Mirrors((_COPY_OF_MISMATCHES, *(f"{s}tasteprofile/sid_mismatches.txt" for s in _SITES))),
+        core.Mirrors(
+            (_COPY_OF_MISMATCHES, *(f"{s}tasteprofile/sid_mismatches.txt" for s in _SITES))
+        ),
         "tasteprofile/sid_mismatches.txt",
     ),
     "duplicates": core.File(
