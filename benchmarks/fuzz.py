@@ -65,8 +65,10 @@ from tfds_extra.formats import (
     label_errors,
     librispeech,
     mat5,
+    million_song,
     mojibake,
     mp3,
+    msd_lists,
     netnews,
     npy,
     pandas_csv,
@@ -203,6 +205,14 @@ def parser_targets() -> list[Target]:
         _lines(_members("fma", "fma_metadata.zip", f"/{name}.csv", 1)[0], count)
         for name, count in (("tracks", 8), ("genres", 9))
     ]
+    summary = _sample("million_song", "subset_msd_summary_file.h5")
+    artists = [_sample("million_song", "tagging_artists_train.txt")]
+    genres, plays, lyrics, tags = (
+        _members("million_song", f"{name}.zip", "", 2)
+        for name in (
+            "msd_tagtraum_cd1.cls", "train_triplets.txt", "mxm_dataset_test.txt", "lastfm_train"
+        )
+    )  # fmt: skip
     tweets = _members("sentiment140_extended", "trainingandtestdata.zip", ".csv")
     dates = [b"Mon Apr 06 22:19:45 PDT 2009", b"Sun Feb 28 23:59:59 UTC 2010"]
     return [
@@ -307,6 +317,35 @@ def parser_targets() -> list[Target]:
             _read_mat5,
             ("mat5.arrays", "mat5.Array.slices", "mat5.Array.read"),
             seal=_deflate_mat,
+        ),
+        Target(
+            "million_song",
+            [*_members("million_song", "Z.tar.gz", ".h5", 1), summary],
+            _read_songs,
+            (
+                *(f"million_song.{name}" for name in (
+                    "read_song", "open_file", "Songs.read", "Songs.read_with_arrays"
+                )),
+                "hdf5.open_content", "hdf5.rows", "hdf5.Rows.read",
+            ),
+        ),
+        *(
+            Target(f"msd_lists.{name}", samples, read, (f"msd_lists.{name}",))
+            for name, samples, read in (
+                ("artist_ids", artists, msd_lists.artist_ids),
+                ("mismatches", [_sample("million_song", "sid_mismatches.txt")], msd_lists.mismatches),
+                ("duplicates", [_sample("million_song", "msd_duplicates.txt")], msd_lists.duplicates),
+                ("covers", [_sample("million_song", "shs_dataset_train.txt")], msd_lists.covers),
+                ("genres", genres, msd_lists.genres),
+                ("last_fm", tags, msd_lists.last_fm),
+                ("taste_profile", plays, _read_plays),
+            )
+        ),
+        Target(
+            "msd_lists.Lyrics",
+            lyrics,
+            lambda content: collections.deque(msd_lists.Lyrics(io.BytesIO(content)).tracks(), 0),
+            ("msd_lists.Lyrics.__init__", "msd_lists.Lyrics.tracks"),
         ),
         Target(
             "mojibake",
@@ -423,6 +462,20 @@ def _read_hdf5(content: bytes) -> None:
 def _read_data(file: h5py.File, name: str) -> np.ndarray:
     with formats.reading(name):
         return np.asarray(hdf5.member(file, "group", name)[()])
+
+
+def _read_songs(content: bytes) -> None:
+    def read_many() -> None:
+        with million_song.open_file(io.BytesIO(content)) as songs:
+            songs.read()
+            if songs.has_arrays:
+                songs.read_with_arrays()
+
+    _any_of(lambda: million_song.read_song(content), read_many)
+
+
+def _read_plays(content: bytes) -> None:
+    collections.deque(msd_lists.taste_profile(io.BytesIO(content), 200), 0)
 
 
 def _read_idx(content: bytes) -> None:

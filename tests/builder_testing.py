@@ -316,7 +316,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         for split in builder.info.splits:
             picture = show.draw(
                 builder.info, show.read(builder, split, 6), split, builder.DRAWN_TIMES,
-                builder.DRAWN_DISTRIBUTIONS, builder.DRAWN_FIRST,
+                builder.DRAWN_DISTRIBUTIONS, builder.DRAWN_FIRST, builder.DRAWN_SEGMENTS,
             )  # fmt: skip
             canvas = backend_agg.FigureCanvasAgg(picture)
             canvas.draw()

@@ -276,3 +276,17 @@ def test_libri_keywords(run, tmp_path, which, request):
     picture = image.imread(tmp_path / "libri_keywords.png")
     assert picture.shape == (700, 1200, 4)
     assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 100
+
+
+@pytest.mark.parametrize("which", ["miniature", "real songs"])
+def test_song_year(run, which, request):
+    options, trained, tested = ["--miniature"], "3", "2"
+    if which == "real songs":
+        folder = request.getfixturevalue("shared") / "real" / "million_song"
+        options, trained, tested = ["--partial", f"--manual_dir={folder}"], "6", "4"
+    printed = run("song_year.py", *options)
+    assert f"{trained} songs with a year to train on, {tested} to test" in printed
+    errors = re.findall(r": off by ([\d.]+) years, root mean square ([\d.]+)", printed)
+    (model, _), (always, _) = errors
+    # Ten songs with a year are too few to learn from, and yet what is told stays near their years.
+    assert float(model) < (1 if which == "miniature" else 2) * float(always)

@@ -182,8 +182,14 @@ def write_files(folder: pathlib.Path, urls: Mapping[str, tuple[str, bytes]]) -> 
     lines = []
     for url, (name, content) in urls.items():
         (folder / name).write_bytes(content)
-        lines.append(f"{url}\t{len(content)}\t{hashlib.sha256(content).hexdigest()}\t{name}\n")
+        lines.append(checksum_line(url, content, name))
     (folder / "checksums.tsv").write_text("".join(lines), encoding="utf-8")
+
+
+def checksum_line(url: str, content: bytes, name: str = "") -> str:
+    """The row of a published file in `checksums.tsv`; its name is the end of the URL by default."""
+    name = name or url.rpartition("/")[2]
+    return f"{url}\t{len(content)}\t{hashlib.sha256(content).hexdigest()}\t{name}\n"
 
 
 def write_table(

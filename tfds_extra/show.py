@@ -53,6 +53,7 @@ def draw(
     times: tuple[str, str] | None = None,
     distributions: Sequence[str] = (),
     first: Sequence[str] = (),
+    segments: core.Segments | None = None,
 ) -> Any:
     """Draws each example: its recordings or images, and what else is known of it.
 
@@ -69,6 +70,7 @@ def draw(
       distributions: Names of the features to draw as bars beside an image; see
         `core.Builder.DRAWN_DISTRIBUTIONS`.
       first: Names of the features to be told first; see `core.Builder.DRAWN_FIRST`.
+      segments: Of music that was analyzed; see `core.Builder.DRAWN_SEGMENTS`.
 
     Returns:
       A `matplotlib.figure.Figure`.
@@ -85,6 +87,8 @@ def draw(
     first = [*first, *(key for key in info.supervised_keys or () if isinstance(key, str))]
     if not recordings and _names(info, tfds.features.Image):
         return _draw_images(info, examples, title, distributions, first)
+    if segments and segments.starts in info.features:
+        return _draw_segments(info, examples, title, segments, first)
     drawn = [*recordings, *(name.split("/")[0] for name in times or ())]
     columns = 2 * len(recordings) + 1
     shares = [3] * (columns - 1) + [2.3]
@@ -240,6 +244,56 @@ def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> 
             loc="lower right", bbox_to_anchor=(1, 1), ncols=2, fontsize=8, facecolor="lightgrey",
             borderaxespad=0.2,
         )  # fmt: skip
+
+
+def _draw_segments(
+    info: tfds.core.DatasetInfo,
+    examples: list[dict[str, Any]],
+    title: str,
+    segments: core.Segments,
+    first: Sequence[str],
+) -> Any:
+    """Draws a row an example: its values over time with its marks, and its text."""
+    drawn = [segments.starts, *segments.values, *segments.marks]
+    shares = [3] * len(segments.values) + [2.3]
+    width = _WRITTEN * _WIDTH * shares[-1] / sum(shares)
+    texts = [_describe(info.features, example, drawn, first, width, 9) for example in examples]
+    height = max(_ROW, 0.6 + _LINE * max(text.count("\n") + 1 for text in texts))
+    picture = _figure(title, height * len(examples))
+    axes = picture.subplots(len(examples), len(shares), squeeze=False, width_ratios=shares)
+    for row, example, text in zip(axes, examples, texts):
+        starts = example[segments.starts]
+        for axis, name in zip(row, segments.values):
+            axis.set_title(f"{name}: {len(starts)}", fontsize=9, loc="left")
+            if not len(starts):
+                axis.axis("off")
+                continue
+            end = max(float(example[segments.end]), starts[-1] + 1e-3)
+            lines = np.arange(example[name].shape[1] + 1) - 0.5
+            axis.pcolormesh(np.append(starts, end), lines, example[name].T, rasterized=True)
+            axis.set_xlim(0, end)
+            axis.set_xlabel("seconds", fontsize=8)
+            axis.tick_params(labelsize=8)
+            _draw_marks(axis, example, segments.marks)
+        row[-1].axis("off")
+        row[-1].text(0, 1, text, va="top", fontsize=9, in_layout=False)
+    return picture
+
+
+def _draw_marks(axis: Any, example: dict[str, Any], names: Sequence[str]) -> None:
+    """Draws lines at times of several kinds in strips below; those of the last one over all."""
+    bottom, top = axis.get_ylim()
+    strip = 0.07 * (top - bottom)
+    axis.set_ylim(bottom - strip * len(names), top)
+    for number, (name, color) in enumerate(zip(names, ("grey", "tab:orange", "red"))):
+        first = bottom - strip * (number + 1)
+        last = top if number == len(names) - 1 else first + strip
+        label = f"{len(example[name])} {name.partition('_')[0]}"
+        axis.vlines(example[name], first, last, color, label=label, linewidth=0.6)
+    axis.legend(
+        loc="lower right", bbox_to_anchor=(1, 1), ncols=3, fontsize=7, borderaxespad=0.2,
+        columnspacing=0.8, handlelength=1,
+    )  # fmt: skip
 
 
 def _with_classes(info: tfds.core.DatasetInfo, title: str) -> str:

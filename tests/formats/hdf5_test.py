@@ -313,3 +313,43 @@ def test_a_chunk_that_unpacks_to_more_than_a_chunk():
     changed = content.getvalue().replace(known, struct.pack("<IIQQQ", len(bomb), 0, 0, 0, at))
     with pytest.raises(FormatError, match=r"x: its chunk at \(0,\) has 1[0-9]{2},[0-9]{3} bytes"):
         opened(changed, "x")
+
+
+def test_rows():
+    """They are what h5py reads, whole and in slices; strings keep all their bytes."""
+    values = np.array([(b"a\0b", 1.5), (b"", np.nan), (b"xyz", -0.0)], [("s", "S3"), ("x", "<f8")])
+    content = made(
+        lambda f: f.create_dataset("x", data=values, chunks=(2,), compression=1, shuffle=True)
+    )
+    with hdf5.open_content(content) as file:
+        found = hdf5.rows(file, "x")
+        assert len(found) == 3 and found.dtype == values.dtype
+        assert found.read().tobytes() == values.tobytes()
+        assert found.read(1, 3).tobytes() == values[1:].tobytes()
+        assert len(found.read(2, 2)) == 0
+        for start, stop in ((-1, 2), (2, 1), (0, 4)):
+            with pytest.raises(FormatError, match="are asked for, of 3"):
+                found.read(start, stop)
+
+
+@pytest.mark.parametrize(
+    "change, problem",
+    [
+        (lambda f: f.create_group("x"), "no dataset"),
+        (lambda f: f.create_dataset("x", data=1.0), "a single value"),
+        (lambda f: f.create_dataset("x", (9,), chunks=(2,)), "5 of its chunks are not in the file"),
+        (lambda f: f.create_dataset("x", (2,), h5py.string_dtype()), "varying length"),
+        (lambda f: f.__setitem__("y", 1), "there is no x"),
+    ],
+)
+def test_rows_that_are_none(change, problem):
+    with hdf5.open_content(made(change)) as file, pytest.raises(FormatError, match=problem):
+        hdf5.rows(file, "x")
+
+
+@pytest.mark.parametrize("refuse", [_external_storage, _external_link, _virtual])
+def test_rows_elsewhere(refuse, outside):
+    content = made(lambda file: refuse(file, outside))
+    with hdf5.open_content(content) as file, pytest.raises(FormatError) as caught:
+        hdf5.rows(file, "x")
+    assert _SECRET not in str(caught.value)

@@ -1,7 +1,7 @@
 """What every builder stands on."""
 
 from tfds_extra.core.archives import Content, Member, Tree
-from tfds_extra.core.builder import MINIATURE, PARTIAL, Builder
+from tfds_extra.core.builder import MINIATURE, PARTIAL, Builder, Segments
 from tfds_extra.core.downloads import ManualFile, Mirrors
 from tfds_extra.core.errors import CorpusError, check_same_rows, located
 from tfds_extra.core.members import (
@@ -30,6 +30,7 @@ __all__ = [
     "Members",
     "Mirrors",
     "Rows",
+    "Segments",
     "SplitExample",
     "SplitFiles",
     "Tree",

@@ -68,6 +68,23 @@ _NOTICES = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Segments:
+    """Features of music that was analyzed in segments, as `tfds-extra show` draws them over time.
+
+    Attributes:
+      starts: Name of the feature with the start of each segment, in seconds.
+      values: Names of those with a row of values for each segment.
+      marks: Names of those with times in seconds: beats, bars and sections, say, the finest first.
+      end: Name of the one with the end of the last segment.
+    """
+
+    starts: str
+    values: tuple[str, ...]
+    marks: tuple[str, ...]
+    end: str
+
+
 class _UrlInfos:
     """What was published of each URL: of a class all of them, of a builder those of its config.
 
@@ -112,6 +129,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         `outer/inner`. `tfds-extra show` draws them.
       DRAWN_DISTRIBUTIONS: Names of the features that hold a number for each class of the label (the
         share of people who chose it, say). `tfds-extra show` draws them as bars.
+      DRAWN_SEGMENTS: Features of analyzed music that `tfds-extra show` draws over time, in configs that
+        have them.
       DRAWN_FIRST: Names of the features that a person of the field wants to know first, each as
         `outer/inner` if it is nested. `tfds-extra show` tells them before the others.
       DRAWN_SPLIT: The split that `tfds-extra show` draws from if none is named, the first by default.
@@ -119,6 +138,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     DRAWN_TIMES: tuple[str, str] | None = None
     DRAWN_DISTRIBUTIONS: tuple[str, ...] = ()
+    DRAWN_SEGMENTS: Segments | None = None
     DRAWN_FIRST: tuple[str, ...] = ()
     DRAWN_SPLIT: str | None = None
 
