@@ -231,8 +231,8 @@ def _fields(
             if pos != "s" or not _OFFSET.fullmatch(target):
                 raise FormatError(f"pointer {symbol} to {target!r}, {pos!r}")
         both = _hex(numbers, 4)
-        if both >> 8 > len(words) or bool(both >> 8) != bool(both & 255):
-            raise FormatError(f"pointer {symbol} to {target}: no words {numbers!r}")
+        if both >> 8 > len(words):
+            raise FormatError(f"pointer {symbol} from word {both >> 8}, of {len(words)}")
         pos = "a" if pos == "s" else pos
         pointers.append(Pointer(symbol, int(target), pos, both >> 8, both & 255))
     frames = []
