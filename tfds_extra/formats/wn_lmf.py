@@ -18,6 +18,10 @@ from xml.parsers import expat
 from tfds_extra.formats import FormatError, parser
 
 _BLOCK = 1 << 18
+# Every other name needs a declaration. Expat passes over a name that it does not know, without a word in
+# attributes, because the document type, which is not read, might declare it.
+_ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z_:][-\w.:]{0,60};")
+_OVERLAP = 64
 # Elements whose text is wanted.
 _TEXTS = frozenset(("Definition", "ILIDefinition", "Example", "Pronunciation", "Count"))
 # What may be in what; others of the published DTDs, which hold nothing of use here, are in `_PASSED`.
@@ -129,7 +133,7 @@ class Synset(NamedTuple):
       pos: n, v, a, r, s, or another letter of the format.
       lexfile: Name of its lexicographer file (`lexfile`, or `dc:subject`); empty for none.
       members: Ids of its entries, or senses, in order; empty where the file does not say.
-      definitions: In published order.
+      definitions: In published order; like all texts without white space at their ends.
       proposed: Its definition for CILI; empty for none.
       examples: Texts, each with its source (`dc:source`), or an empty text.
       source: Of the synset (`dc:source`).
@@ -188,7 +192,8 @@ class _Reader:
     """Handlers of expat, which collect what is complete."""
 
     def __init__(self) -> None:
-        self._expat = expat.ParserCreate()
+        self._expat = expat.ParserCreate("UTF-8")
+        self._expat.XmlDeclHandler = self._declaration
         self._expat.buffer_text = True
         self._expat.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
         self._expat.StartElementHandler = self._start
@@ -203,8 +208,12 @@ class _Reader:
         self._of_sense: dict[str, list[Any]] = {}
         self._found: list[Any] = []
         self._ids: set[str] = set()
+        self._tail = b""
 
     def feed(self, block: bytes, is_last: bool = False) -> None:
+        if _ENTITY.search(self._tail + block):
+            raise self._error("the file uses entities, which no published file does")
+        self._tail = block[-_OVERLAP:]
         try:
             self._expat.Parse(block, is_last)
         except expat.ExpatError as e:
@@ -215,8 +224,12 @@ class _Reader:
         found, self._found = self._found, []
         return found
 
+    def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        if encoding and encoding.lower() not in ("utf-8", "us-ascii"):
+            raise self._error(f"the encoding {encoding[:40]!r}, WN-LMF is UTF-8")
+
     def _entity(self, *_: Any) -> None:
-        raise self._error("the file declares or uses entities, which no published file does")
+        raise self._error("the file declares entities, which no published file does")
 
     def _error(self, problem: str) -> FormatError:
         return FormatError(f"line {self._expat.CurrentLineNumber}: {problem}")
@@ -282,9 +295,9 @@ class _Reader:
             self._part(name, self._number("".join(self._text).strip()))
         elif name == "Example":
             # Those of single senses, which a few wordnets have, are not those of the synset.
-            self._part(name, ("".join(self._text), _dc(attributes, "source")))
+            self._part(name, ("".join(self._text).strip(), _dc(attributes, "source")))
         elif name in _TEXTS:
-            self._part(name, "".join(self._text))
+            self._part(name, "".join(self._text).strip())
         elif name == "Sense":
             sense = self._sense(attributes)
             self._open.pop()
@@ -362,6 +375,7 @@ _ESCAPE_2025 = re.compile("-(" + "|".join(_ESCAPES_2025) + ")-")
 _FIELDS = re.compile(r"([1-5])\.([0-9]{2})\.([0-9]{2,3})\.(.*)\.((?:[0-9]{2,3})?)")
 
 
+@parser
 def sense_key(sense_id: str, lexicon: Lexicon) -> str:
     """The sense key that an id of Open English WordNet from 2021 on spells.
 

@@ -37,7 +37,7 @@ HYPERNYMS = ("@", "@i")
 _OFFSET = re.compile(r"[0-9]{8}")
 _MARKER = re.compile(r"(.+)\((a|p|ip)\)", re.DOTALL)
 _KEY = re.compile(r"\S+%[1-5]:[0-9]{2}:[0-9]{2,3}:\S*:(?:[0-9]{2,3})?")
-_ATTRIBUTION = re.compile(r"\s*-+\s*([^;]*?)\s*;?\s*")
+_LONGEST_KEY = 500  # Published ones have up to 100 letters.
 
 
 class Word(NamedTuple):
@@ -97,6 +97,16 @@ class Synset(NamedTuple):
     line: int
 
     @property
+    def id(self) -> str:
+        """Its usual name, such as `00001740-n`."""
+        return f"{self.offset:08}-{self.ss_type}"
+
+    @property
+    def wnid(self) -> str:
+        """Of a noun of WordNet 3.0, its name in ImageNet, such as `n01440764`; else empty."""
+        return f"n{self.offset:08}" if self.ss_type == "n" else ""
+
+    @property
     def hypernyms(self) -> list[Pointer]:
         """What it is a kind of, then what it is an instance of."""
         return [p for symbol in HYPERNYMS for p in self.pointers if p.symbol == symbol]
@@ -143,16 +153,6 @@ class Gloss(NamedTuple):
     is_irregular: bool
 
 
-def synset_id(offset: int, ss_type: str) -> str:
-    """The name of a synset, such as `00001740-n`."""
-    return f"{offset:08}-{ss_type}"
-
-
-def wnid(offset: int) -> str:
-    """The name of a noun synset of WordNet 3.0 in ImageNet, such as `n01440764`."""
-    return f"n{offset:08}"
-
-
 @parser
 def parse_data(content: bytes, pos: str) -> list[Synset]:
     """The synsets of `data.noun`, `data.verb`, `data.adj` or `data.adv`.
@@ -189,14 +189,12 @@ def _lines(content: bytes, ends_in_newline: bool = False) -> Iterator[tuple[int,
 
 def _synset(text: str, line: int, at: int, kinds: tuple[str, ...]) -> Synset:
     with reading(f"line {line}"):
-        head, separator, gloss = text.partition(" | ")
-        if not separator:
-            head, separator, gloss = text.partition(" |")
+        head, separator, gloss = text.partition(" |")
         if not separator:
             raise FormatError("there is no gloss, which begins with |")
         fields = iter(head.split(" "))
         try:
-            synset = _fields(fields, gloss.rstrip(" \r"), line, at, kinds, text)
+            synset = _fields(fields, gloss.removeprefix(" ").rstrip(" \r"), line, at, kinds, text)
         except StopIteration:
             raise FormatError("it is shorter than its counts say") from None
         if next(fields, None) is not None:
@@ -257,10 +255,10 @@ def _word(text: str, lex_id: str, ss_type: str) -> Word:
 
 
 def _number(text: str, digits: int, largest: int | None = None) -> int:
-    """A decimal number of so many digits, or of any number of them if that is 0."""
-    if not (text.isascii() and text.isdigit() and len(text) in (digits or len(text), 3 * digits)):
+    """A decimal number of at least so many digits."""
+    if not (text.isascii() and text.isdigit() and digits <= len(text) <= 9):
         raise FormatError(f"{text!r} is no number" + (f" of {digits} digits" if digits else ""))
-    value = int(text[:12])
+    value = int(text)
     if largest is not None and value > largest:
         raise FormatError(f"{text!r} is above {largest}")
     return value
@@ -343,7 +341,7 @@ def parse_counts(content: bytes) -> dict[str, int]:
 
 
 def _check_key(key: str, found: dict[str, object]) -> None:
-    if not _KEY.fullmatch(key):
+    if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
         raise FormatError(f"{key!r} is no sense key")
     if key in found:
         raise FormatError(f"{key!r} comes twice")
@@ -418,9 +416,16 @@ def parse_gloss(gloss: str) -> Gloss:
             before = parts[number - 1].strip()
             irregular |= number == 1 and bool(before) and before[-1] not in ";:,."
             examples.append((part, ""))
-        elif number and (match := _ATTRIBUTION.fullmatch(part)) and match[1]:
-            examples[-1] = (examples[-1][0], match[1])
+        elif number and (source := _attribution(part)):
+            examples[-1] = (examples[-1][0], source)
         else:
             irregular |= number > 0 and bool(part.strip(" ;,:."))
             outside.append(part)
     return Gloss("".join(outside).strip().strip("; "), examples, irregular)
+
+
+def _attribution(text: str) -> str:
+    """Whom the text behind an example names; empty if it does not."""
+    text = text.strip().removesuffix(";").rstrip()
+    name = text.lstrip("-").strip()
+    return name if text.startswith("-") and ";" not in name else ""

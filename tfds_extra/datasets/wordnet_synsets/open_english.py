@@ -6,9 +6,10 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+from tfds_extra.core import taxonomy
 from tfds_extra.datasets.wordnet_synsets import princeton, relations
 from tfds_extra.datasets.wordnet_synsets.princeton import Row
-from tfds_extra.formats import FormatError, taxonomy, wn_lmf, wndb
+from tfds_extra.formats import FormatError, wn_lmf, wndb
 
 _POS = frozenset("nvars")
 

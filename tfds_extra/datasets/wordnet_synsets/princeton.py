@@ -6,8 +6,9 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from tfds_extra.core import taxonomy
 from tfds_extra.datasets.wordnet_synsets import relations
-from tfds_extra.formats import FormatError, cili, taxonomy, wndb
+from tfds_extra.formats import FormatError, cili, wndb
 
 Row = tuple[str, dict[str, Any]]  # Key and example.
 
@@ -122,7 +123,7 @@ class Database:
     def id_of(self, pos: str, offset: int) -> str:
         """Id of a synset that may not be here."""
         synset = self._synsets.get((pos, offset))
-        return wndb.synset_id(offset, synset.ss_type if synset else pos)
+        return synset.id if synset else f"{offset:08}-{pos}"
 
     def number(self, pos: str, word: str, offset: int) -> int:
         """Sense number; 0 if the index is not here."""
@@ -183,7 +184,7 @@ class Database:
         """Hypernyms, and what synsets are instances of, by id."""
         return taxonomy.Taxonomy(
             {
-                wndb.synset_id(synset.offset, synset.ss_type): [
+                synset.id: [
                     self.id_of(pointer.pos, pointer.offset) for pointer in synset.hypernyms
                 ]
                 for synset in self._synsets.values()
@@ -208,10 +209,10 @@ class Database:
         ilis = _named(own_map, cili.parse_map, maps[own_map]) if own_map in maps else {}
         wnids = {} if own_map == "pwn30" else nouns_of_imagenet(maps.get("pwn30", b""))
         for synset in self._synsets.values():
-            synset_id = wndb.synset_id(synset.offset, synset.ss_type)
+            synset_id = synset.id
             own = ilis.get(synset_id, [])
             if own_map == "pwn30":
-                wnid = wndb.wnid(synset.offset) if synset.ss_type == "n" else ""
+                wnid = synset.wnid
             else:
                 wnid = next((wnids[ili] for ili in own if ili in wnids), "")
             pos, gloss = _pos(synset), wndb.parse_gloss(synset.gloss)
@@ -251,7 +252,7 @@ class Database:
                         "type": [relations.number(_relation(p)) for p in pointers],
                         "symbol": [p.symbol for p in pointers],
                         "target_id": [
-                            wndb.synset_id(p.offset, t.ss_type if t else p.pos) for p, t in targets
+                            t.id if t else f"{p.offset:08}-{p.pos}" for p, t in targets
                         ],
                         "source_word": [p.source for p in pointers],
                         "target_word": [p.target for p in pointers],
@@ -290,7 +291,7 @@ class Database:
                         "sense_key": key,
                         "lemma": lemma,
                         "words": [one.text for one in words],
-                        "synset_id": wndb.synset_id(synset.offset, synset.ss_type),
+                        "synset_id": synset.id,
                         "word_number": place,
                         "pos": synset.ss_type,
                         "lexfile": wndb.LEXFILES[synset.lexfile],
@@ -324,7 +325,7 @@ class Database:
 
     def _relation_rows(self) -> Iterator[Row]:
         for synset in self._synsets.values():
-            source_id, seen = wndb.synset_id(synset.offset, synset.ss_type), {}
+            source_id, seen = synset.id, {}
             for pointer in synset.pointers:
                 target = self.target(synset, pointer)
                 target_id = self.id_of(pointer.pos, pointer.offset)
@@ -401,7 +402,7 @@ def nouns_of_imagenet(own_map: bytes) -> dict[str, str]:
     """The ids in ImageNet of CILI's concepts, from the map of WordNet 3.0; empty from nothing."""
     found = _named("pwn30", cili.parse_map, own_map) if own_map else {}
     return {
-        ili: wndb.wnid(int(synset[:8]))
+        ili: f"n{synset[:8]}"
         for synset, ilis in found.items()
         if synset.endswith("-n")
         for ili in ilis

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import hashlib
 import pathlib
 import re
@@ -219,11 +220,12 @@ class Builder(core.Builder):
         if edition.archive:
             found = self._read_database(files.database)
             with core.located(files.database, "", core.GET_AGAIN):
-                database = princeton.Database(found, self._frames)
+                with _uncollected():
+                    database = princeton.Database(found, self._frames)
                 yield from _in_train(database.rows(view, maps, edition.own_map))
         else:
             with core.located(files.database, "", core.GET_AGAIN):
-                with contextlib.closing(files.database.open()) as file:
+                with _uncollected(), contextlib.closing(files.database.open()) as file:
                     lmf = open_english.Database(file, is_part=self.variant == core.PARTIAL)
                 yield from _in_train(lmf.rows(view, maps))
 
@@ -259,6 +261,21 @@ class Builder(core.Builder):
         return any(
             r["config"] == name and r["is_least"] == "1" for r in self.read_facts("counts.tsv")
         )
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Inside, nothing looks for cycles of objects: millions are made that are in none.
+
+    It halves the time of parsing.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _in_train(rows: Iterator[princeton.Row]) -> Iterator[core.SplitExample]:

@@ -14,8 +14,6 @@ import functools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from tfds_extra.formats import FormatError
-
 Node = TypeVar("Node", bound=Hashable)
 
 # Paths from one node that are followed where hypernyms form a cycle. Published ones have two.
@@ -112,7 +110,7 @@ class Taxonomy(Generic[Node]):
             for path in self.paths(node):
                 lengths.append(len(path) - 1)
                 if len(lengths) > _MAX_PATHS:
-                    raise FormatError(f"the hypernyms of {node} form too many cycles")
+                    raise ValueError(f"the hypernyms of {node} form too many cycles")
             known = self._all_depths[node] = min(lengths), max(lengths)
         return known
 
