@@ -242,3 +242,17 @@ def test_review_stars(run, which, request):
     assert share <= accuracy or which == "miniature"  # Of three reviews, any may be missed.
     assert float(error[0]) < float(error[1]) or which == "miniature"
     assert 0 <= float(polarity[0]) <= 1 and int(polarity[1]) <= int(tested)
+
+
+def test_wordnet_words(run, tmp_path):
+    printed = run("wordnet_words.py", "--miniature")
+    assert "wn30: 20 synsets, 9 of nouns" in printed
+    assert "glimpeese: 1 sense(s), base form glimpet" in printed
+    assert "zorplt: 1 sense(s), base form zorple" in printed
+    assert "oomph.n.01 > zorp.n.01 > glimpet.n.01" in printed
+    rows = re.findall(r"^(\w+, \w+) +([\d.]+) +([\d.]+)  (\S+)$", printed, re.MULTILINE)
+    # By hand: a glimpet is a fidd, at depth 3 by the longest way of both.
+    assert rows[0] == ("glimpeese, fidd", "0.5000", "0.8571", "fidd.n.01")
+    assert len(rows) == 3
+    picture = image.imread(tmp_path / "wordnet_words.png")
+    assert picture.ndim == 3 and len(np.unique(picture.reshape(-1, 4), axis=0)) > 100

@@ -58,9 +58,15 @@ _LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10)
         (_START + _BODY.replace("<Lemma ", "<Synset "), "an element Synset in LexicalEntry"),
         (_START + _BODY.replace("<Count>3", "<Count>many"), "'many' is no number"),
         (_START + "<LexicalEntry id='y'></LexicalEntry>" + _END, "with 0 lemmas"),
-        (_START.replace("WN-LMF-1.3.dtd\"", f'x" [<!ENTITY l0 "lol">{_LAUGHS}]') + "&l9;", "entities"),
-        (_START.replace("1.3.dtd\"", 'x" [<!ENTITY e SYSTEM "file:///etc/passwd">]') + "&e;", "entities"),
-        (_START.replace("1.3.dtd\"", 'x" [<!ENTITY % p SYSTEM "file:///p"> %p;]'), "entities"),
+        (
+            _START.replace('WN-LMF-1.3.dtd"', f'x" [<!ENTITY l0 "lol">{_LAUGHS}]') + "&l9;",
+            "entities",
+        ),
+        (
+            _START.replace('1.3.dtd"', 'x" [<!ENTITY e SYSTEM "file:///etc/passwd">]') + "&e;",
+            "entities",
+        ),
+        (_START.replace('1.3.dtd"', 'x" [<!ENTITY % p SYSTEM "file:///p"> %p;]'), "entities"),
         (_START + "<Synset id='&undefined;'/>", "entities"),
         (_START + _BODY.replace("one &amp;", "one &eacute;"), "entities"),
         (_START.replace("<Lexicon", "<Lexicon" * 3), "not well-formed"),
@@ -79,7 +85,9 @@ def test_other_encodings(encoding):
         list(wn_lmf.read(io.BytesIO(text.encode(encoding))))
 
 
-@pytest.mark.parametrize("version, flavor", [("2024", "oewn"), ("2025", "oewn-v2"), ("2025+", "oewn-v2")])
+@pytest.mark.parametrize(
+    "version, flavor", [("2024", "oewn"), ("2025", "oewn-v2"), ("2025+", "oewn-v2")]
+)
 @pytest.mark.parametrize(
     "key",
     [

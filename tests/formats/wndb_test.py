@@ -108,8 +108,15 @@ def test_lists():
         ("geese", ["goose"], 1),
         ("mice", ["mouse", "meece"], 2),
     ]
-    assert wndb.parse_texts(b"1  Something ----s\n170 They %s\n") == {1: "Something ----s", 170: "They %s"}
-    assert wndb.parse_sentence_index(b"abash%2:37:00:: 126,127\n") == {"abash%2:37:00::": [126, 127]}
+    assert wndb.parse_texts(b"1  Something ----s\n170 They %s\n") == {
+        1: "Something ----s",
+        170: "They %s",
+    }
+    # Of one verb of 3.0 no sentence is listed.
+    assert wndb.parse_sentence_index(b"abash%2:37:00:: 126,127\npet%2:35:00:: \n") == {
+        "abash%2:37:00::": [126, 127],
+        "pet%2:35:00::": [],
+    }
     for parse, content, told in (
         (wndb.parse_senses, b"a%6:03:00:: 00000017 2 5\n", "no sense key"),
         (wndb.parse_senses, b"a%1:03:00:: 00000017 2\n", "line 1"),

@@ -384,7 +384,7 @@ def parse_texts(content: bytes) -> dict[int, str]:
 
 @parser
 def parse_sentence_index(content: bytes) -> dict[str, list[int]]:
-    """Numbers of example sentences by sense key: `sentidx.vrb`.
+    """Numbers of example sentences by sense key: `sentidx.vrb`. A verb may have none.
 
     Raises:
       FormatError: A line does not follow the format, or a key comes twice.
@@ -394,7 +394,7 @@ def parse_sentence_index(content: bytes) -> dict[str, list[int]]:
         with reading(f"line {line}"):
             key, _, numbers = text.strip().partition(" ")
             _check_key(key, found)
-            found[key] = [_number(number.strip(), 0) for number in numbers.split(",")]
+            found[key] = [_number(number, 0) for number in numbers.replace(",", " ").split()]
     return found
 
 

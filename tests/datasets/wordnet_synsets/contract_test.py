@@ -192,9 +192,13 @@ class WordnetSynsetsTest(builder_testing.BuilderTestCase):
                 words = [_MADE.word(text)[0].replace("_", " ") for text in synset.words]
                 self.assertEqual(_texts(example["lemmas"]["word"]), words)
                 if synset.key != "pet" and synset.key != "of zorps":  # These have twins.
-                    self.assertEqual(_texts(example["lemmas"]["sense_key"]), _MADE.sense_keys(synset))
+                    self.assertEqual(
+                        _texts(example["lemmas"]["sense_key"]), _MADE.sense_keys(synset)
+                    )
                 self.assertEqual(_texts(example["definitions"]), _MADE.lmf_definitions(synset))
-                examples = zip(_texts(example["examples"]["text"]), _texts(example["examples"]["source"]))
+                examples = zip(
+                    _texts(example["examples"]["text"]), _texts(example["examples"]["source"])
+                )
                 self.assertEqual(list(examples), _MADE.lmf_examples(synset))
                 self.assertEqual(example["ili"].decode(), synset.ili or "in")
                 expected = sorted(

@@ -29,7 +29,12 @@ FILES = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 _TYPES = {"n": 1, "v": 2, "a": 3, "r": 4, "s": 5}
 LEXFILES = {"n": 5, "v": 38, "a": 0, "s": 0, "r": 2}
 LEXNAMES = {5: "noun.animal", 38: "verb.motion", 0: "adj.all", 2: "adv.all", 44: "adj.ppl"}
-FRAMES = {1: "Something ----s", 2: "Somebody ----s", 3: "It is ----ing", 8: "Somebody ----s something"}
+FRAMES = {
+    1: "Something ----s",
+    2: "Somebody ----s",
+    3: "It is ----ing",
+    8: "Somebody ----s something",
+}
 FRAME_IDS = {1: "vii", 2: "via", 3: "nonreferential", 8: "vtai"}
 SENTENCES = {1: "The zorps %s to the pond", 10: "They %s it"}
 
@@ -195,7 +200,9 @@ def database(synsets: list[Synset]) -> dict[str, bytes]:
         texts[f"data.{name}"] = _header() + "".join(_line(s, at, poses) for s in own)
         lines = []
         for lemma, found in lemmas(synsets, pos).items():
-            symbols = dict.fromkeys(p[0][0] if p[0][0] in ";-" else p[0] for s in found for p in s.pointers)
+            symbols = dict.fromkeys(
+                p[0][0] if p[0][0] in ";-" else p[0] for s in found for p in s.pointers
+            )
             keys = [dict(zip(_lower_words(s), sense_keys(s)))[lemma] for s in found]
             tagged = sum(key in TAGGED for key in keys)
             fields = [lemma, pos, len(found), len(symbols), *symbols, len(found), tagged]
@@ -205,13 +212,15 @@ def database(synsets: list[Synset]) -> dict[str, bytes]:
                 if key in TAGGED:
                     counted.append(f"{key} {number} {TAGGED[key]}")
         # The last line of index.adj has some more spaces at its end.
-        texts[f"index.{name}"] = _header() + "\n".join(lines) + ("        " if pos == "a" else "") + "\n"
+        texts[f"index.{name}"] = (
+            _header() + "\n".join(lines) + ("        " if pos == "a" else "") + "\n"
+        )
         texts[f"{name}.exc"] = "\n".join(EXCEPTIONS[name]) + "\n"
     texts["index.sense"] = "\n".join(sorted(senses)) + "\n"
     texts["cntlist.rev"] = "\n".join(sorted(counted)) + "\n"
     texts["verb.Framestext"] = "".join(f"{n:<3}{text}\n" for n, text in FRAMES.items())
     texts["sents.vrb"] = "".join(f"{n} {text}\n" for n, text in SENTENCES.items())
-    texts["sentidx.vrb"] = "plashle%2:38:00:: 1\nzorple%2:38:00:: 1,10\n"
+    texts["sentidx.vrb"] = "nop%2:38:00:: \nplashle%2:38:00:: 1\nzorple%2:38:00:: 1,10\n"
     texts["lexnames"] = "".join(f"{n:02}\t{name}\t1\n" for n, name in sorted(LEXNAMES.items()))
     return {name: text.encode() for name, text in texts.items()}
 
@@ -264,7 +273,9 @@ def lmf_world(edition: str) -> list[Synset]:
     """The synsets of an edition in WN-LMF: the plus has one more."""
     synsets = world(edition)
     if edition.endswith("plus"):
-        synsets.append(Synset("Zed", "n", ("Zed\N{LATIN SMALL LETTER E WITH ACUTE}",), "a name", _up("thing")))
+        synsets.append(
+            Synset("Zed", "n", ("Zed\N{LATIN SMALL LETTER E WITH ACUTE}",), "a name", _up("thing"))
+        )
     return synsets
 
 
@@ -302,7 +313,9 @@ def entries(edition: str) -> dict[tuple[str, str], list[tuple[Synset, int]]]:
     found: dict[tuple[str, str], list[tuple[Synset, int]]] = {}
     for synset in lmf_world(edition):
         for number, text in enumerate(synset.words):
-            found.setdefault((word(text)[0].replace("_", " "), synset.pos), []).append((synset, number))
+            found.setdefault((word(text)[0].replace("_", " "), synset.pos), []).append(
+                (synset, number)
+            )
     return found
 
 
@@ -341,7 +354,9 @@ def _sense_lines(synset: Synset, number: int, edition: str) -> Iterator[str]:
     frames = [FRAME_IDS[n] for n, of in synset.frames if of in (0, number + 1)]
     more = f' adjposition="{marker}"' if marker else ""
     more += f' subcat="{" ".join(frames)}"' if frames else ""
-    start = f'      <Sense id="{sense_id(synset, number, edition)}" synset="{synset_id(synset)}"{more}'
+    start = (
+        f'      <Sense id="{sense_id(synset, number, edition)}" synset="{synset_id(synset)}"{more}'
+    )
     lines = []
     for source, kind, further, target, to in lmf_relations(synset, edition):
         if source == number + 1:
@@ -373,7 +388,9 @@ def _synset_lines(synset: Synset, edition: str) -> str:
         f'    <Synset id="{synset_id(synset)}" ili="{synset.ili or "in"}" members="{" ".join(ids)}"'
         f' partOfSpeech="{synset.pos}" lexfile="{LEXNAMES[LEXFILES[synset.pos]]}">'
     ]
-    lines += [f"      <Definition>{saxutils.escape(t)}</Definition>" for t in lmf_definitions(synset)]
+    lines += [
+        f"      <Definition>{saxutils.escape(t)}</Definition>" for t in lmf_definitions(synset)
+    ]
     if not synset.ili:
         lines.append(f"      <ILIDefinition>{synset.gloss}</ILIDefinition>")
     for source, kind, further, target, _ in lmf_relations(synset, edition):

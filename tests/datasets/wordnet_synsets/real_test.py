@@ -47,9 +47,9 @@ def _for_nltk(source: pathlib.Path, folder: pathlib.Path, real: pathlib.Path) ->
     folder.mkdir()
     for name in _Reader._FILES:
         if (source / name).exists():
-            shutil.copy(source / name, folder / name)
+            shutil.copyfile(source / name, folder / name)  # NLTK refuses what others may write to.
         elif name == "lexnames":
-            shutil.copy(real / _OF_LEXNAMES, folder / name)
+            shutil.copyfile(real / _OF_LEXNAMES, folder / name)
         else:
             (folder / name).write_bytes(b"")
     return _Reader(folder)
@@ -97,7 +97,9 @@ def _prepared(edition, view, tmp_path, **kwargs):
 
 def test_every_synset(edition, tmp_path):
     name, _, reader, is_whole = edition
-    rows = {row["synset_id"].decode(): row for row in _rows(_prepared(edition, "synsets", tmp_path))}
+    rows = {
+        row["synset_id"].decode(): row for row in _rows(_prepared(edition, "synsets", tmp_path))
+    }
     features = tfds.builder(f"wordnet_synsets/{name}_synsets", data_dir=tmp_path).info.features
     lexfile = features["lexfile"]
     counts = {"relations": 0, "irregular": 0, "attributed": 0}
@@ -114,7 +116,9 @@ def test_every_synset(edition, tmp_path):
             assert [m.decode() for m in lemmas["marker"]] == [
                 (lemma.syntactic_marker() or "()")[1:-1] for lemma in synset.lemmas()
             ]
-            assert [int(i) for i in lemmas["lex_id"]] == [lemma._lex_id for lemma in synset.lemmas()]
+            assert [int(i) for i in lemmas["lex_id"]] == [
+                lemma._lex_id for lemma in synset.lemmas()
+            ]
             seen: dict[str, str] = {}
             for word, key, lemma in zip(lemmas["word"], lemmas["sense_key"], synset.lemmas()):
                 # Those that differ by case only have one key in index.sense, NLTK gives each its own.
@@ -126,7 +130,9 @@ def test_every_synset(edition, tmp_path):
     if name == "wn30":
         assert all(row["ili"] for row in rows.values())
         for row in rows.values():
-            assert row["wnid"].decode() == (f"n{row['offset']:08}" if _POS[row["pos"]] == "n" else "")
+            assert row["wnid"].decode() == (
+                f"n{row['offset']:08}" if _POS[row["pos"]] == "n" else ""
+            )
     if is_whole:
         assert counts["relations"] == {"wn30": 377_592, "wn31": 378_203}[name]
         assert counts["irregular"] == {"wn30": 65, "wn31": 29}[name]
@@ -170,19 +176,26 @@ def _check_pointers(row, synset, counts):
 
 def _check_frames(row, synset):
     for number, lemma in enumerate(synset.lemmas(), 1):
-        frames = [f for f, of in zip(row["frames"]["number"], row["frames"]["word"]) if of in (0, number)]
+        frames = [
+            f for f, of in zip(row["frames"]["number"], row["frames"]["word"]) if of in (0, number)
+        ]
         assert frames == lemma.frame_ids()
 
 
 def test_every_sense(edition, tmp_path):
     name, _, reader, is_whole = edition
-    rows = {r["sense_key"].decode(): r for r in _rows(_prepared(edition, "senses", tmp_path, partial=True))}
+    rows = {
+        r["sense_key"].decode(): r
+        for r in _rows(_prepared(edition, "senses", tmp_path, partial=True))
+    }
     seen = set()
     for pos in _NAMES:
         for synset in reader.all_eng_synsets(pos):
             for place, lemma in enumerate(synset.lemmas(), 1):
                 if lemma.key() not in rows:  # The second of two spellings.
-                    assert lemma.name().lower() in [w.lower() for w in synset.lemma_names()[: place - 1]]
+                    assert lemma.name().lower() in [
+                        w.lower() for w in synset.lemma_names()[: place - 1]
+                    ]
                     continue
                 row = rows[lemma.key()]
                 if lemma.key() in seen:
@@ -211,10 +224,7 @@ def test_every_relation_lemma_and_exception(edition, tmp_path):
     expected = []
     for row in _rows(_prepared(edition, "synsets", tmp_path)):  # Which are NLTK's, above.
         related = row["relations"]
-        expected += [
-            (row["synset_id"], *rest)
-            for rest in zip(*(related[key] for key in keys[1:]))
-        ]
+        expected += [(row["synset_id"], *rest) for rest in zip(*(related[key] for key in keys[1:]))]
     assert sorted(found) == sorted(expected)
     assert sum(row["occurrence"] > 0 for row in rows) == len(found) - len(set(found))
 
@@ -249,8 +259,12 @@ def test_hypernyms_and_similarity(edition, tmp_path):
         if synset.pos() == "n" and not is_whole:
             continue
         mine = wordnet[synset.name()]
-        above = {_id(other) for other in synset.closure(lambda s: s.hypernyms() + s.instance_hypernyms())}
-        assert {other.synset_id for other in wordnet.hypernym_closure(mine)} == above - {_id(synset)}
+        above = {
+            _id(other) for other in synset.closure(lambda s: s.hypernyms() + s.instance_hypernyms())
+        }
+        assert {other.synset_id for other in wordnet.hypernym_closure(mine)} == above - {
+            _id(synset)
+        }
         try:
             depths = (synset.min_depth(), synset.max_depth())
         except ValueError:  # NLTK refuses the cycle of 3.0.
@@ -265,7 +279,10 @@ def test_hypernyms_and_similarity(edition, tmp_path):
             expected = (a.path_similarity(b), a.wup_similarity(b))
         except ValueError:
             continue
-        assert (wordnet.path_similarity(ours, other), wordnet.wup_similarity(ours, other)) == expected
+        assert (
+            wordnet.path_similarity(ours, other),
+            wordnet.wup_similarity(ours, other),
+        ) == expected
         compared += 1
     assert compared > 1500
 
@@ -302,7 +319,9 @@ def test_lookup(edition, tmp_path):
         for pos in (*_NAMES, "s"):
             assert wordnet.base_forms(form.lower(), pos) == reader._morphy(form.lower(), pos)
         assert wordnet.morphy(form) == reader.morphy(form)
-        assert [s.synset_id for s in wordnet.synsets(form)] == [_id(s) for s in reader.synsets(form)]
+        assert [s.synset_id for s in wordnet.synsets(form)] == [
+            _id(s) for s in reader.synsets(form)
+        ]
         found = [s.synset_id for s in wordnet.synsets(form, "s")]
         assert found == [_id(s) for s in reader.synsets(form, "s")]
 
@@ -325,7 +344,9 @@ def test_the_copy_of_nltk(real, tmp_path):
     content = path.read_bytes()
     at = content.index(b"\n02423762 ")
     path.write_bytes(content[:at] + content[at:].replace(b"@ 02422663", b"@ 00612841", 1))
-    builder = preparing.prepared("wordnet_synsets/wn30_synsets", tmp_path / "a", manual, partial=True)
+    builder = preparing.prepared(
+        "wordnet_synsets/wn30_synsets", tmp_path / "a", manual, partial=True
+    )
     rows = {row["synset_id"].decode(): row for row in _rows(builder)}
     assert rows["02423762-v"]["hypernym_path"][1] == b"00612841-v"
     path.write_bytes(content.replace(b"| draw air", b"| draw AIR", 1))
@@ -373,15 +394,21 @@ def test_every_synset_and_sense_of_lmf(real, tmp_path, fragment):
         row = found[synset["id"]]
         assert row["ili"].decode() == synset["ili"]
         assert _POS[row["pos"]] == synset["partOfSpeech"]
-        assert [d.decode() for d in row["definitions"]] == [d["text"] for d in synset["definitions"]]
+        assert [d.decode() for d in row["definitions"]] == [
+            d["text"] for d in synset["definitions"]
+        ]
         examples = [e["text"] for e in synset.get("examples", [])]
         assert [e.decode() for e in row["examples"]["text"]] == examples
-        words = {e["lemma"]["writtenForm"] for e, s in senses.values() if s["synset"] == synset["id"]}
+        words = {
+            e["lemma"]["writtenForm"] for e, s in senses.values() if s["synset"] == synset["id"]
+        }
         assert {w.decode() for w in row["lemmas"]["word"]} == words
         expected += [(synset["id"], "", _type(r), r["target"]) for r in synset.get("relations", [])]
     for entry, sense in senses.values():
         for relation in sense.get("relations", []):
-            target = senses.get(relation["target"], (None, {"synset": relation["target"]}))[1]["synset"]
+            target = senses.get(relation["target"], (None, {"synset": relation["target"]}))[1][
+                "synset"
+            ]
             expected.append((sense["synset"], sense["id"], _type(relation), target))
     keys = ("source_id", "source_sense", "symbol", "target_id")
     related = [tuple(row[key].decode() for key in keys) for row in rows("relations")]

@@ -49,7 +49,8 @@ def of_synsets() -> dict[str, Any]:
         "synset_id": text(_ID.format("Id")),
         "name": text(
             "Name as NLTK gives it: the first word in lower case, part of speech and sense number,"
-            " breathe.v.01; empty if no word is known (of a part)."
+            " breathe.v.01. Satellites are numbered by themselves, as since NLTK 3.10. Empty if no"
+            " word is known (of a part)."
         ),
         "offset": int64("Byte of data.* that it begins at; -1 in Open English WordNet."),
         "pos": label(POS, _POS_DOC),
@@ -66,7 +67,9 @@ def of_synsets() -> dict[str, Any]:
         "lemmas": _list(
             {
                 "word": text("As written. Princeton's editions have _ for a space."),
-                "lex_id": int32("Tells it from the same word in its lexicographer file; -1: unknown."),
+                "lex_id": int32(
+                    "Tells it from the same word in its lexicographer file; -1: unknown."
+                ),
                 "sense_key": text("Sense key, stable over editions; empty if unknown."),
                 "sense_number": int32(
                     "Which sense of the word, from 1, the commonest first; 0 if it is unknown."
@@ -77,7 +80,9 @@ def of_synsets() -> dict[str, Any]:
             "The words, in published order.",
         ),
         "gloss": text("Definition and examples as published; empty in Open English WordNet."),
-        "definitions": _texts("Definitions: of Princeton's editions what is outside of quotation marks."),
+        "definitions": _texts(
+            "Definitions: of Princeton's editions what is outside of quotation marks."
+        ),
         "examples": _list(
             {
                 "text": text("The example."),
@@ -91,10 +96,14 @@ def of_synsets() -> dict[str, Any]:
         ),
         "relations": _list(
             {
-                "type": label(relations.NAMES, "What the target is to it; -1: a name of none of these."),
+                "type": label(
+                    relations.NAMES, "What the target is to it; -1: a name of none of these."
+                ),
                 "symbol": text("As published: @ for hypernym, say, or the name."),
                 "target_id": text(_ID.format("The other synset")),
-                "source_word": int32("Number of the word it goes from, from 1; 0: the whole synset."),
+                "source_word": int32(
+                    "Number of the word it goes from, from 1; 0: the whole synset."
+                ),
                 "target_word": int32(
                     "Number of the word in the target, from 1; 0: the whole synset; -1: not here (of"
                     " a part)."
@@ -154,7 +163,8 @@ def of_relations() -> dict[str, Any]:
         "relation": label(relations.NAMES, "What the target is to the source; -1: none of these."),
         "symbol": text("As published: @ for hypernym, say, or the name."),
         "target_id": text(
-            _ID.format("The synset it goes to") + " Of a part, what the file says where it is not here."
+            _ID.format("The synset it goes to")
+            + " Of a part, what the file says where it is not here."
         ),
         "kind": label(
             ("semantic", "lexical"),
@@ -162,7 +172,9 @@ def of_relations() -> dict[str, Any]:
             " symbol may have both.",
         ),
         "source_word": int32("Number of the word it goes from, from 1; 0: the whole synset."),
-        "target_word": int32("Number of the word it goes to, from 1; 0: the whole synset; -1: not here."),
+        "target_word": int32(
+            "Number of the word it goes to, from 1; 0: the whole synset; -1: not here."
+        ),
         "source_sense": text("Id of the sense it goes from, as in the view senses; empty if none."),
         "target_sense": text("Id of the sense it goes to; empty if none, or not here."),
         "wn18_name": text("Its name in WN18 and WN18RR, _hypernym; empty if they have none."),
@@ -185,7 +197,9 @@ def of_lemmas() -> dict[str, Any]:
             "Kinds of pointers that its synsets have, as index.* lists them; empty in Open English"
             " WordNet."
         ),
-        "tagged_senses": int32("How many of its senses, the first ones, were found in tagged texts."),
+        "tagged_senses": int32(
+            "How many of its senses, the first ones, were found in tagged texts."
+        ),
         "forms": _texts("Irregular inflections: geese of goose."),
         "pronunciations": of_senses()["pronunciations"],
         "line": int32("Line of the published file, from 1."),
@@ -195,7 +209,9 @@ def of_lemmas() -> dict[str, Any]:
 def of_exceptions() -> dict[str, Any]:
     """The view `exceptions`: irregular forms, which no rule of inflection leads back."""
     return {
-        "form": text("The inflected form, with _ for a space, or as written in Open English WordNet."),
+        "form": text(
+            "The inflected form, with _ for a space, or as written in Open English WordNet."
+        ),
         "pos": label(POS, _POS_DOC),
         "bases": _texts("What it may be a form of; not each is in WordNet."),
         "entry_id": text("The lexical entry in Open English WordNet; else empty."),

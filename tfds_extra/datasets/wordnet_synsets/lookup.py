@@ -41,7 +41,11 @@ _RULES = {
     "a": (("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
     "r": (),
 }  # fmt: skip
-_SYNSETS = ("synset_id", "name", "pos", "wnid", "definitions", "min_depth", "max_depth")
+# Features of the view `synsets` that are read, single values first.
+_OF_SYNSETS = (
+    "synset_id", "name", "pos", "wnid", "min_depth", "max_depth",
+    "definitions", "lemmas/word", "lemmas/sense_number", "relations/type", "relations/target_id",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,21 +268,16 @@ def _read_synsets(builder: Any) -> tuple[list[Synset], dict[tuple[str, str], lis
     """Synsets, and ids of them by lemma and part of speech."""
     poses = builder.info.features["pos"].names
     kinds = [relations.number(name) for name in relations.HYPERNYMS]
-    names = (
-        *_SYNSETS, "lemmas/word", "lemmas/sense_number", "relations/type", "relations/target_id"
-    )  # fmt: skip
-    found, places = [], {}
-    for (synset_id,), name, (pos,), wnid, texts, low, high, words, numbers, types, targets in _records(
-        builder, names
-    ):
+    found: list[Synset] = []
+    places: dict[tuple[str, str], dict[str, int]] = {}
+    for *single, texts, words, numbers, types, targets in _records(builder, _OF_SYNSETS):
+        synset_id, name, number, wnid, low, high = (value[0] for value in single)
+        pos = poses[number]
         hypernyms = tuple(t for kind in kinds for k, t in zip(types, targets) if k == kind)
         found.append(
-            Synset(
-                synset_id, name[0], poses[pos], wnid[0], tuple(words), tuple(texts), hypernyms,
-                low[0], high[0],
-            )  # fmt: skip
+            Synset(synset_id, name, pos, wnid, tuple(words), tuple(texts), hypernyms, low, high)
         )
         for word, number in zip(words, numbers):
-            places.setdefault((_lower(word), _main(poses[pos])), {})[synset_id] = number
+            places.setdefault((_lower(word), _main(pos)), {})[synset_id] = number
     senses = {place: sorted(ids, key=ids.get) for place, ids in places.items()}
     return found, senses

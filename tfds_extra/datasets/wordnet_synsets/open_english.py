@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from tfds_extra.core import taxonomy
 from tfds_extra.datasets.wordnet_synsets import princeton, relations
@@ -63,7 +63,8 @@ class Database:
                 of_synset.setdefault(sense.synset, []).append(sense.id)
                 if sense.synset not in self.synsets:
                     self._missing(entry.line, "synset", sense.synset)
-        if 0 in self._numbers.values():  # Stated from 0 on in 2019 and 2020, from 1 on in WN-LMF 1.4.
+        # Stated from 0 on in 2019 and 2020, from 1 on in WN-LMF 1.4.
+        if 0 in self._numbers.values():
             self._numbers = {sense: number + 1 for sense, number in self._numbers.items()}
         self.members = {
             synset.id: self._members(synset, of_synset.get(synset.id, []))

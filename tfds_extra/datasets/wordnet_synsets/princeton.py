@@ -184,9 +184,7 @@ class Database:
         """Hypernyms, and what synsets are instances of, by id."""
         return taxonomy.Taxonomy(
             {
-                synset.id: [
-                    self.id_of(pointer.pos, pointer.offset) for pointer in synset.hypernyms
-                ]
+                synset.id: [self.id_of(pointer.pos, pointer.offset) for pointer in synset.hypernyms]
                 for synset in self._synsets.values()
             }
         )
@@ -221,12 +219,11 @@ class Database:
             numbers = [self.number(pos, word.text, synset.offset) for word in words]
             pointers = synset.pointers
             targets = [(p, self.target(synset, p)) for p in pointers]
-            first = words[0].text.lower()
             yield (
                 synset_id,
                 {
                     "synset_id": synset_id,
-                    "name": f"{first}.{synset.ss_type}.{numbers[0]:02}" if numbers[0] else "",
+                    "name": self._name(synset),
                     "offset": synset.offset,
                     "pos": synset.ss_type,
                     "wnid": wnid,
@@ -251,9 +248,7 @@ class Database:
                     "relations": {
                         "type": [relations.number(_relation(p)) for p in pointers],
                         "symbol": [p.symbol for p in pointers],
-                        "target_id": [
-                            t.id if t else f"{p.offset:08}-{p.pos}" for p, t in targets
-                        ],
+                        "target_id": [t.id if t else f"{p.offset:08}-{p.pos}" for p, t in targets],
                         "source_word": [p.source for p in pointers],
                         "target_word": [p.target for p in pointers],
                     },
@@ -269,6 +264,19 @@ class Database:
                     "line": synset.line,
                 },
             )
+
+    def _name(self, synset: wndb.Synset) -> str:
+        """Its name in NLTK, which since release 3.10 numbers satellites of a word by themselves."""
+        lemma = synset.words[0].text.lower()
+        number = self.number(_pos(synset), lemma, synset.offset)
+        if number and synset.ss_type == "s":
+            offsets = self._adjectives[lemma][:number]
+            number = sum(self._synsets["a", offset].ss_type == "s" for offset in offsets)
+        return f"{lemma}.{synset.ss_type}.{number:02}" if number else ""
+
+    @functools.cached_property
+    def _adjectives(self) -> dict[str, list[int]]:
+        return {entry.lemma: entry.offsets for entry in self.index["a"]}
 
     def _frame(self, synset: wndb.Synset, number: int) -> str:
         if number not in self._frames:
