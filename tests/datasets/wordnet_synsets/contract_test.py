@@ -8,7 +8,7 @@ import builder_testing
 import miniature_scripts
 import preparing
 
-from tfds_extra.datasets.wordnet_synsets import relations
+from tfds_extra.datasets.wordnet_synsets import lookup, relations
 from tfds_extra.datasets.wordnet_synsets import wordnet_synsets_dataset_builder as module
 
 _MADE = miniature_scripts.load("wordnet_synsets")
@@ -250,6 +250,29 @@ class WordnetSynsetsTest(builder_testing.BuilderTestCase):
         self.assertEqual(relations.NAMES[event["relation"]], "event")
         self.assertEqual(event["source_sense"], "oewn-glimpet__1.05.00..")
         self.assertEqual(event["target_sense"], "oewn-zorple__2.38.00..")
+
+    def test_lookup(self):
+        for edition in ("wn30", "oewn2025"):
+            for view in ("synsets", "exceptions"):
+                self.prepare(f"{edition}_{view}")
+            wordnet = lookup.WordNet.load(edition, self._folder.name, miniature=True)
+            pet = wordnet["glimpet.n.01"]
+            self.assertIs(wordnet[pet.wnid], pet)
+            self.assertIs(wordnet[pet.synset_id], pet)
+            self.assertEqual(wordnet.synsets("Glimpeese"), [pet])
+            self.assertEqual(wordnet.synsets("little zorps", "n"), [pet])
+            self.assertEqual(wordnet.morphy("zorplt"), "zorple")
+            self.assertEqual(
+                wordnet.base_forms("fiddae", "n"), [] if edition == "wn30" else ["fidd"]
+            )
+            self.assertEqual([s.name for s in wordnet.synsets("lull", "s")], ["lull.s.01"])
+            self.assertEqual(wordnet.synsets("wildo", "s"), [])
+            toy = wordnet["fidd.n.01"]
+            self.assertIn(toy, wordnet.hypernyms(pet))
+            self.assertEqual(wordnet.hyponyms(toy), [pet])
+            self.assertEqual(wordnet.path_similarity(pet, toy), 1 / 2)
+            self.assertEqual(wordnet.wup_similarity(pet, toy), 6 / 7)
+            self.assertLen(wordnet.hypernym_paths(pet), 2)
 
     def test_official_counts(self):
         counts = {"wn30": 117_659, "wn31": 117_791, "oewn2024": 120_630, "oewn2025": 107_519}

@@ -79,7 +79,7 @@ class Synset:
 
 
 class WordNet:
-    """An edition in memory: some 300 MB."""
+    """An edition in memory."""
 
     def __init__(
         self,
@@ -96,7 +96,12 @@ class WordNet:
           exceptions: Base forms by part of speech and inflected form.
         """
         self._synsets = {synset.synset_id: synset for synset in synsets}
-        self._names = {s.name: s for s in self._synsets.values() if s.name}
+        self._names = {
+            name: synset
+            for synset in self._synsets.values()
+            for name in (synset.name, synset.wnid)
+            if name
+        }
         self._senses = senses
         self._exceptions = exceptions
         self.taxonomy = taxonomy.Taxonomy(
@@ -136,16 +141,18 @@ class WordNet:
         exceptions: dict[str, dict[str, list[str]]] = {pos: {} for pos in POS}
         if "exceptions" in builders:
             names = builders["exceptions"].info.features["pos"].names
-            rows = list(_records(builders["exceptions"], ("form", "bases", "pos", "line")))
-            for form, bases, pos, _ in sorted(rows, key=lambda row: row[3]):
-                known = exceptions[_main(names[pos[0]])]
-                lower = [_lower(base) for base in bases]
+            rows = _records(builders["exceptions"], ("form", "bases", "pos", "entry_id", "line"))
+            for (form,), bases, (pos,), (entry,), _ in sorted(rows, key=lambda row: row[-1]):
+                known = exceptions[_main(names[pos])]
+                found = [_lower(base) for base in bases]
+                if entry:  # In Open English WordNet each has one base form.
+                    found = known.get(_lower(form), []) + found
                 # Of forms that come twice in a list of Princeton's, NLTK takes the last.
-                known[_lower(form[0])] = lower
+                known[_lower(form)] = found
         return cls(*_read_synsets(builders["synsets"]), exceptions)
 
     def __getitem__(self, name: str) -> Synset:
-        """The synset of an id, or of a name such as dog.n.01."""
+        """The synset of an id, of a name such as dog.n.01, or of an id in ImageNet."""
         return self._synsets.get(name) or self._names[name]
 
     def __iter__(self) -> Iterator[Synset]:
