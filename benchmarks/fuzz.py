@@ -53,6 +53,7 @@ from tfds_extra.core.archives import ArchiveError, Content, Limits, Tree, archiv
 from tfds_extra.formats import (
     beats,
     cifar_batch,
+    cili,
     ctime_date,
     digit_struct,
     flac,
@@ -79,6 +80,8 @@ from tfds_extra.formats import (
     textgrid,
     torch_file,
     wav,
+    wn_lmf,
+    wndb,
     yelp,
 )
 
@@ -228,6 +231,12 @@ def parser_targets() -> list[Target]:
             batches,
             lambda content: cifar_batch.parse(content, count=count).images,
             ("cifar_batch.parse",),
+        ),
+        Target(
+            "cili.parse_map",
+            [_sample("wordnet_synsets", "ili-map-pwn31.tab")],
+            cili.parse_map,
+            ("cili.parse_map",),
         ),
         Target("ctime_date.parse", dates, _read_date, ("ctime_date.parse",)),
         Target(
@@ -418,6 +427,31 @@ def parser_targets() -> list[Target]:
             "wav", sounds, _read_wav, ("wav.parse", "wav.read_header", "wav.Wav.samples")
         ),
         Target(
+            "wn_lmf.read",
+            [_sample("wordnet_synsets", "english-wordnet-2025.xml.gz")],
+            _read_lmf,
+            ("wn_lmf.read", "wn_lmf.sense_key"),
+        ),
+        *(
+            Target(
+                f"wndb {ends}",
+                _members("wordnet_synsets", "WNdb-3.0.tar.gz", ends, 4),
+                read,
+                tuple(f"wndb.{name}" for name in names.split()),
+            )
+            for ends, read, names in (
+                ("data.noun", lambda content: _read_synsets(content, "n"), "parse_data parse_gloss"),
+                ("data.verb", lambda content: _read_synsets(content, "v"), "parse_data"),
+                ("data.adj", lambda content: _read_synsets(content, "a"), "parse_data"),
+                ("index.noun", lambda content: wndb.parse_index(content, "n"), "parse_index"),
+                ("index.sense", wndb.parse_senses, "parse_senses"),
+                ("cntlist.rev", wndb.parse_counts, "parse_counts"),
+                (".exc", wndb.parse_exceptions, "parse_exceptions"),
+                ("sents.vrb", wndb.parse_texts, "parse_texts"),
+                ("sentidx.vrb", wndb.parse_sentence_index, "parse_sentence_index"),
+            )
+        ),
+        Target(
             "yelp values",
             [
                 b"{'garage': False, 'street': None, u'lot': 'yes'}", b"u'free'", b"8:30-17:0",
@@ -592,6 +626,18 @@ def _texts(text: str) -> pa.Array:
     content = text.encode()
     buffers = [None, pa.py_buffer(np.array([0, len(content)], np.int32)), pa.py_buffer(content)]
     return pa.Array.from_buffers(pa.string(), 1, buffers)
+
+
+def _read_lmf(content: bytes) -> None:
+    for item in wn_lmf.read(io.BytesIO(content)):
+        if isinstance(item, wn_lmf.Entry):
+            for sense in item.senses:
+                wn_lmf.sense_key(sense.id, wn_lmf.Lexicon("oewn", "2025", ""))
+
+
+def _read_synsets(content: bytes, pos: str) -> None:
+    for synset in wndb.parse_data(content, pos):
+        wndb.parse_gloss(synset.gloss)
 
 
 def _read_wav(content: bytes) -> None:

@@ -290,3 +290,17 @@ def test_song_year(run, which, request):
     (model, _), (always, _) = errors
     # Ten songs with a year are too few to learn from, and yet what is told stays near their years.
     assert float(model) < (1 if which == "miniature" else 2) * float(always)
+
+
+def test_wordnet_words(run, tmp_path):
+    printed = run("wordnet_words.py", "--miniature")
+    assert "wn30: 20 synsets, 9 of nouns" in printed
+    assert "glimpeese: 1 sense(s), base form glimpet" in printed
+    assert "zorplt: 1 sense(s), base form zorple" in printed
+    assert "oomph.n.01 > zorp.n.01 > glimpet.n.01" in printed
+    rows = re.findall(r"^(\w+, \w+) +([\d.]+) +([\d.]+)  (\S+)$", printed, re.MULTILINE)
+    # By hand: a glimpet is a fidd, at depth 3 by the longest way of both.
+    assert rows[0] == ("glimpeese, fidd", "0.5000", "0.8571", "fidd.n.01")
+    assert len(rows) == 3
+    picture = image.imread(tmp_path / "wordnet_words.png")
+    assert picture.ndim == 3 and len(np.unique(picture.reshape(-1, 4), axis=0)) > 100

@@ -20,7 +20,6 @@ import sys
 import tarfile
 import tempfile
 import threading
-import time
 import tracemalloc
 import zipfile
 import zlib
