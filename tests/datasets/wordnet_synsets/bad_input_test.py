@@ -184,5 +184,5 @@ def test_too_few_and_too_many(miniature, data_dir):
         table.read_text().replace("wn30_relations\ttrain\t32", "wn30_relations\ttrain\t33")
     )
     _refused(data_dir, "wn30_relations", "32 examples", "33")
-    table.write_text(table.read_text().replace("plus_senses\ttrain\t46", "plus_senses\ttrain\t48"))
-    _refused(data_dir, "oewn2025plus_senses", "47 examples", "48")
+    table.write_text(table.read_text().replace("plus_senses\ttrain\t47", "plus_senses\ttrain\t46"))
+    _refused(data_dir, "oewn2025plus_senses", "47 examples", "46")

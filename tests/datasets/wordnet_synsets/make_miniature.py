@@ -410,7 +410,7 @@ def archive(edition: str, files: dict[str, bytes]) -> bytes:
     return miniature_files.tar_gz({f"dict/{name}": content for name, content in files.items()})
 
 
-def counts() -> list[tuple[str, str, int, int]]:
+def counts() -> list[tuple[str, str, int]]:
     """Rows of counts.tsv."""
     rows = []
     for edition in ("wn30", "wn31"):
@@ -422,19 +422,18 @@ def counts() -> list[tuple[str, str, int, int]]:
             "lemmas": sum(len(lemmas(synsets, pos)) for pos in FILES),
             "exceptions": sum(map(len, EXCEPTIONS.values())),
         }
-        rows += [(f"{edition}_{view}", "train", count, 0) for view, count in found.items()]
+        rows += [(f"{edition}_{view}", "train", count) for view, count in found.items()]
     for edition in ("oewn2024", "oewn2025", "oewn2025plus"):
         synsets = lmf_world(edition)
         text = lmf(edition).decode()
         found = {
             "synsets": len(synsets),
-            "senses": sum(len(s.words) for s in synsets) - (edition == "oewn2025plus"),
+            "senses": sum(len(s.words) for s in synsets),
             "relations": sum(len(s.pointers) for s in synsets),
             "lemmas": len(entries(edition)),
             "exceptions": text.count("<Form"),
         }
-        least = {"oewn2025plus": "senses"}.get(edition)
-        rows += [(f"{edition}_{v}", "train", count, int(v == least)) for v, count in found.items()]
+        rows += [(f"{edition}_{view}", "train", count) for view, count in found.items()]
     return rows
 
 
@@ -456,9 +455,7 @@ def make(folder: pathlib.Path) -> None:
         content = ili_map(world(edition), joined=name == "pwn31")
         urls[_CILI.format(name)] = f"ili-map-{name}.tab", content
     miniature_files.write_files(folder, urls)
-    miniature_files.write_table(
-        folder / "counts.tsv", ["config", "split", "examples", "is_least"], counts()
-    )
+    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], counts())
     miniature_files.write_table(
         folder / "members.tsv",
         ["edition", "member", "sha256"],

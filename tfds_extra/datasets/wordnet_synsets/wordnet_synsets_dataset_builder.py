@@ -243,25 +243,6 @@ class Builder(core.Builder):
         path = pathlib.Path(__file__).with_name("frames.tsv")
         return {int(row["frame"]): row["text"] for row in tables.read_tsv(path)}
 
-    def _check_counts(self, found):
-        """As of every builder; where nobody published a number, there are at least so many.
-
-        Then a negative number is missing if there are more.
-        """
-        least = self.expected_counts
-        if not self._is_least:
-            return super()._check_counts(found)
-        super()._check_counts({s: min(count, least[s]) for s, count in found.items()})
-        return {split: least[split] - found.get(split, 0) for split in least}
-
-    @property
-    def _is_least(self) -> bool:
-        """Whether the expected number is a lower bound."""
-        name = self.base_config_name
-        return any(
-            r["config"] == name and r["is_least"] == "1" for r in self.read_facts("counts.tsv")
-        )
-
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
