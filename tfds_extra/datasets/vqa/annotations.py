@@ -57,17 +57,15 @@ def read_questions(file: BinaryIO, *, choices: bool) -> Iterable[dict[str, Any]]
 class Answers:
     """What people answered, by question."""
 
-    def __init__(self, question_types: Sequence[str], *, people: int | None, is_closed: bool):
+    def __init__(self, question_types: Sequence[str], *, people: int | None):
         """Begins without any.
 
         Args:
           question_types: Names of the classes.
-          people: Who answer each question; None for any number.
-          is_closed: Whether there are no other types of questions.
+          people: Who answer each question; None for any number, and for other types of questions.
         """
         self._question_types = {name: number for number, name in enumerate(question_types)}
         self._people = people
-        self._is_closed = is_closed
         self._words: dict[str, int] = {}
         self._ids = array.array("q")
         self._images = array.array("q")
@@ -110,7 +108,7 @@ class Answers:
             raise FormatError(f"not the answers of {self._people or 'some'} people")
         _check_texts("question_type", [row["question_type"]])
         question_type = self._question_types.get(row["question_type"], -1)
-        if question_type < 0 and self._is_closed:
+        if question_type < 0 and self._people is not None:
             raise FormatError(f"unknown question_type {_shown(row['question_type'])}")
         _check_texts("answer_type", [row["answer_type"]])
         if row["answer_type"] not in _ANSWER_TYPES:
@@ -136,8 +134,8 @@ class Answers:
     def _word(self, word: str) -> int:
         return self._words.setdefault(word, len(self._words))
 
-    def take(self, question: dict[str, Any]) -> dict[str, Any] | None:
-        """The features of a question's answers; None if it has none.
+    def find(self, question: dict[str, Any]) -> int | None:
+        """The row of a question's answers, which counts as asked from now on; None if it has none.
 
         Args:
           question: Of `read_questions`.
@@ -156,6 +154,14 @@ class Answers:
                 f"question {wanted} is about picture {question['image_id']}, its answers are about"
                 f" {self._images[row]}"
             )
+        return row
+
+    def of(self, row: int) -> dict[str, Any]:
+        """The features of a question's answers.
+
+        Args:
+          row: From `find`.
+        """
         some = slice(self._starts[row], self._starts[row + 1])
         answers = [self._list[word] for word in self._answers[some]]
         return {

@@ -49,9 +49,8 @@ class NamedById:
         Raises:
           CorpusError: It is missing or damaged.
         """
-        if (
-            self._last is None or self._last[0] != image_id
-        ):  # Questions about one follow each other.
+        # Questions about one picture follow each other.
+        if self._last is None or self._last[0] != image_id:
             name = self._pattern(id=image_id)
             if name not in self._names:
                 if self._is_part:

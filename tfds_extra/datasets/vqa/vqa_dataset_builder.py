@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fnmatch
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -97,6 +98,11 @@ class Builder(core.Builder):
     def _release(self) -> releases.Release:
         return releases.RELEASES[self.builder_config.release]
 
+    def _questions(self, subset: str) -> str:
+        """Name of the file with the questions of a subset."""
+        task = "MultipleChoice" if self.builder_config.choices else "OpenEnded"
+        return self._release.questions.format(task=task, subset=subset)
+
     def _info(self) -> tfds.core.DatasetInfo:
         config, release = self.builder_config, self._release
         made = features.of_questions(releases.question_types(release.question_types))
@@ -125,13 +131,11 @@ class Builder(core.Builder):
 
     def published_files(self) -> dict[str, core.Archive]:
         config, release = self.builder_config, self._release
-        task = "MultipleChoice" if config.choices else "OpenEnded"
         files = {}
         for split, (name, subset) in release.subsets.items():
             if split != "test_dev":
-                files[f"questions_{name}"] = self._archive(
-                    "Questions", name, release.questions.format(task=task, subset=subset)
-                )
+                json_file = self._questions(subset)
+                files[f"questions_{name}"] = self._archive("Questions", name, json_file)
             if not split.startswith("test"):
                 json_file = release.annotations.format(subset=subset)
                 files[f"annotations_{name}"] = self._archive("Annotations", name, json_file)
@@ -179,7 +183,7 @@ class Builder(core.Builder):
         if self.builder_config.pictures:
             yield from examples
             return
-        while rows := [example for _, (_, example) in zip(range(_ROWS), examples)]:
+        while rows := [example for _, example in itertools.islice(examples, _ROWS)]:
             keys = [str(row["question_id"]) for row in rows]
             columns = {name: [row[name] for row in rows] for name in rows[0]}
             yield core.Rows(part.split, keys, columns)
@@ -193,21 +197,17 @@ class Builder(core.Builder):
             part, f"pictures_{name}", release.pictures, releases.of_pictures(subset)
         )
         scenes = self._named(part, f"scenes_{name}", releases.SCENE, subset)
-        task = "MultipleChoice" if config.choices else "OpenEnded"
-        json_file = release.questions.format(task=task, subset=subset)
-        tree = part.files[f"questions_{name}"]
-        with self._open(f"questions_{name}", tree, json_file) as file:
+        with _open(part.files[f"questions_{name}"], self._questions(subset)) as file:
             questions = annotations.read_questions(file, choices=config.choices)
             for number, question in enumerate(questions):
-                found = answers.take(question) if answers else None
-                if found is None:
-                    if answers and self.variant != core.PARTIAL:
-                        raise ValueError(f"question {question['question_id']} has no answers")
-                    found = annotations.no_answers()
+                row = answers.find(question) if answers else None
+                if row is None and answers and self.variant != core.PARTIAL:
+                    raise ValueError(f"question {question['question_id']} has no answers")
+                if min(number // _PICTURED, part.count - 1) != part.number:
+                    continue  # Of another part, and asked for all that.
+                found = annotations.no_answers() if row is None else answers.of(row)
                 if release.people is not None:
                     found.pop("question_type_published")
-                if min(number // _PICTURED, part.count - 1) != part.number:
-                    continue
                 image_id = question["image_id"]
                 example = {
                     **question,
@@ -239,12 +239,9 @@ class Builder(core.Builder):
         if key not in part.files:
             return None
         answers = annotations.Answers(
-            releases.question_types(release.question_types),
-            people=release.people,
-            is_closed=release.people is not None,
+            releases.question_types(release.question_types), people=release.people
         )
-        json_file = release.annotations.format(subset=subset)
-        with self._open(key, part.files[key], json_file) as file:
+        with _open(part.files[key], release.annotations.format(subset=subset)) as file:
             answers.read(file)
         return answers
 
@@ -255,27 +252,25 @@ class Builder(core.Builder):
             return None
         if key not in part.files:
             return annotations.Pairs()
-        json_file = release.pairs.format(subset=subset)
-        with self._open(key, part.files[key], json_file) as file:
+        with _open(part.files[key], release.pairs.format(subset=subset)) as file:
             return annotations.Pairs(file)
-
-    @contextlib.contextmanager
-    def _open(self, key: str, tree: core.Tree, name: str) -> Iterator[BinaryIO]:
-        """Inside, a JSON file; what is wrong with it is said with archive and name."""
-        if not tree.is_shared:
-            others = self.published_files()[key].others
-            for other in tree.index():
-                if not any(fnmatch.fnmatchcase(other, pattern) for pattern in others):
-                    raise core.stranger(tree, other)
-        with core.find_member(tree, name) as member:
-            with core.located(tree, name, core.GET_AGAIN), member.open() as file:
-                yield file
 
     def _named(self, part: Part, key: str, pattern: str, subset: str) -> NamedById | None:
         """The pictures, or scenes, of a part; None if there are none."""
         if key not in part.files:
             return None
         return NamedById(part.files[key], pattern, subset, is_part=self.variant == core.PARTIAL)
+
+
+@contextlib.contextmanager
+def _open(tree: core.Tree, name: str) -> Iterator[BinaryIO]:
+    """Inside, a JSON file; what is wrong with it is said with archive and name."""
+    for other in () if tree.is_shared else tree.index():
+        if not any(fnmatch.fnmatchcase(other, pattern) for pattern in _DATA):
+            raise core.stranger(tree, other)
+    with core.find_member(tree, name) as member:
+        with core.located(tree, name, core.GET_AGAIN), member.open() as file:
+            yield file
 
 
 def _mirrors(path: str) -> core.Mirrors:

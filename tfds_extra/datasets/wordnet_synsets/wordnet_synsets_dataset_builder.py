@@ -196,7 +196,7 @@ class Builder(core.Builder):
 
     def _of_copy(self, tree: core.Tree | None, name: str, known: list[str]) -> str:
         """The digest of a member; where a corrected copy of it is known as well, the one that it has."""
-        if len(known) > 1 and tree is not None and tree.random_access and name in tree.index():
+        if len(known) > 1 and tree is not None and tree.random_access and tree.holds(name):
             found = hashlib.sha256(tree.read_member(name)).hexdigest()
             if found in known:
                 return found
