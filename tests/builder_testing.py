@@ -364,6 +364,11 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         different = set()
         for name, feature in standard.items():
             self.assertIn(name, ours)
+            inner = getattr(feature, "feature", None)
+            if isinstance(inner, tfds.features.FeaturesDict):  # A sequence of them.
+                found = self._assert_superset_of(inner, ours[name].feature)
+                different |= {f"{name}/{key}" for key in found}
+                continue
             mine, theirs = ours[name].get_tensor_info(), feature.get_tensor_info()
             self.assertEqual(len(mine.shape), len(theirs.shape), name)
             self.assertEqual(np.dtype(mine.np_dtype).kind, np.dtype(theirs.np_dtype).kind, name)
@@ -573,6 +578,8 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 self.assertEqual(a.dtype.kind, b.dtype.kind)
             if exact_dtype and a.dtype.kind not in "OS":
                 self.assertEqual(a.dtype, b.dtype)
+            if not (exact_dtype or a.size or b.size):
+                continue  # Nor does that parser know the shape of what a sequence has none of.
             np.testing.assert_array_equal(a.astype(b.dtype), b)
 
 

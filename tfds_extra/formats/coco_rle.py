@@ -10,10 +10,11 @@ fifth bit of the last group is the sign.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from tfds_extra.formats import FormatError, parser
+from tfds_extra.formats import FormatError, parser, reading
 
 _MAX_GROUPS = 7  # Of five bits: enough for 32 bits and a sign.
 _MAX_PIXELS = 1 << 31
@@ -103,7 +104,7 @@ def checked(counts: Sequence[int] | np.ndarray, height: int, width: int) -> np.n
     Raises:
       FormatError: A count is no whole number or negative, or they are not all pixels together.
     """
-    if any(type(count) is not int for count in counts) if isinstance(counts, list) else False:
+    if isinstance(counts, list) and any(type(count) is not int for count in counts):
         raise FormatError("a count of a mask is no whole number")
     found = np.asarray(counts, np.int64).reshape(-1)
     if len(found) and (found.min() < 0 or found.max() > _MAX_PIXELS):
@@ -115,6 +116,45 @@ def checked(counts: Sequence[int] | np.ndarray, height: int, width: int) -> np.n
     return found
 
 
+@parser
+def from_segmentations(segmentations: Sequence[Any], height: int, width: int) -> list[bytes]:
+    """Compressed masks of all forms in which annotation files have them.
+
+    Args:
+      segmentations: Of each object a list of polygons, or {"size": ..., "counts": ...} with the counts
+        as a list or compressed.
+      height: Of the picture, in pixels.
+      width: Of the picture, in pixels.
+
+    Returns:
+      The compressed mask of each: what pycocotools' `annToRLE` has.
+
+    Raises:
+      FormatError: One is none of these, or none of a picture of this size.
+    """
+    found = [b""] * len(segmentations)
+    outlines = {}
+    for number, one in enumerate(segmentations):
+        if isinstance(one, list):
+            outlines[number] = one
+            continue
+        with reading(f"mask {number}"):
+            if list(one["size"]) != [height, width]:
+                raise FormatError(
+                    f"it is of {one['size']} pixels, the picture of {[height, width]}"
+                )
+            counts = one["counts"]
+            if isinstance(counts, (bytes, str)):
+                checked(decode(counts), height, width)
+                found[number] = counts.encode() if isinstance(counts, str) else counts
+            else:
+                found[number] = encode(checked(counts, height, width))
+    for number, counts in zip(outlines, from_polygons(list(outlines.values()), height, width)):
+        found[number] = encode(counts)
+    return found
+
+
+@parser
 def from_polygons(
     objects: Sequence[Sequence[Sequence[float] | np.ndarray]], height: int, width: int
 ) -> list[np.ndarray]:
@@ -136,8 +176,6 @@ def from_polygons(
         raise FormatError(f"a picture of {height} x {width} pixels")
     owners, points, lengths = [], [], []
     for owner, polygons in enumerate(objects):
-        if polygons and len(polygons[0]) == 4:  # pycocotools takes these for boxes.
-            polygons = [_of_box(box) for box in polygons]
         for polygon in polygons:
             if not len(polygon) or len(polygon) % 2:
                 raise FormatError(f"a polygon of {len(polygon)} numbers")
@@ -151,13 +189,6 @@ def from_polygons(
         raise FormatError("a point of a polygon is no number, or too far from the picture")
     edges = _boundaries(xy, np.array(lengths), height, width)
     return _joined(*edges, np.array(owners), len(objects), pixels)
-
-
-def _of_box(box: Sequence[float]) -> list[float]:
-    if len(box) != 4:
-        raise FormatError(f"a box of {len(box)} numbers")
-    x, y, width, height = map(float, box)
-    return [x, y, x, y + height, x + width, y + height, x + width, y]
 
 
 def _boundaries(
@@ -286,15 +317,3 @@ def from_dense(masks: np.ndarray) -> list[np.ndarray]:
         borders = np.flatnonzero(np.diff(flat, prepend=False))
         found.append(np.diff(np.concatenate([[0], borders, [flat.size]])).astype(np.int64))
     return found
-
-
-def areas(masks: Sequence[np.ndarray]) -> np.ndarray:
-    """Pixels of each mask.
-
-    Args:
-      masks: Counts of each.
-
-    Returns:
-      int64 of shape (masks,).
-    """
-    return np.array([int(counts[1::2].sum()) for counts in masks], np.int64)

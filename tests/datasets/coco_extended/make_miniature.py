@@ -76,7 +76,9 @@ def size(image_id: int) -> tuple[int, int]:
 def file_name(subset: str, image_id: int) -> str:
     """Since 2017 the names are ids."""
     subset = subset.replace("test-dev", "test")
-    return f"{image_id:012d}.jpg" if subset.endswith("2017") else f"COCO_{subset}_{image_id:012d}.jpg"
+    return (
+        f"{image_id:012d}.jpg" if subset.endswith("2017") else f"COCO_{subset}_{image_id:012d}.jpg"
+    )
 
 
 def jpeg(image_id: int) -> bytes:

@@ -177,7 +177,10 @@ class Builder(core.Builder):
         if config.pictures:
             for subset in dict.fromkeys(map(_pictures, config.subsets.values())):
                 files[subset] = core.Archive(
-                    f"{_SERVER}zips/{subset}.zip", subset, also_called=(f"images/{subset}",)
+                    f"{_SERVER}zips/{subset}.zip",
+                    subset,
+                    holds=("[0-9]*.jpg" if subset.endswith("2017") else f"COCO_{subset}_*.jpg",),
+                    also_called=(f"images/{subset}",),
                 )
         return files
 

@@ -48,7 +48,7 @@ class Pictures:
                 f" {len(self._names):,} files, as {min(self._names, default='none')}",
                 f"Pictures and annotations have to be of the same subset. {_WITHOUT}",
             )
-        if others and not self._is_part:
+        if others and not (self._is_part or self._tree.is_shared):
             raise core.stranger(self._tree, min(others))
         for count, what in (
             (missing, f"pictures in {source} are not in {self._tree} and left out"),

@@ -143,31 +143,9 @@ def masks(image: dict[str, Any], annotations: list[dict[str, Any]]) -> list[byte
     Raises:
       FormatError: A mask is none of this picture.
     """
-    height, width = image["height"], image["width"]
-    found: list[bytes] = [b""] * len(annotations)
-    polygons = []
-    for number, one in enumerate(annotations):
-        segmentation = one["segmentation"]
-        if isinstance(segmentation, list):
-            polygons.append(number)
-            continue
-        with reading(f"annotation {one['id']}"):
-            if segmentation["size"] != [height, width]:
-                raise FormatError(
-                    f"a mask of {segmentation['size']} pixels, picture {image['id']} has"
-                    f" {[height, width]}"
-                )
-            counts = segmentation["counts"]
-            if isinstance(counts, str):
-                coco_rle.checked(coco_rle.decode(counts), height, width)
-                found[number] = counts.encode()
-            else:
-                found[number] = coco_rle.encode(coco_rle.checked(counts, height, width))
-    with reading(f"polygons of picture {image['id']}"):
-        outlines = [annotations[number]["segmentation"] for number in polygons]
-        for number, counts in zip(polygons, coco_rle.from_polygons(outlines, height, width)):
-            found[number] = coco_rle.encode(counts)
-    return found
+    published = [one["segmentation"] for one in annotations]
+    with reading(f"picture {image['id']}"):
+        return coco_rle.from_segmentations(published, image["height"], image["width"])
 
 
 def _common(image: dict[str, Any], annotations: list[dict[str, Any]], kind: str) -> dict[str, Any]:
