@@ -121,15 +121,10 @@ def test_evaluation(prepared, kind, tmp_path):
     name = "person_keypoints" if kind == "keypoints" else "instances"
     (tmp_path / "truth.json").write_text(json.dumps(_MADE.document("val2017", name)))
     sizes = {i: _MADE.size(i) for i in predictions}
-    found = evaluation.results(predictions, sizes)
-    (tmp_path / "found.json").write_text(
-        json.dumps(
-            [
-                one if kind == "bbox" else {k: v for k, v in one.items() if k != "bbox"}
-                for one in found
-            ]
-        )
-    )
+    # As the formats of results have it.
+    kept = ("image_id", "category_id", "score", "segmentation" if kind == "segm" else kind)
+    found = [{k: one[k] for k in kept} for one in evaluation.results(predictions, sizes)]
+    (tmp_path / "found.json").write_text(json.dumps(found))
     truth = coco.COCO(str(tmp_path / "truth.json"))
     run = cocoeval.COCOeval(truth, truth.loadRes(str(tmp_path / "found.json")), kind)
     run.evaluate(), run.accumulate(), run.summarize()

@@ -53,13 +53,11 @@ def test_pictures(real, examples):
     assert sorted(examples) == sorted(truth.imgs) and len(examples) == 79
     licenses = {one["id"]: one["name"] for one in truth.dataset["licenses"]}
     assert list(licenses.values()) == list(facts.licenses())
-    gray = 0
     for image_id, example in examples.items():
         published = truth.imgs[image_id]
         content = (real / "val2017" / published["file_name"]).read_bytes()
         assert example["bytes"] == content
         with PIL.Image.open(io.BytesIO(content)) as picture:
-            gray += picture.mode == "L"
             expected = np.asarray(picture.convert("RGB"), int)
         np.testing.assert_array_equal(example["image"], tf.io.decode_jpeg(content, channels=3))
         # TensorFlow smooths colours in another way.
@@ -71,7 +69,6 @@ def test_pictures(real, examples):
         for name in ("coco_url", "flickr_url", "date_captured"):
             assert example[f"image/{name}"].decode() == published[name]
         assert facts.licenses()[example["image/license"]] == licenses[published["license"]]
-    assert gray == 1
 
 
 def test_objects(real, examples):
@@ -152,8 +149,9 @@ def test_evaluation(real, examples, kind, tmp_path):
     truth = _truth(real, "person_keypoints" if kind == "keypoints" else "instances")
     sizes = {one["id"]: (one["height"], one["width"]) for one in truth.imgs.values()}
     found = evaluation.results(predictions, sizes)
-    if kind != "bbox":
-        found = [{k: v for k, v in one.items() if k != "bbox"} for one in found]
+    # As the formats of results have it.
+    kept = ("image_id", "category_id", "score", "segmentation" if kind == "segm" else kind)
+    found = [{name: one[name] for name in kept} for one in found]
     (tmp_path / "found.json").write_text(json.dumps(found))
     run = cocoeval.COCOeval(truth, truth.loadRes(str(tmp_path / "found.json")), kind)
     run.evaluate(), run.accumulate(), run.summarize()

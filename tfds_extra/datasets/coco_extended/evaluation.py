@@ -86,7 +86,7 @@ def _columns(one: Mapping[str, Any], height: int, width: int) -> dict[str, list[
         ]
     if "keypoints" in one:
         points = np.asarray(one["keypoints"], np.float64)
-        columns["keypoints"] = points.reshape(len(points), -1).tolist()
+        columns["keypoints"] = points.reshape(-1, 3 * len(facts.KEYPOINTS)).tolist()
     return columns
 
 
