@@ -317,6 +317,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             picture = show.draw(
                 builder.info, show.read(builder, split, 6), split, builder.DRAWN_TIMES,
                 builder.DRAWN_DISTRIBUTIONS, builder.DRAWN_FIRST, builder.DRAWN_SEGMENTS,
+                builder.DRAWN_OBJECTS,
             )  # fmt: skip
             canvas = backend_agg.FigureCanvasAgg(picture)
             canvas.draw()
