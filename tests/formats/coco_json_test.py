@@ -36,6 +36,14 @@ def test_what_others_leave_out():
     assert category == {"id": 3, "name": "ship", "supercategory": ""}
 
 
+def test_names_of_lvis():
+    """It has the URLs alone."""
+    image = {**_IMAGE, "coco_url": "http://images.cocodataset.org/train2017/000000391895.jpg"}
+    del image["file_name"]
+    (_, found) = _read("image_info", {"images": [image]})[0]
+    assert found["file_name"] == "000000391895.jpg"
+
+
 def test_values_stay_as_they_are():
     polygons = [[1, 2.5, 3.25, 4, 5.125, 6]]
     rows = [
@@ -48,6 +56,15 @@ def test_values_stay_as_they_are():
     assert [repr(n) for n in found[0][1]["segmentation"][0]] == list(map(repr, polygons[0]))
     assert found[0][1]["area"] == 2.000000000000001
     assert [one["iscrowd"] for _, one in found] == [False, True, False]
+
+
+def test_unwanted_annotations_are_not_looked_at():
+    rows = [_BOX, {"image_id": 8, "bbox": "?"}, {**_BOX, "id": 2}]
+    document = json.dumps({"images": [_IMAGE], "annotations": rows}).encode()
+    found = list(coco_json.read(io.BytesIO(document), "instances", lambda image_id: image_id == 7))
+    assert [row["id"] for name, row in found if name == "annotations"] == [1, 2]
+    with pytest.raises(FormatError, match=r"annotations\[1\]: no id"):
+        _read("instances", document)
 
 
 _ROWS = {
@@ -91,7 +108,7 @@ def test_kinds():
         ("captions", {"caption": None}, "caption is None"),
         ("captions", {"caption": "\ud83d"}, "half of a surrogate pair"),
         ("keypoints", {"keypoints": [1, 2]}, "2 numbers of keypoints"),
-        ("keypoints", {"keypoints": [1, 2, 0.5]}, "not a list of whole numbers"),
+        ("keypoints", {"keypoints": [1, 2, "x"]}, "not a list of numbers"),
         ("panoptic", {"segments_info": 5}, "segments_info is 5"),
         ("panoptic", {"segments_info": [5]}, r"segments_info\[0\]: no object"),
     ],
@@ -110,7 +127,7 @@ def test_damaged_annotations(kind, changes, problem):
         (b'{"images": [5]}', r"images\[0\]: no object, but 5"),
         ({"images": [{**_IMAGE, "height": 0}]}, "a picture of 0 x 3"),
         ({"images": [{**_IMAGE, "height": 1 << 30}]}, "a picture of"),
-        ({"images": [{**_IMAGE, "file_name": ""}]}, "file_name is empty"),
+        ({"images": [{**_IMAGE, "file_name": ""}]}, "no file_name"),
         ({"images": [_IMAGE], "categories": [{"id": 1}]}, "no name"),
         ({"images": [_IMAGE], "annotations": [_BOX]}, "only pictures"),
     ],

@@ -22,16 +22,20 @@ _SHOWN = 60
 
 
 @parser
-def read(file: BinaryIO, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def read(
+    file: BinaryIO, kind: str, is_wanted: Callable[[int], bool] = lambda image_id: True
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the content of a file in its order; pictures may come before or after annotations.
 
     Args:
       file: The document.
       kind: What the annotations are, one of `KINDS`. Those of `stuff` are like `instances`, and those
         of `keypoints` have keypoints besides; a file of `image_info` has none.
+      is_wanted: Takes the id of a picture, and tells whether its annotations are. Others are not
+        looked at.
 
     Yields:
-      `IMAGE` with id, file_name, height, width, license (None if unknown), and the texts coco_url,
+      `IMAGE` with id, file_name (the end of coco_url if there is none), height, width, license (None if unknown), and the texts coco_url,
       flickr_url and date_captured (empty if unknown);
       `CATEGORY` with id, name and supercategory (empty if there is none);
       `ANNOTATION` with id, image_id and, of instances, category_id, bbox (x, y, width and height),
@@ -52,9 +56,11 @@ def read(file: BinaryIO, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         with reading(f"{name}[{numbers[name]}]"):
             if not isinstance(value, dict):
                 raise FormatError(f"no object, but {_shown(value)}")
-            row = checks[name](value)
+            is_left = name == ANNOTATION and not is_wanted(_int(value, "image_id"))
+            row = {} if is_left else checks[name](value)
         numbers[name] += 1
-        yield name, row
+        if not is_left:
+            yield name, row
     if not numbers[IMAGE]:
         raise FormatError("there are no images: it is no annotation file of COCO")
 
@@ -62,14 +68,14 @@ def read(file: BinaryIO, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _image(row: dict[str, Any]) -> dict[str, Any]:
     made = {
         "id": _int(row, "id"),
-        "file_name": _text(row, "file_name"),
+        "file_name": _text(row, "file_name", _text(row, "coco_url", "").rpartition("/")[2]),
         "height": _int(row, "height", 31),
         "width": _int(row, "width", 31),
         "license": None if row.get("license") is None else _int(row, "license", 31),
         **{name: _text(row, name, "") for name in ("coco_url", "flickr_url", "date_captured")},
     }
     if not made["file_name"]:
-        raise FormatError("file_name is empty")
+        raise FormatError("no file_name")
     if not 0 < made["height"] * made["width"] < 1 << 31:
         raise FormatError(f"a picture of {made['height']} x {made['width']} pixels")
     return made
@@ -96,9 +102,7 @@ def _instance(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keypoints(row: dict[str, Any]) -> dict[str, Any]:
-    keypoints = row.get("keypoints")
-    if not isinstance(keypoints, list) or not all(_is_int(value, 31) for value in keypoints):
-        raise FormatError(f"keypoints are {_shown(keypoints)}, not a list of whole numbers")
+    keypoints = _numbers(row.get("keypoints"), "keypoints")
     if len(keypoints) % 3:
         raise FormatError(f"{len(keypoints)} numbers of keypoints, which have three each")
     count = sum(visible > 0 for visible in keypoints[2::3])
@@ -141,7 +145,7 @@ def _panoptic(row: dict[str, Any]) -> dict[str, Any]:
             )
     return {
         "image_id": _int(row, "image_id"),
-        "file_name": _text(row, "file_name"),
+        "file_name": _text(row, "file_name", _text(row, "coco_url", "").rpartition("/")[2]),
         "segments_info": made,
     }
 

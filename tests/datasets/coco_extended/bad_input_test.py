@@ -89,6 +89,7 @@ _DAMAGES = {
     "a picture that is not listed": ("instances", _row(_ROW, 0, image_id=5), "1 pictures that are not listed, as 5"),
     "captions of another picture": ("captions", _row(_ROW, 0, image_id=5), "captions_val2017.json", "not listed, as 5"),
     "keypoints of nobody": ("person_keypoints", _row(_ROW, 0, id=5), "annotation 5 of keypoints is of none"),
+    "half a pixel": ("person_keypoints", _row(_ROW, 0, keypoints=[0.5] * 51), "no whole numbers"),
     "sixteen keypoints": ("person_keypoints", _row(_ROW, 0, keypoints=[1] * 48), "48 numbers of keypoints"),
     "no bbox": ("instances", _row(_ROW, 0, bbox=...), "annotations[0]: bbox is None"),
     "a mask of another size": ("instances", _row(_ROW, 0, segmentation={"counts": [6], "size": [2, 3]}), "picture 397133", "[2, 3] pixels"),
@@ -199,5 +200,42 @@ def test_a_part(tmp_path, caplog):
     (example,) = builder.as_dataset(split="validation").as_numpy_iterator()
     assert len(example["objects"]["id"]) == 3 and len(example["captions"]["id"]) == 6
     assert not len(example["stuff"]["id"]) and not example["objects"]["has_keypoints"].any()
-    assert "no keypoints, panoptic, stuff of val2017 are here" in caplog.text
+    assert "of val2017 there are no keypoints, stuff, panoptic here" in caplog.text
     assert "1 pictures in instances_val2017.json are not in" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "problem"),
+    [
+        ("annotations", "annotations of val2017 are here, and not its pictures"),
+        ("val2017", "pictures of val2017 are here, and not instances_val2017.json"),
+    ],
+)
+def test_one_side_alone(tmp_path, data_dir, folder, problem):
+    """Who has annotations and no pictures, or pictures and no annotations, is told so."""
+    for files in (_FILES[_ANNOTATIONS], _FILES[_PICTURES]):
+        for name, content in files.items():
+            if name.startswith(folder):
+                path = tmp_path / "manual" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+    tampering.prepare_refused(
+        f"coco_extended/{_LIGHT}", data_dir, problem, "_annotations", "different archives",
+        manual_dir=tmp_path / "manual", partial=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_pictures_among_other_things(tmp_path):
+    """All in one folder, where anything else may lie."""
+    folder = tmp_path / "manual"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("x")
+    for files in (_FILES[_ANNOTATIONS], _FILES[_PICTURES]):
+        for name, content in files.items():
+            (folder / name.rpartition("/")[2]).write_bytes(content)
+    builder = preparing.prepared(
+        f"coco_extended/{_LIGHT}", tmp_path / "data", folder, partial=True
+    )  # fmt: skip
+    assert builder.info.splits["validation"].num_examples == 2

@@ -12,7 +12,7 @@ from absl import logging
 from tfds_extra import core
 from tfds_extra.datasets.coco_extended import facts, features, karpathy, values
 from tfds_extra.datasets.coco_extended.joined import Joined
-from tfds_extra.datasets.coco_extended.pictures import Pictures
+from tfds_extra.datasets.coco_extended.pictures import WITHOUT_PICTURES, Pictures
 
 _SERVER = "http://images.cocodataset.org/"
 _LICENSE = (
@@ -205,26 +205,47 @@ class Builder(core.Builder):
             }
             # Of a part, what there is: no 20 GB of other pictures are fetched for it.
             if here or extracted:
-                files = {name: files[name] for name in here}
+                files = {name: file for name, file in files.items() if name in {*here, _KARPATHY}}
         return files
 
     # ------------------------------------------------------------------------------ the pieces
 
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
-        pieces = []
+        pieces, told = [], []
         for split, subset in self.builder_config.subsets.items():
             kinds = self._kinds(subset)
             if self.variant == core.PARTIAL:
-                kinds = tuple(kind for kind in kinds if self._is_here(files, kind, subset))
-                if missing := sorted(set(self._kinds(subset)) - set(kinds)):
-                    logging.warning("no %s of %s are here", ", ".join(missing), subset)
-                if not kinds or (self.builder_config.pictures and _pictures(subset) not in files):
-                    continue
+                kinds, problem = self._what_is_here(files, subset)
+                if problem:
+                    logging.warning(problem)
+                    told.append(problem)
+            if not kinds:
+                continue
             expected = self.expected_counts.get(split) or _UNKNOWN
             count = max(1, expected // _PIECE)
             pieces += [Piece(split, subset, kinds, files, number, count) for number in range(count)]
+        if not pieces:
+            remedy = f"Pictures and annotations come from different archives. {WITHOUT_PICTURES}"
+            raise core.CorpusError(self._manual_dir, "", "; ".join(told), remedy)
         return core.by_split(self.expected_counts, pieces, self._generate_examples)
+
+    def _what_is_here(
+        self, files: dict[str, core.Tree], subset: str
+    ) -> tuple[tuple[str, ...], str]:
+        """The kinds of annotations of a subset that a part has, and what is to be told about it.
+
+        Without its pictures, where there should be some, none is of use.
+        """
+        wanted = self._kinds(subset)
+        here = tuple(kind for kind in wanted if self._is_here(files, kind, subset))
+        has_pictures = _pictures(subset) in files or not self.builder_config.pictures
+        if here and not has_pictures:
+            return (), f"annotations of {subset} are here, and not its pictures"
+        if not here and has_pictures and self.builder_config.pictures:
+            return (), f"pictures of {subset} are here, and not {_file(wanted[0], subset)}"
+        missing = ", ".join(kind for kind in wanted if kind not in here)
+        return here, f"of {subset} there are no {missing} here" if missing else ""
 
     def _is_here(self, files: dict[str, core.Tree], kind: str, subset: str) -> bool:
         tree = files.get(_archive(kind, subset))
@@ -247,20 +268,21 @@ class Builder(core.Builder):
             )  # fmt: skip
         pictures = segments = None
         if self.builder_config.pictures:
-            pictures = Pictures(piece.files[_pictures(piece.subset)], is_part=is_part)
+            archive = piece.files[_pictures(piece.subset)]
+            pictures = Pictures(archive, joined.names, is_part=is_part)
             if piece.number == 0:
                 # Nobody states that the other kinds have all pictures.
                 is_all = piece.kinds[0] in _COMPLETE and _pictures(piece.subset) == piece.subset
-                pictures.check_names(joined.names, name, is_all=is_all)
+                pictures.check_names(name, is_all=is_all)
         if "panoptic" in piece.kinds:
             segments = Pictures(piece.panoptic(), is_part=is_part)
         splits = karpathy.read(piece.files[_KARPATHY]) if self._is_karpathy else None
-        for image, annotations in joined:
+        for image, by_kind in joined:
             size = (image["height"], image["width"])
             with core.located(tree, name, core.GET_AGAIN):
-                example = self._annotated(image, annotations)
+                example = self._annotated(image, by_kind)
             if "panoptic" in self.builder_config.kinds:
-                found = annotations.get("panoptic", [])
+                found = by_kind.get("panoptic", [])
                 content = segments.read(found[0]["file_name"], size) if found else None
                 example |= values.of_panoptic(image, found if content else [], content)
             if pictures:
@@ -280,18 +302,18 @@ class Builder(core.Builder):
             yield (split, image["file_name"]), example
 
     def _annotated(
-        self, image: dict[str, Any], annotations: dict[str, list[dict[str, Any]]]
+        self, image: dict[str, Any], by_kind: dict[str, list[dict[str, Any]]]
     ) -> dict[str, Any]:
         """A picture with all annotations but those that are pictures themselves."""
         example = values.of_image(image)
         kinds = self.builder_config.kinds
         if "instances" in kinds:
-            instances, keypoints = (annotations.get(k, []) for k in ("instances", "keypoints"))
+            instances, keypoints = (by_kind.get(k, []) for k in ("instances", "keypoints"))
             example |= values.of_instances(image, instances, keypoints)
         if "captions" in kinds:
-            example |= values.of_captions(annotations.get("captions", []))
+            example |= values.of_captions(by_kind.get("captions", []))
         if "stuff" in kinds:
-            example |= values.of_stuff(image, annotations.get("stuff", []))
+            example |= values.of_stuff(image, by_kind.get("stuff", []))
         return example
 
 

@@ -68,7 +68,7 @@ class Joined:
 
     Attributes:
       names: Of the files of all pictures in the first file, whether they are wanted or not.
-      left_out: Pictures that later files have annotations of, and the first does not list.
+      left_out: Pictures of which there are annotations in a part, and that the first file does not list.
     """
 
     def __init__(self, is_wanted: Callable[[int], bool], *, is_part: bool):
@@ -76,7 +76,7 @@ class Joined:
 
         Args:
           is_wanted: Takes the id of a picture, and tells whether it belongs to the piece.
-          is_part: Whether later files may have annotations of other pictures.
+          is_part: Whether there may be annotations of other pictures.
         """
         self.names: set[str] = set()
         self.left_out: set[int] = set()
@@ -93,22 +93,22 @@ class Joined:
 
         Raises:
           FormatError: It is damaged, has classes that are not COCO's, or pictures or annotations twice,
-            or annotations of pictures that the first file does not list.
+            or annotations of pictures that the first file does not list and should.
         """
         is_first = not self._kinds
         found = self._kinds[kind] = _ByPicture()
-        for what, row in coco_json.read(file, kind):
+        for what, row in coco_json.read(file, kind, self._is_wanted):
             if what == coco_json.IMAGE:
                 if is_first:
                     self._add_picture(row)
             elif what == coco_json.CATEGORY:
                 _check_category(kind, row)
-            elif self._is_wanted(row["image_id"]):
+            else:
                 _check_classes(kind, row)
                 found.add(row)
         found.sort()
         if others := [one for one in found.pictures() if one not in self._pictures]:
-            if is_first or not self._is_part:
+            if not self._is_part:
                 raise FormatError(
                     f"there are annotations of {len(others):,} pictures that are not listed, as {others[0]}"
                 )

@@ -41,7 +41,8 @@ def to_dense_tensor(rles: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.
     """As `to_dense`, of operations of TensorFlow: for `map` of `tf.data`.
 
     Args:
-      rles: Compressed masks of one picture, strings of shape (masks,), as prepared.
+      rles: Compressed masks of one picture, strings of shape (masks,), as prepared. Empty strings,
+        which batches are filled up with, are empty masks.
       height: Of the picture, in pixels.
       width: Of the picture, in pixels.
 

@@ -70,6 +70,8 @@ def of_instances(
             raise FormatError(
                 f"annotation {one['id']} has {len(one['keypoints'])} numbers of keypoints"
             )
+        if any(type(value) is not int for value in one["keypoints"]):
+            raise FormatError(f"annotation {one['id']} has keypoints that are no whole numbers")
     return {
         "objects": {
             **_common(image, instances, "instances"),
