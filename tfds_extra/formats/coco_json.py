@@ -35,8 +35,8 @@ def read(
         looked at.
 
     Yields:
-      `IMAGE` with id, file_name (the end of coco_url if there is none), height, width, license (None if unknown), and the texts coco_url,
-      flickr_url and date_captured (empty if unknown);
+      `IMAGE` with id, file_name (the end of coco_url if there is none), height, width, license
+      (None if unknown), and the texts coco_url, flickr_url and date_captured (empty if unknown);
       `CATEGORY` with id, name and supercategory (empty if there is none);
       `ANNOTATION` with id, image_id and, of instances, category_id, bbox (x, y, width and height),
       area (NaN if unknown), iscrowd and segmentation as published ([] if there is none); of

@@ -45,7 +45,7 @@ _TESTS = {"2014": {"test": "test2014", "test2015": "test2015"}, "2017": {"test":
 _KARPATHY = "karpathy"
 _COMPLETE = ("instances", "image_info")  # Kinds whose files list all pictures of a subset.
 
-# Pictures of a piece: each piece reads all annotations, which takes less than reading as many pictures.
+# Pictures of a piece. Each piece reads all annotations, which takes less than so many pictures.
 _PIECE = 30_000
 _UNKNOWN = 100_000  # About how many pictures a split has of which nobody states it.
 

@@ -1,7 +1,7 @@
 """The official evaluation of detections, masks and keypoints, from predictions by image id.
 
-It is pycocotools' own (`python -m pip install pycocotools`): what is here brings prepared examples and
-predictions into its form. What it computes is what it computes from the published files.
+It is pycocotools' own (`python -m pip install pycocotools`): what is here brings prepared examples
+and predictions into its form. What it computes is what it computes from the published files.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def results(
     """Predictions as COCO's evaluation server and pycocotools take them, ready for `json.dump`.
 
     Args:
-      predictions: By the id of the picture. Each has `score`, and `label` (0 to 79) or `category_id`
-        (published ids), of shape (objects,), and what there is of `bbox` (ymin, xmin, ymax, xmax as
-        shares, of shape (objects, 4)), or `bbox_published` (x, y, width, height in pixels), `rle`
-        (compressed masks) or `mask` (of shape (objects, height, width)), and `keypoints` (of shape
-        (objects, 17, 3)).
+      predictions: By the id of the picture. Each has `score`, and `label` (0 to 79) or
+        `category_id` (published ids), of shape (objects,), and what there is of `bbox` (ymin, xmin,
+        ymax, xmax as shares, of shape (objects, 4)), or `bbox_published` (x, y, width, height in
+        pixels), `rle` (compressed masks) or `mask` (of shape (objects, height, width)), and
+        `keypoints` (of shape (objects, 17, 3)).
       sizes: Height and width of each picture.
 
     Returns:
@@ -98,19 +98,18 @@ def evaluate(
     """The official figures of some predictions.
 
     Args:
-      examples: What they are held against: of a split, as numpy values (`tfds.as_numpy(dataset)`). The
-        pictures are not needed: read with `decoders=tfds.decode.PartialDecoding(...)`, or a config
-        without them, is faster.
+      examples: What they are held against: of a split, as numpy values (`tfds.as_numpy(dataset)`).
+        The pictures are not needed: a config without them is faster.
       predictions: As in `results`; a picture without any counts as one where nothing was found.
       kind: "bbox", "segm" (masks) or "keypoints".
 
     Returns:
-      The published figures by name: AP (of IoU or OKS from 0.5 to 0.95), AP50, AR100 and so on, 0.0 to
-      1.0; -1 where there is nothing to be found.
+      The published figures by name: AP (of IoU or OKS from 0.5 to 0.95), AP50, AR100 and so on,
+      0.0 to 1.0; -1 where there is nothing to be found.
 
     Raises:
-      ValueError: There is no such kind, predictions lack what it is about, or are of pictures that are not
-        among the examples.
+      ValueError: There is no such kind, predictions lack what it is about, or are of pictures that
+        are not among the examples.
       ImportError: pycocotools is not installed.
     """
     if kind not in KINDS:

@@ -1,8 +1,8 @@
 """Annotations of several published files, brought together by picture in bounded memory.
 
-The files list annotations in an order of their own. What is read waits in a temporary file until its
-picture comes; in memory are some numbers for each annotation, and what was published of the pictures
-of one piece.
+The files list annotations in an order of their own. What is read waits in a temporary file until
+its picture comes; in memory are some numbers for each annotation, and what was published of the
+pictures of one piece.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from tfds_extra.datasets.coco_extended import facts
 from tfds_extra.formats import FormatError, coco_json
 
 _IN_MEMORY = 32 << 20  # Bytes of annotations of one kind that wait in memory; more wait on disk.
-_CLASSES = {"instances": "instances", "keypoints": "instances", "stuff": "stuff", "panoptic": "panoptic"}  # fmt: skip
+# Which classes the annotations have.
+_CLASSES = {
+    "instances": "instances", "keypoints": "instances", "stuff": "stuff", "panoptic": "panoptic"
+}  # fmt: skip
 
 
 class _ByPicture:
@@ -68,7 +71,7 @@ class Joined:
 
     Attributes:
       names: Of the files of all pictures in the first file, whether they are wanted or not.
-      left_out: Pictures of which there are annotations in a part, and that the first file does not list.
+      left_out: Pictures of which a part has annotations, and that the first file does not list.
     """
 
     def __init__(self, is_wanted: Callable[[int], bool], *, is_part: bool):
@@ -92,7 +95,7 @@ class Joined:
           file: The document.
 
         Raises:
-          FormatError: It is damaged, has classes that are not COCO's, or pictures or annotations twice,
+          FormatError: It is damaged, has classes that are not COCO's, pictures or annotations twice,
             or annotations of pictures that the first file does not list and should.
         """
         is_first = not self._kinds
@@ -110,7 +113,8 @@ class Joined:
         if others := [one for one in found.pictures() if one not in self._pictures]:
             if not self._is_part:
                 raise FormatError(
-                    f"there are annotations of {len(others):,} pictures that are not listed, as {others[0]}"
+                    f"there are annotations of {len(others):,} pictures that are not listed, as"
+                    f" {others[0]}"
                 )
             self.left_out.update(others)
 

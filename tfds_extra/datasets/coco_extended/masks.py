@@ -1,7 +1,7 @@
 """Masks of objects and stuff: dense, compressed, and as polygons, in NumPy and inside `tf.data`.
 
-Prepared examples have each mask as compressed run lengths (`objects/rle`, `stuff/rle`), whatever form
-it was published in. They are those of pycocotools (`annToRLE`) to the last bit.
+Prepared examples have each mask as compressed run lengths (`objects/rle`, `stuff/rle`), whatever
+form it was published in. They are those of pycocotools (`annToRLE`) to the last bit.
 """
 
 from __future__ import annotations

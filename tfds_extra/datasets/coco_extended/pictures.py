@@ -80,7 +80,8 @@ class Pictures:
             found = _SIZES[pathlib.PurePosixPath(name).suffix](content)
             if found != size:
                 raise FormatError(
-                    f"the picture is {found[0]} x {found[1]} pixels, annotated are {size[0]} x {size[1]}"
+                    f"the picture is {found[0]} x {found[1]} pixels, annotated are"
+                    f" {size[0]} x {size[1]}"
                 )
         return content
 

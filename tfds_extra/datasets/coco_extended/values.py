@@ -62,7 +62,8 @@ def of_instances(
     found = [by_id.pop(one["id"], None) for one in instances]
     if by_id:
         raise FormatError(
-            f"annotation {min(by_id)} of keypoints is of none of the instances of picture {image['id']}"
+            f"annotation {min(by_id)} of keypoints is of none of the instances of picture"
+            f" {image['id']}"
         )
     shape = _NO_KEYPOINTS.shape
     for one in filter(None, found):
