@@ -38,7 +38,7 @@ def to_dense(rles: Iterable[bytes | str], height: int, width: int) -> np.ndarray
 
 
 def to_dense_tensor(rles: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """As `to_dense`, of operations of TensorFlow: for `map` of `tf.data`.
+    """As `to_dense`, for `map` of `tf.data`.
 
     Args:
       rles: Compressed masks of one picture, strings of shape (masks,), as prepared. Empty strings,
@@ -49,36 +49,15 @@ def to_dense_tensor(rles: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.
     Returns:
       uint8 of shape (masks, height, width), 1 in the mask.
     """
-    height, width = tf.cast(height, tf.int64), tf.cast(width, tf.int64)
-    pixels, masks = height * width, tf.size(rles, out_type=tf.int64)
-    letters = tf.strings.length(rles)
-    groups = tf.cast(tf.io.decode_raw(tf.strings.reduce_join(rles), tf.uint8), tf.int64) - 48
-    groups = tf.reshape(groups, [-1])
-    is_last = tf.equal(tf.bitwise.bitwise_and(groups, 0x20), 0)
-    lasts = tf.reshape(tf.where(is_last), [-1])
-    starts = tf.concat([tf.zeros_like(lasts[:1]), lasts[:-1] + 1], 0)
-    number = tf.cumsum(tf.cast(is_last, tf.int64), exclusive=True)
-    place = tf.range(tf.size(groups, out_type=tf.int64)) - tf.gather(starts, number)
-    shifted = tf.bitwise.left_shift(tf.bitwise.bitwise_and(groups, 0x1F), 5 * place)
-    is_negative = tf.not_equal(tf.bitwise.bitwise_and(tf.gather(groups, lasts), 0x10), 0)
-    above = tf.bitwise.left_shift(tf.ones_like(lasts), 5 * (lasts - starts + 1))
-    differences = tf.math.segment_sum(shifted, number) - tf.where(is_negative, above, 0)
+    # NumPy repeats runs many times as fast as TensorFlow's operations could add them up.
+    dense = tf.numpy_function(_padded_to_dense, [rles, height, width], tf.uint8, stateful=False)
+    dense.set_shape([None, None, None])
+    return dense
 
-    # A row for each mask. From the fourth on, a count is a difference to that two before.
-    runs = tf.RaggedTensor.from_row_lengths(tf.cast(is_last, tf.int64), letters)
-    lengths = tf.reduce_sum(runs, axis=1)
-    rows = tf.RaggedTensor.from_row_lengths(differences, lengths).to_tensor()
-    rows = tf.pad(rows, [[0, 0], [0, 1 - tf.shape(rows)[1] % 2]])  # To one and pairs.
-    pairs = tf.cumsum(tf.reshape(rows[:, 1:], [masks, -1, 2]), axis=1)
-    counts = tf.concat([rows[:, :1], tf.reshape(pairs, [masks, -1])], 1)
-    # Where a run ends the mask begins or ends; where the last one does so does the picture.
-    is_border = tf.sequence_mask(lengths - 1, tf.shape(counts)[1])
-    borders = tf.cumsum(counts, axis=1) + tf.range(masks)[:, None] * pixels
-    borders = tf.boolean_mask(borders, is_border)
-    borders = tf.boolean_mask(borders, borders < masks * pixels)
-    changes = tf.scatter_nd(borders[:, None], tf.ones_like(borders, tf.uint8), [masks * pixels])
-    dense = tf.bitwise.bitwise_and(tf.cumsum(tf.reshape(changes, [masks, pixels]), axis=1), 1)
-    return tf.transpose(tf.reshape(dense, [masks, width, height]), [0, 2, 1])
+
+def _padded_to_dense(rles: np.ndarray, height: np.ndarray, width: np.ndarray) -> np.ndarray:
+    nothing = coco_rle.encode([int(height) * int(width)])
+    return np.ascontiguousarray(to_dense([rle or nothing for rle in rles], height, width))
 
 
 def from_dense(masks: np.ndarray) -> list[bytes]:
