@@ -54,6 +54,8 @@ from tfds_extra.formats import (
     beats,
     cifar_batch,
     cili,
+    coco_json,
+    coco_rle,
     ctime_date,
     digit_struct,
     flac,
@@ -237,6 +239,24 @@ def parser_targets() -> list[Target]:
             [_sample("wordnet_synsets", "ili-map-pwn31.tab")],
             cili.parse_map,
             ("cili.parse_map",),
+        ),
+        Target(
+            "coco_json.read",
+            [content for name in _COCO for content in _members("coco_extended", name, "val2017.json")],
+            _read_coco_json,
+            ("coco_json.read",),
+        ),
+        Target(
+            "coco_rle",
+            [
+                json.dumps([{"counts": "PY28X100000000000P30PM00000000000PO", "size": [48, 64]}] * 2).encode(),
+                json.dumps([{"counts": [0, 5, 3, 4], "size": [3, 4]}] * 2).encode(),
+                b"[[[48,32,54.87,32,54.87,40,48,40],[56.87,32,64,32,64,39.5]],[]]",
+            ],
+            _read_coco_rle,
+            tuple(
+                f"coco_rle.{name}" for name in ("checked", "decode", "from_polygons", "from_segmentations")
+            ),
         ),
         Target("ctime_date.parse", dates, _read_date, ("ctime_date.parse",)),
         Target(
@@ -592,6 +612,37 @@ def _read_json_stream(content: bytes) -> None:
     _any_of(
         lambda: collections.deque(json_stream.read(io.BytesIO(content), ("annotations",)), 0),
         lambda: collections.deque(json_stream.read(io.BytesIO(content)), 0),
+    )
+
+
+_COCO = (
+    "annotations_trainval2017.zip", "stuff_annotations_trainval2017.zip",
+    "panoptic_annotations_trainval2017.zip",
+)  # fmt: skip
+
+
+def _read_coco_json(content: bytes) -> None:
+    kinds = ("instances", "keypoints", "captions", "panoptic", "image_info")
+    _any_of(
+        *(
+            functools.partial(
+                lambda kind: collections.deque(coco_json.read(io.BytesIO(content), kind), 0), kind
+            )
+            for kind in kinds
+        )
+    )
+
+
+def _read_coco_rle(content: bytes) -> None:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        value = content
+    sizes = [(48, 64), (3, 4), (64, 64)]
+    _any_of(
+        lambda: coco_rle.checked(coco_rle.decode(content), 3, 4),
+        *(functools.partial(coco_rle.from_segmentations, value, *size) for size in sizes),
+        *(functools.partial(coco_rle.from_polygons, value, *size) for size in sizes),
     )
 
 

@@ -317,6 +317,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             picture = show.draw(
                 builder.info, show.read(builder, split, 6), split, builder.DRAWN_TIMES,
                 builder.DRAWN_DISTRIBUTIONS, builder.DRAWN_FIRST, builder.DRAWN_SEGMENTS,
+                builder.DRAWN_OBJECTS,
             )  # fmt: skip
             canvas = backend_agg.FigureCanvasAgg(picture)
             canvas.draw()
@@ -364,6 +365,11 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         different = set()
         for name, feature in standard.items():
             self.assertIn(name, ours)
+            inner = getattr(feature, "feature", None)
+            if isinstance(inner, tfds.features.FeaturesDict):  # A sequence of them.
+                found = self._assert_superset_of(inner, ours[name].feature)
+                different |= {f"{name}/{key}" for key in found}
+                continue
             mine, theirs = ours[name].get_tensor_info(), feature.get_tensor_info()
             self.assertEqual(len(mine.shape), len(theirs.shape), name)
             self.assertEqual(np.dtype(mine.np_dtype).kind, np.dtype(theirs.np_dtype).kind, name)
@@ -573,6 +579,8 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 self.assertEqual(a.dtype.kind, b.dtype.kind)
             if exact_dtype and a.dtype.kind not in "OS":
                 self.assertEqual(a.dtype, b.dtype)
+            if not (exact_dtype or a.size or b.size):
+                continue  # Nor does that parser know the shape of what a sequence has none of.
             np.testing.assert_array_equal(a.astype(b.dtype), b)
 
 

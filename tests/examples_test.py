@@ -244,6 +244,21 @@ def test_review_stars(run, which, request):
     assert 0 <= float(polarity[0]) <= 1 and int(polarity[1]) <= int(tested)
 
 
+@pytest.mark.parametrize("which", ["miniature", "real pictures"])
+def test_coco_masks(run, which, request):
+    options, counts = ["--miniature", "--config=2017_objects", "--epochs=150"], (4, 2)
+    if which == "real pictures":
+        folder = request.getfixturevalue("shared") / "real" / "coco_extended"
+        options, counts = ["--partial", f"--manual_dir={folder}", "--epochs=3"], (63, 16)
+    printed = run("coco_masks.py", *options)
+    found = re.search(r"loss ([\d.]+) to ([\d.]+) on (\d+) pictures, tested on (\d+)", printed)
+    assert float(found[2]) < float(found[1]) and tuple(map(int, found.groups()[2:])) == counts
+    scores = {kind: float(ap) for kind, ap in re.findall(r"^(\w+): AP ([\d.]+)", printed, re.M)}
+    assert list(scores) == ["segm", "bbox"] and all(0 <= score <= 1 for score in scores.values())
+    if which == "miniature":  # A class has a colour, and two of the pictures' objects stand alone.
+        assert scores["segm"] > 0.1
+
+
 def test_vqa_baseline(run):
     printed = run("vqa_baseline.py", "--miniature", "--epochs=60")
     assert "vqa/v2_images-miniature/1.0.0: 12 questions to train on, 6 to test" in printed

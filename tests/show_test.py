@@ -7,8 +7,9 @@ import pytest
 import tensorflow_datasets as tfds
 from matplotlib import patches
 
-from tfds_extra import show
+from tfds_extra import core, show
 from tfds_extra.features import Audio, PixelImage
+from tfds_extra.formats import coco_rle
 
 _RNG = np.random.default_rng(0)
 _DIGITS = tfds.features.ClassLabel(names=[str(digit) for digit in range(10)])
@@ -67,6 +68,50 @@ def test_boxes_are_drawn_with_their_labels(tmp_path):
     assert [t.get_text() for t in image.texts] == ["1", "2"]
     assert text.texts[0].get_text() == "name: 1.png"
     assert not other.patches
+
+
+def test_objects_are_drawn_with_masks_keypoints_and_captions(tmp_path):
+    features = {
+        "image": tfds.features.Image(shape=(None, None, 3)),
+        "objects": tfds.features.Sequence(
+            {
+                "bbox": tfds.features.BBoxFeature(),
+                "rle": tfds.features.Text(),
+                "points": tfds.features.Tensor(shape=(3, 3), dtype=np.int32),
+            }
+        ),
+        "others": tfds.features.Sequence({"bbox": tfds.features.BBoxFeature()}),
+        "captions": tfds.features.Sequence(tfds.features.Text()),
+        "told": tfds.features.Sequence({"text": tfds.features.Text()}),
+    }
+    mask = np.zeros((1, 20, 40), np.uint8)
+    mask[0, 5:15, 10:30] = 1
+    example = {
+        "image": _RNG.integers(0, 256, (20, 40, 3), np.uint8),
+        "objects": {
+            "bbox": np.array([[0.25, 0.25, 0.75, 0.75]], np.float32),
+            "rle": [coco_rle.encode(coco_rle.from_dense(mask)[0])],
+            "points": [np.array([[10, 5, 2], [20, 10, 1], [0, 0, 0]])],
+        },
+        "others": {"bbox": np.array([[0, 0, 1, 1]], np.float32)},
+        "captions": [],
+        "told": {"text": ["Café".encode() + b" on the grass" * 9, b"x"]},
+    }
+    objects = core.Objects("objects", "rle", "points", ((0, 1), (1, 2)), "told/text")
+    picture = show.draw(_info(features), [example], objects=objects)
+    picture.savefig(tmp_path / "objects.png")
+    axis = picture.axes[0]
+    picture_drawn, mask_drawn = (image.get_array() for image in axis.images)
+    np.testing.assert_array_equal(picture_drawn, example["image"])
+    np.testing.assert_array_equal(np.asarray(mask_drawn)[..., 3] > 0, mask[0] > 0)
+    assert len(axis.patches) == 1  # The other sequence's box is not drawn.
+    limb, hidden, visible = (line.get_xydata().tolist() for line in axis.lines)
+    assert limb == [[10, 5], [20, 10]] and hidden == [[20, 10]] and visible == [[10, 5]]
+    assert axis.texts[-1].get_text().startswith("Café on the grass")
+    assert axis.get_xlim() == (-0.5, 39.5)
+    # Without objects, all boxes are drawn and no masks.
+    plain = show.draw(_info(features), [example]).axes[0]
+    assert len(plain.images) == 1 and len(plain.patches) == 2
 
 
 def test_distribution_is_drawn_with_the_names_of_the_classes(tmp_path):

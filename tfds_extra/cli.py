@@ -244,7 +244,7 @@ def _show(arguments: argparse.Namespace) -> int:
     title = f"{builder.info.full_name}, {split}"
     picture = show.draw(
         builder.info, examples, title, builder.DRAWN_TIMES, builder.DRAWN_DISTRIBUTIONS,
-        builder.DRAWN_FIRST, builder.DRAWN_SEGMENTS,
+        builder.DRAWN_FIRST, builder.DRAWN_SEGMENTS, builder.DRAWN_OBJECTS,
     )  # fmt: skip
     picture.savefig(output)
     print(output)

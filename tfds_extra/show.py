@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ import tensorflow_datasets as tfds
 from tfds_extra import core
 from tfds_extra.core import errors, prepared
 from tfds_extra.features import Audio, EncodedAudio
+from tfds_extra.formats import coco_rle
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
@@ -23,6 +25,7 @@ _WRITTEN = 0.8  # Of the width of a text's place; labels of the axes beside it t
 _LETTERS = 200  # More of them do not fit into a line.
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _HASHES = re.compile(r"(.*[/_])?(sha1|sha256|md5|crc32)")  # Of use to programs, not to eyes.
+_CAPTION = 45  # Letters in a line of a caption.
 _PLACES = 6  # Images, charts and texts that stand side by side.
 
 
@@ -54,6 +57,7 @@ def draw(
     distributions: Sequence[str] = (),
     first: Sequence[str] = (),
     segments: core.Segments | None = None,
+    objects: core.Objects | None = None,
 ) -> Any:
     """Draws each example: its recordings or images, and what else is known of it.
 
@@ -71,6 +75,7 @@ def draw(
         `core.Builder.DRAWN_DISTRIBUTIONS`.
       first: Names of the features to be told first; see `core.Builder.DRAWN_FIRST`.
       segments: Of music that was analyzed; see `core.Builder.DRAWN_SEGMENTS`.
+      objects: With masks, to draw over the first image; see `core.Builder.DRAWN_OBJECTS`.
 
     Returns:
       A `matplotlib.figure.Figure`.
@@ -86,7 +91,7 @@ def draw(
     title = _with_classes(info, title or info.full_name)
     first = [*first, *(key for key in info.supervised_keys or () if isinstance(key, str))]
     if not recordings and _names(info, tfds.features.Image):
-        return _draw_images(info, examples, title, distributions, first)
+        return _draw_images(info, examples, title, distributions, first, objects)
     if segments and segments.starts in info.features:
         return _draw_segments(info, examples, title, segments, first)
     drawn = [*recordings, *(name.split("/")[0] for name in times or ())]
@@ -136,10 +141,16 @@ def _draw_images(
     title: str,
     distributions: Sequence[str],
     first: Sequence[str],
+    objects: core.Objects | None,
 ) -> Any:
     """Draws a grid of examples: the images of each, its distributions, and its text."""
     images = _names(info, tfds.features.Image)
     boxes = {name: key for name, f in info.features.items() if (key := _box_key(f)) is not None}
+    if objects and objects.name in boxes:
+        # Boxes of other sequences would hide what is in these.
+        boxes = {objects.name: boxes[objects.name]}
+    else:
+        objects = None
     # Where nothing is known of a whole split (of its examples at least), there is nothing to draw.
     distributions = [
         name
@@ -148,13 +159,16 @@ def _draw_images(
     ]
     drawn = [*images, *boxes, *distributions]
     places = len(images) + len(distributions) + 1  # Axes of an example.
-    across = max(1, min(len(examples), _PLACES // places))
-    width = _WRITTEN * _WIDTH / (across * places)
+    # Masks and keypoints want larger images.
+    shares = [2 if objects and place < len(images) else 1 for place in range(places)]
+    across = max(1, min(len(examples), _PLACES // sum(shares)))
+    width = _WRITTEN * _WIDTH / (across * sum(shares))
     texts = [_describe(info.features, example, drawn, first, width, 8) for example in examples]
     rows = -(-len(examples) // across)
     height = max(_ROW, 0.4 + _LINE * max(text.count("\n") + 1 for text in texts))
     picture = _figure(title, height * rows)
-    axes = picture.subplots(rows, across * places, squeeze=False).reshape(-1, places)
+    axes = picture.subplots(rows, across * places, squeeze=False, width_ratios=shares * across)
+    axes = axes.reshape(-1, places)
     for cell in axes[len(examples) :]:
         for axis in cell:
             axis.axis("off")
@@ -163,6 +177,8 @@ def _draw_images(
             _draw_image(axis, name, example[name])
         for name, key in boxes.items():
             _draw_boxes(cell[0], info.features[name], key, example[name], example[images[0]])
+        if objects:
+            _draw_objects(cell[0], objects, example, example[images[0]])
         for axis, name in zip(cell[len(images) :], distributions):
             _draw_bars(axis, info, name, example[name])
         cell[-1].axis("off")
@@ -213,6 +229,38 @@ def _draw_boxes(axis: Any, feature: Any, key: str, value: Any, image: np.ndarray
         axis.add_patch(patches.Rectangle(corner, *size, fill=False, color="tab:orange"))
         words = [_text(inner, value[name][i]) for name, inner in classes.items()]
         axis.text(*corner, " ".join(words), va="bottom", color="tab:orange", fontsize=8)
+
+
+def _draw_objects(
+    axis: Any, objects: core.Objects, example: dict[str, Any], image: np.ndarray
+) -> None:
+    """Draws masks over an image, each of another colour, then keypoints, and a caption below."""
+    from matplotlib import colors
+
+    height, width = image.shape[:2]
+    limits = axis.get_xlim(), axis.get_ylim()
+    values = example[objects.name]
+    counts = [coco_rle.decode(rle) for rle in values[objects.rle]]
+    for number, mask in enumerate(coco_rle.to_dense(counts, height, width)):
+        axis.imshow(mask[..., None] * np.array(colors.to_rgba(f"C{number % 10}", 0.55)))
+    for points in values[objects.keypoints] if objects.keypoints else ():
+        x, y, visible = np.asarray(points).T
+        for a, b in objects.limbs:
+            if visible[a] and visible[b]:
+                axis.plot(x[[a, b]], y[[a, b]], color="white", linewidth=1.2)
+        for kind, colour in ((1, "black"), (2, "white")):
+            of_it = visible == kind
+            axis.plot(x[of_it], y[of_it], "o", color=colour, markersize=2.5, markeredgewidth=0)
+    axis.set_xlim(limits[0])
+    axis.set_ylim(limits[1])
+    outer, _, inner = objects.captions.partition("/")
+    captions = example[outer][inner] if outer in example else ()
+    if len(captions):
+        caption = "\n".join(textwrap.wrap(captions[0].decode(), _CAPTION)[:2])
+        axis.text(
+            0.5, 0.02, caption, transform=axis.transAxes, ha="center", va="bottom", fontsize=7,
+            color="white", bbox={"color": "black", "alpha": 0.6, "pad": 1.5},
+        )  # fmt: skip
 
 
 def _draw_bars(axis: Any, info: tfds.core.DatasetInfo, name: str, shares: np.ndarray) -> None:

@@ -17,8 +17,11 @@ _MODULES = [
     importlib.import_module(f"{formats.__name__}.{module.name}")
     for module in pkgutil.iter_modules(formats.__path__)
 ]
-# What makes bytes rather than reads them.
-_WRITERS = {"wav.encode", "wav.chunk", "idx.encode"}
+# What makes bytes rather than reads them, or is about values that were read.
+_WRITERS = {
+    "coco_rle.encode", "coco_rle.from_dense", "coco_rle.to_dense", "idx.encode", "wav.chunk",
+    "wav.encode",
+}  # fmt: skip
 
 
 def _public(module) -> dict[str, object]:

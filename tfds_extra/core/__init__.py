@@ -1,7 +1,7 @@
 """What every builder stands on."""
 
 from tfds_extra.core.archives import Content, Member, Tree
-from tfds_extra.core.builder import MINIATURE, PARTIAL, Builder, Segments
+from tfds_extra.core.builder import MINIATURE, PARTIAL, Builder, Objects, Segments
 from tfds_extra.core.downloads import ManualFile, Mirrors
 from tfds_extra.core.errors import CorpusError, check_same_rows, located
 from tfds_extra.core.members import (
@@ -29,6 +29,7 @@ __all__ = [
     "Member",
     "Members",
     "Mirrors",
+    "Objects",
     "Rows",
     "Segments",
     "SplitExample",

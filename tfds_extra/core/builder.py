@@ -85,6 +85,25 @@ class Segments:
     end: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Objects:
+    """Features of objects with masks, as `tfds-extra show` draws them over their picture.
+
+    Attributes:
+      name: Name of the sequence of them, which has boxes and a class.
+      rle: In it, the compressed mask of each, as COCO has them (`formats.coco_rle`).
+      keypoints: In it, x, y and visibility of points, of shape (points, 3); empty if there are none.
+      limbs: Pairs of points between which a line is drawn.
+      captions: Name of the feature with sentences about the picture; empty if there is none.
+    """
+
+    name: str
+    rle: str
+    keypoints: str = ""
+    limbs: tuple[tuple[int, int], ...] = ()
+    captions: str = ""
+
+
 class _UrlInfos:
     """What was published of each URL: of a class all of them, of a builder those of its config.
 
@@ -131,6 +150,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         share of people who chose it, say). `tfds-extra show` draws them as bars.
       DRAWN_SEGMENTS: Features of analyzed music that `tfds-extra show` draws over time, in configs that
         have them.
+      DRAWN_OBJECTS: Features of objects that `tfds-extra show` draws over the first image, in configs
+        that have them.
       DRAWN_FIRST: Names of the features that a person of the field wants to know first, each as
         `outer/inner` if it is nested. `tfds-extra show` tells them before the others.
       DRAWN_SPLIT: The split that `tfds-extra show` draws from if none is named, the first by default.
@@ -139,6 +160,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     DRAWN_TIMES: tuple[str, str] | None = None
     DRAWN_DISTRIBUTIONS: tuple[str, ...] = ()
     DRAWN_SEGMENTS: Segments | None = None
+    DRAWN_OBJECTS: Objects | None = None
     DRAWN_FIRST: tuple[str, ...] = ()
     DRAWN_SPLIT: str | None = None
 

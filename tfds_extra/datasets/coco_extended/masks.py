@@ -1,0 +1,141 @@
+"""Masks of objects and stuff: dense, compressed, and as polygons, in NumPy and inside `tf.data`.
+
+Prepared examples have each mask as compressed run lengths (`objects/rle`, `stuff/rle`), whatever
+form it was published in. They are those of pycocotools (`annToRLE`) to the last bit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
+
+from tfds_extra.formats import coco_rle, reading
+
+
+def to_dense(rles: Iterable[bytes | str], height: int, width: int) -> np.ndarray:
+    """Masks as pixels.
+
+    Args:
+      rles: Compressed masks of one picture.
+      height: Of the picture, in pixels.
+      width: Of the picture, in pixels.
+
+    Returns:
+      uint8 of shape (masks, height, width), 1 in the mask.
+
+    Raises:
+      FormatError: A mask is damaged, or none of a picture of this size.
+    """
+    counts = []
+    for number, rle in enumerate(rles):
+        with reading(f"mask {number}"):
+            counts.append(coco_rle.checked(coco_rle.decode(rle), height, width))
+    return coco_rle.to_dense(counts, int(height), int(width))
+
+
+def to_dense_tensor(rles: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """As `to_dense`, for `map` of `tf.data`.
+
+    Args:
+      rles: Compressed masks of one picture, strings of shape (masks,), as prepared. Empty strings,
+        which batches are filled up with, are empty masks.
+      height: Of the picture, in pixels.
+      width: Of the picture, in pixels.
+
+    Returns:
+      uint8 of shape (masks, height, width), 1 in the mask.
+    """
+    # NumPy repeats runs many times as fast as TensorFlow's operations could add them up.
+    dense = tf.numpy_function(_padded_to_dense, [rles, height, width], tf.uint8, stateful=False)
+    dense.set_shape([None, None, None])
+    return dense
+
+
+def _padded_to_dense(rles: np.ndarray, height: np.ndarray, width: np.ndarray) -> np.ndarray:
+    nothing = coco_rle.encode([int(height) * int(width)])
+    return np.ascontiguousarray(to_dense([rle or nothing for rle in rles], height, width))
+
+
+def from_dense(masks: np.ndarray) -> list[bytes]:
+    """Compressed masks of pixels.
+
+    Args:
+      masks: Of shape (masks, height, width); what is not 0 is in the mask.
+    """
+    return [coco_rle.encode(counts) for counts in coco_rle.from_dense(masks)]
+
+
+def from_segmentations(segmentations: Iterable[Any], height: int, width: int) -> list[bytes]:
+    """Compressed masks of any form that annotation files have, of any corpus.
+
+    Args:
+      segmentations: Polygons, run lengths or compressed run lengths, or their JSON, as in
+        `objects/segmentation`.
+      height: Of the picture, in pixels.
+      width: Of the picture, in pixels.
+
+    Raises:
+      FormatError: One is none of these, or none of a picture of this size.
+    """
+    values = [json.loads(one) if isinstance(one, (bytes, str)) else one for one in segmentations]
+    return coco_rle.from_segmentations(values, height, width)
+
+
+def polygons(segmentation: bytes | str) -> list[np.ndarray]:
+    """The outlines of an object.
+
+    Args:
+      segmentation: Of `objects/segmentation`.
+
+    Returns:
+      float64 of shape (points, 2) for each polygon: x and y in pixels. None of a crowd, which is
+      published as run lengths.
+    """
+    value = json.loads(segmentation)
+    if isinstance(value, dict):
+        return []
+    return [np.array(one, np.float64).reshape(-1, 2) for one in value]
+
+
+def label_map(
+    rles: Sequence[bytes], labels: Sequence[int], height: int, width: int, nothing: int = 255
+) -> np.ndarray:
+    """One label a pixel, as semantic segmentation wants it; the later mask covers the earlier.
+
+    Args:
+      rles: Compressed masks of one picture.
+      labels: Of each mask, 0 to 255.
+      height: Of the picture, in pixels.
+      width: Of the picture, in pixels.
+      nothing: Label of pixels in no mask.
+
+    Returns:
+      uint8 of shape (height, width).
+
+    Raises:
+      FormatError: As in `to_dense`.
+    """
+    found = np.full((height, width), nothing, np.uint8)
+    for mask, label in zip(to_dense(rles, height, width), labels, strict=True):
+        found[mask.astype(bool)] = label
+    return found
+
+
+def segment_ids(panoptic_image: Any) -> Any:
+    """Id of the segment of each pixel: those of `panoptic_objects/id`, 0 for none.
+
+    Args:
+      panoptic_image: uint8 of shape (..., 3), an array or a tensor.
+
+    Returns:
+      int64, or a tensor of it, of the shape without the last dimension.
+    """
+    if tf.is_tensor(panoptic_image):
+        parts = tf.cast(panoptic_image, tf.int64)
+    else:
+        parts = np.asarray(panoptic_image).astype(np.int64)
+    return parts[..., 0] + 256 * parts[..., 1] + 65536 * parts[..., 2]
