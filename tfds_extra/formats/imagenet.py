@@ -91,7 +91,9 @@ def parse_real(content: bytes, classes: int) -> list[list[int]]:
     for number, labels in enumerate(found):
         is_list = isinstance(labels, list)
         if not is_list or not all(type(one) is int and 0 <= one < classes for one in labels):
-            raise FormatError(f"entry {number}: no labels from 0 to {classes - 1}: {_shown(labels)}")
+            raise FormatError(
+                f"entry {number}: no labels from 0 to {classes - 1}: {_shown(labels)}"
+            )
     return found
 
 

@@ -108,7 +108,9 @@ class _Reader:
         objects = []
         for number, found in enumerate(self._objects):
             place = f"object {number}"
-            box = [_number(found, f"bndbox/{side}", place) for side in ("xmin", "ymin", "xmax", "ymax")]
+            box = [
+                _number(found, f"bndbox/{side}", place) for side in ("xmin", "ymin", "xmax", "ymax")
+            ]
             objects.append(
                 Object(
                     _wanted(found, "name", place),
