@@ -23,7 +23,8 @@ A file that only comes by hand has a row under its page, `<page>#<file name>` (s
 
 A file whose exact number of bytes nobody states has an approximate one in `checksums/<name>.about`,
 a table of the columns `file`, `bytes` and `source`: where the number is from. It is what a download
-is announced with and held against the free disk, and it bounds what is taken from a server.
+is announced with and held against the free disk, and it bounds what is taken from a server. It is 0
+where nobody says anything: then a download takes "at least" what is known of the other files.
 
 What TFDS does with the words: `load_url_infos` reads them and `--register_checksums` keeps them.
 `load_published`, below, turns them into entries whose sha256 is empty and which agree with any
