@@ -573,6 +573,8 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 self.assertEqual(a.dtype.kind, b.dtype.kind)
             if exact_dtype and a.dtype.kind not in "OS":
                 self.assertEqual(a.dtype, b.dtype)
+            if not exact_dtype and not a.size and not b.size:
+                continue  # TFDS's numpy parser forgets the inner shape of what is empty.
             np.testing.assert_array_equal(a.astype(b.dtype), b)
 
 

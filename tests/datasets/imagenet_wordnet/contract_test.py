@@ -170,18 +170,14 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
             )
 
     def test_all_ways_up(self):
-        builder = self.prepare("imagenet21k_fall11")
-        for example in builder.as_dataset(split="train"):
-            paths = [
-                [wnid.decode() for wnid in path.numpy()] for path in example["hypernym_paths"]
-            ]
-            wnid = example["wnid"].numpy().decode()
-            expected = {
-                "n00000003": [["n00000001"], ["n00000002", "n00000001"]],
-                "n00000004": [["n00000003", "n00000001"], ["n00000003", "n00000002", "n00000001"]],
-                "n00000005": [],
-            }
-            self.assertEqual(paths, expected[wnid])
+        expected = {
+            "n00000003": ["n00000001", "n00000002 n00000001"],
+            "n00000004": ["n00000003 n00000001", "n00000003 n00000002 n00000001"],
+            "n00000005": [],
+        }
+        for example in self.raw("imagenet21k_fall11").values():
+            paths = _texts(example["hypernym_paths"])
+            self.assertEqual(paths, expected[example["wnid"].decode()])
 
     def test_official_counts(self):
         for config, counts in {

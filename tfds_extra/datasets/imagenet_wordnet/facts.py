@@ -53,7 +53,7 @@ class Facts:
             "gloss": self._gloss.get(wnid, ""),
             "hypernyms": self._tree.path(wnid),
             "ancestors": self._tree.ancestors(wnid),
-            "hypernym_paths": self._tree.paths(wnid),
+            "hypernym_paths": [" ".join(path) for path in self._tree.paths(wnid)],
         }
 
 

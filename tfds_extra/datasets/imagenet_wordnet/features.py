@@ -35,9 +35,10 @@ def of_pictures(classes: Sequence[str] | None) -> dict[str, Any]:
             "What the class is a kind of, level by level up to a root, by the shortest way.", "A wnid."
         ),
         "ancestors": _texts("All that the class is a kind of, the nearest first.", "A wnid."),
-        "hypernym_paths": tfds.features.Sequence(
-            _texts("Level by level up to a root.", "A wnid."),
-            doc="All ways up, the shortest first; a few classes have up to five.",
+        # Not a sequence of sequences: `tfds.data_source` cannot read those of different length.
+        "hypernym_paths": _texts(
+            "All ways up, the shortest first; a few classes have up to five.",
+            "Wnids level by level up to a root, with a blank between them.",
         ),
         "original_format": label(FORMATS, "Format of the file, whatever its name says."),
         "color_mode": label(

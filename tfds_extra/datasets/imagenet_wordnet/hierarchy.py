@@ -104,12 +104,14 @@ class Hierarchy:
         return [label for label, one in enumerate(self.classes) if one in found]
 
     def lowest_common(self, a: int | str, b: int | str) -> str:
-        """The common hypernym of two synsets that is deepest, as in NLTK; one may be the other's.
+        """The common hypernym of two synsets that is deepest by the longest way, as in NLTK.
+
+        One of the synsets may be the other's hypernym.
 
         Raises:
           ValueError: They have none.
         """
-        found = self._graph.lowest_common(self.wnid(a), self.wnid(b))
+        found = self._graph.lowest_common(self.wnid(a), self.wnid(b), longest=True)
         if not found:
             raise ValueError(f"{self.wnid(a)} and {self.wnid(b)} have no hypernym in common")
         return found[0]
