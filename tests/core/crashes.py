@@ -154,7 +154,6 @@ def contents(folder: pathlib.Path) -> dict[str, str]:
 
 def preparation(corpus: str, file_format: str) -> Callable[[pathlib.Path], None]:
     """What is to be interrupted."""
-    config = tfds.download.DownloadConfig(num_shards=3)
     kwargs = {"num_workers": 1, "file_format": file_format}
 
     def prepare(folder: pathlib.Path) -> None:
@@ -163,6 +162,9 @@ def preparation(corpus: str, file_format: str) -> Callable[[pathlib.Path], None]
             builder = EngineCorpus(data_dir=folder, rows=60, num_pieces=3, **kwargs)
         else:
             builder = tfds.builder(corpus, data_dir=folder, miniature=True, **kwargs)
+        # TFDS refuses more shards than a split has examples.
+        shards = min(3, *builder.expected_counts.values())
+        config = tfds.download.DownloadConfig(num_shards=shards)
         builder.download_and_prepare(download_config=config)
 
     return prepare

@@ -12,6 +12,11 @@ from tfds_extra.datasets.wordnet_synsets import lookup, relations
 from tfds_extra.datasets.wordnet_synsets import wordnet_synsets_dataset_builder as module
 
 _MADE = miniature_scripts.load("wordnet_synsets")
+# Each view of both formats, and each edition, at least once.
+_CONFIGS = [
+    "wn30_synsets", "wn31_senses", "wn30_relations", "wn31_lemmas", "wn31_exceptions",
+    "oewn2024_synsets", "oewn2025plus_senses", "oewn2025_relations",
+]  # fmt: skip
 _NEEDED = {
     "synsets": ("data.", "index."),
     "senses": ("data.", "index.", "sent"),
@@ -29,13 +34,11 @@ class WordnetSynsetsTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
     # The standard `wordnet` has the triples of WN18 and WN18RR, with splits made for a benchmark.
     STANDARD_BUILDER = None
-    MINIATURE = {config: {split: count} for config, split, count in _MADE.counts()}
-    UNKNOWN_COUNTS = {
-        config: {"train"}
-        for config in (
-            "wn31_exceptions", "oewn2025_exceptions", "oewn2025plus_exceptions", "oewn2025plus_senses"
-        )
-    }  # fmt: skip
+    BUILDER_CONFIG_NAMES_TO_TEST = _CONFIGS
+    MINIATURE = {
+        config: {split: count} for config, split, count in _MADE.counts() if config in _CONFIGS
+    }
+    UNKNOWN_COUNTS = {config: {"train"} for config in ("wn31_exceptions", "oewn2025plus_senses")}
 
     def is_read(self, name, member, config):
         return member.startswith(_NEEDED[config.partition("_")[2]])
@@ -281,6 +284,16 @@ class WordnetSynsetsTest(builder_testing.BuilderTestCase):
             self.assertLen(wordnet.hypernym_paths(pet), 2)
 
     def test_official_counts(self):
+        unknown = {
+            config.name
+            for config in self.DATASET_CLASS.BUILDER_CONFIGS
+            if self.DATASET_CLASS(config=config.name).expected_counts == {"train": 0}
+        }
+        self.assertEqual(
+            unknown,
+            {"wn31_exceptions", "oewn2025_exceptions", "oewn2025plus_exceptions",
+             "oewn2025plus_senses"},
+        )  # fmt: skip
         counts = {"wn30": 117_659, "wn31": 117_791, "oewn2024": 120_630, "oewn2025": 107_519}
         for edition, count in counts.items():
             builder = self.DATASET_CLASS(config=f"{edition}_synsets")

@@ -89,18 +89,23 @@ def edition(request, real, tmp_path_factory):
     return name, _manual(source, manual, real), reader, is_whole
 
 
-def _prepared(edition, view, tmp_path, **kwargs):
+def _data_dir(edition) -> pathlib.Path:
+    """Where all tests of an edition prepare it, each view once."""
+    return edition[1].parent / "data"
+
+
+def _prepared(edition, view, **kwargs):
     name, manual, _, is_whole = edition
     kwargs = kwargs or {"partial": not is_whole}
-    return preparing.prepared(f"wordnet_synsets/{name}_{view}", tmp_path, manual, **kwargs)
+    return preparing.prepared(
+        f"wordnet_synsets/{name}_{view}", _data_dir(edition), manual, **kwargs
+    )
 
 
-def test_every_synset(edition, tmp_path):
+def test_every_synset(edition):
     name, _, reader, is_whole = edition
-    rows = {
-        row["synset_id"].decode(): row for row in _rows(_prepared(edition, "synsets", tmp_path))
-    }
-    features = tfds.builder(f"wordnet_synsets/{name}_synsets", data_dir=tmp_path).info.features
+    rows = {row["synset_id"].decode(): row for row in _rows(_prepared(edition, "synsets"))}
+    features = tfds.builder(f"wordnet_synsets/{name}_synsets").info.features
     lexfile = features["lexfile"]
     counts = {"relations": 0, "irregular": 0, "attributed": 0}
     ids = set()
@@ -182,12 +187,9 @@ def _check_frames(row, synset):
         assert frames == lemma.frame_ids()
 
 
-def test_every_sense(edition, tmp_path):
+def test_every_sense(edition):
     name, _, reader, is_whole = edition
-    rows = {
-        r["sense_key"].decode(): r
-        for r in _rows(_prepared(edition, "senses", tmp_path, partial=True))
-    }
+    rows = {r["sense_key"].decode(): r for r in _rows(_prepared(edition, "senses", partial=True))}
     seen = set()
     for pos in _NAMES:
         for synset in reader.all_eng_synsets(pos):
@@ -216,19 +218,19 @@ def test_every_sense(edition, tmp_path):
         assert sum(len(row["sentences"]) > 0 for row in rows.values()) > 3000
 
 
-def test_every_relation_lemma_and_exception(edition, tmp_path):
+def test_every_relation_lemma_and_exception(edition):
     name, manual, reader, is_whole = edition
-    rows = _rows(_prepared(edition, "relations", tmp_path))
+    rows = _rows(_prepared(edition, "relations"))
     keys = ("source_id", "symbol", "target_id", "source_word", "target_word")
     found = [tuple(row[key] for key in keys) for row in rows]
     expected = []
-    for row in _rows(_prepared(edition, "synsets", tmp_path)):  # Which are NLTK's, above.
+    for row in _rows(_prepared(edition, "synsets")):  # Which are NLTK's, above.
         related = row["relations"]
         expected += [(row["synset_id"], *rest) for rest in zip(*(related[key] for key in keys[1:]))]
     assert sorted(found) == sorted(expected)
     assert sum(row["occurrence"] > 0 for row in rows) == len(found) - len(set(found))
 
-    rows = _rows(_prepared(edition, "lemmas", tmp_path, partial=True))
+    rows = _rows(_prepared(edition, "lemmas", partial=True))
     found = {(r["lemma"].decode(), _POS[r["pos"]]): r for r in rows}
     assert len(found) == len(rows)
     expected = {
@@ -240,7 +242,7 @@ def test_every_relation_lemma_and_exception(edition, tmp_path):
     assert {place: [int(i[:8]) for i in r["synset_ids"]] for place, r in found.items()} == expected
 
     if any(manual.glob("dict/*.exc")):
-        rows = _rows(_prepared(edition, "exceptions", tmp_path, partial=True))
+        rows = _rows(_prepared(edition, "exceptions", partial=True))
         maps: dict[str, dict[str, list[str]]] = {pos: {} for pos in _NAMES}
         for row in sorted(rows, key=lambda row: row["line"]):
             bases = [base.decode() for base in row["bases"]]
@@ -248,10 +250,10 @@ def test_every_relation_lemma_and_exception(edition, tmp_path):
         assert maps == {pos: reader._exception_map[pos] for pos in _NAMES}
 
 
-def test_hypernyms_and_similarity(edition, tmp_path):
+def test_hypernyms_and_similarity(edition):
     """Depths of all synsets, and similarities of pairs that are drawn at random, are NLTK's."""
     name, manual, reader, is_whole = edition
-    wordnet = lookup.WordNet.load(name, tmp_path, manual_dir=manual, partial=True)
+    wordnet = lookup.WordNet.load(name, _data_dir(edition), manual_dir=manual, partial=True)
     synsets = [s for pos in _NAMES for s in reader.all_eng_synsets(pos)]
     here = {_id(s) for s in synsets}
     dice = random.Random(0)
@@ -305,10 +307,10 @@ def _pairs(synsets, dice, count):
             yield a, near
 
 
-def test_lookup(edition, tmp_path):
+def test_lookup(edition):
     """Base forms and synsets of words and of made-up inflections are NLTK's."""
     name, manual, reader, _ = edition
-    wordnet = lookup.WordNet.load(name, tmp_path, manual_dir=manual, partial=True)
+    wordnet = lookup.WordNet.load(name, _data_dir(edition), manual_dir=manual, partial=True)
     lemmas = sorted(reader._lemma_pos_offset_map)
     dice = random.Random(1)
     forms = dice.sample(lemmas, min(len(lemmas), 4000))
