@@ -146,7 +146,9 @@ def tar(files: Mapping[str, bytes]) -> bytes:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(data), 0o644
             archive.addfile(member, io.BytesIO(data))
-    return content.getvalue()
+        end = archive.offset
+    # Two empty blocks are the end; tarfile fills up to twenty.
+    return content.getvalue()[: end + 1024]
 
 
 def nested(classes: Mapping[str, Mapping[str, bytes]]) -> bytes:
