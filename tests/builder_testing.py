@@ -579,8 +579,8 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                 self.assertEqual(a.dtype.kind, b.dtype.kind)
             if exact_dtype and a.dtype.kind not in "OS":
                 self.assertEqual(a.dtype, b.dtype)
-            if not (exact_dtype or a.size or b.size):
-                continue  # Nor does that parser know the shape of what a sequence has none of.
+            if not exact_dtype and not a.size and not b.size:
+                continue  # TFDS's numpy parser forgets the inner shape of what is empty.
             np.testing.assert_array_equal(a.astype(b.dtype), b)
 
 

@@ -319,3 +319,21 @@ def test_wordnet_words(run, tmp_path):
     assert len(rows) == 3
     picture = image.imread(tmp_path / "wordnet_words.png")
     assert picture.ndim == 3 and len(np.unique(picture.reshape(-1, 4), axis=0)) > 100
+
+
+@pytest.mark.parametrize("which", ["miniature", "real pictures"])
+def test_hierarchical_accuracy(run, tmp_path, which, request):
+    options, counted = ["--miniature", "--epochs=60"], "12 pictures to train on, 6 of validation to test"
+    if which == "real pictures":
+        folder = tmp_path / "manual"
+        real = request.getfixturevalue("shared") / "real" / "imagenet_wordnet"
+        (folder).mkdir()
+        (folder / "train").symlink_to(real / "ILSVRC2012_img_train")
+        options = ["--partial", f"--manual_dir={folder}", "--epochs=40"]
+        counted = "60 pictures to train on, 60 of train to test"
+    printed = run("hierarchical_accuracy.py", *options)
+    assert counted in printed
+    found = re.findall(r"^([\w ]+): accuracy ([\d.]+), mean height ([\d.]+), gravest", printed, re.M)
+    assert [name for name, *_ in found] == ["chance", "one class is right", "near ones count"]
+    (_, chance, far), *trained = [(name, float(a), float(h)) for name, a, h in found]
+    assert all(accuracy > chance + 0.3 and height < far for _, accuracy, height in trained)

@@ -48,6 +48,7 @@ from tfds_extra.core import (
     spelling,
     tables,
 )
+from tfds_extra.core.downloads import by_hand
 from tfds_extra.core.errors import CorpusError, require
 from tfds_extra.core.members import IF_PARTIAL, Members
 from tfds_extra.core.published import Archive, File
@@ -580,6 +581,25 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if copy := own_copies.find(file, names, self._manual_dir, is_part=is_part):
                 found[name] = copy
         return found
+
+    def is_here(self, file: Archive | File, *, only_packed: bool = False) -> bool:
+        """Whether the user has brought a published file in `manual_dir`, packed or not.
+
+        For files that a config can do without: `published_files` may leave them out.
+
+        Args:
+          file: The file.
+          only_packed: Whether only the file as it was published counts.
+        """
+        if self._manual_dir is None:
+            return False
+        listed = digests.load_published(type(self)._checksums_path)
+        names = by_hand.packed_names(listed[file.urls[0]].filename, file.urls)
+        if by_hand.packed(self._manual_dir, names):
+            return True
+        if only_packed:
+            return False
+        return own_copies.find(file, names, self._manual_dir, is_part=True) is not None
 
     def to_download(self, extracted: Collection[str]) -> dict[str, Any]:
         """The `files` of what is not extracted, by its name in `published_files`.

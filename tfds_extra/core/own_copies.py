@@ -101,7 +101,8 @@ def _holds(
         any(
             # `._1.wav` is no recording.
             not is_system_file(path.relative_to(folder).as_posix())
-            for path in folder.glob(rename(pattern, renamed).rstrip("/"))
+            for one in pattern.split("|")
+            for path in folder.glob(rename(one, renamed).rstrip("/"))
         )
         for pattern in archive.holds
     )

@@ -21,7 +21,7 @@ class Archive:
       root: Folder in the archive that holds the corpus; empty if the corpus has no folder there.
       holds: How a copy that the user has extracted is recognised where its name does not tell:
         patterns of paths below `root` (see `pathlib.Path.glob`), each of which there must be; of a
-        part, one is enough.
+        part, one is enough. A pattern may be several, with `|` between them, of which one will do.
       shares_root: Whether other archives have the same root, so that a folder of that name may be
         theirs alone. Only a copy that `holds` what it must is then this archive's.
       also_called: Other names that the root has in copies that people have, such as that of a clone.

@@ -133,14 +133,21 @@ class Taxonomy(Generic[Node]):
                     ready.append(hyponym)
         return done
 
-    def lowest_common(self, a: Node, b: Node) -> list[Node]:
-        """The common hypernyms of two nodes whose nearest root is farthest away, sorted.
+    def lowest_common(self, a: Node, b: Node, *, longest: bool = False) -> list[Node]:
+        """The common hypernyms of two nodes that are deepest, sorted.
 
         A node counts among its own hypernyms.
+
+        Args:
+          a: A node.
+          b: Another.
+          longest: Whether depth is that of the longest way to a root, as NLTK has it by default, and
+            not of the shortest, as it has it for Wu and Palmer's similarity.
         """
+        depth = self.max_depth if longest else self.min_depth
         common = self.distances(a).keys() & self.distances(b).keys()
-        deepest = max(map(self.min_depth, common), default=0)
-        return sorted((c for c in common if self.min_depth(c) == deepest), key=self._order)
+        deepest = max(map(depth, common), default=0)
+        return sorted((c for c in common if depth(c) == deepest), key=self._order)
 
     def path_distance(self, a: Node, b: Node, *, one_root: bool = False) -> int | None:
         """Levels from a node up to a common hypernym and down to another, by the shortest way.

@@ -13,8 +13,6 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from tfds_extra import core
-from tfds_extra.core import digests, own_copies
-from tfds_extra.core.downloads import by_hand
 from tfds_extra.datasets.million_song import features, folders, joins, published
 from tfds_extra.formats import million_song, msd_lists
 
@@ -172,14 +170,14 @@ class Builder(core.Builder):
         # Of a part, what is not on GitHub is joined, and letters are read, if they are there.
         letters = files.keys() & set(published.LETTERS)
         optional = {"duplicates", *self._joined_files(), *letters}
-        here = {n: file for n, file in files.items() if n not in optional or self._is_here(file)}
+        here = {n: file for n, file in files.items() if n not in optional or self.is_here(file)}
         return files if letters and not letters & here.keys() else here
 
     def _archives_of_songs(self) -> dict[str, core.Archive]:
         if not self.builder_config.is_subset:
             return {letter: published.letter(letter) for letter in published.LETTERS}
-        has_original = self._is_here(published.ORIGINAL_SUBSET, only_packed=True)
-        has_current = self._is_here(published.SUBSET, only_packed=True)
+        has_original = self.is_here(published.ORIGINAL_SUBSET, only_packed=True)
+        has_current = self.is_here(published.SUBSET, only_packed=True)
         return {
             "songs": published.ORIGINAL_SUBSET
             if has_original and not has_current
@@ -189,7 +187,7 @@ class Builder(core.Builder):
     def _summary(self) -> core.Archive | core.File:
         if not self.builder_config.is_subset:
             return published.SUMMARY
-        if self._is_here(published.ORIGINAL_SUBSET, only_packed=True):
+        if self.is_here(published.ORIGINAL_SUBSET, only_packed=True):
             return published.ORIGINAL_SUBSET
         return published.SUMMARY_OF_SUBSET
 
@@ -204,18 +202,6 @@ class Builder(core.Builder):
             "tagtraum": ["cd1", "cd2", "cd2c"],
         }
         return [name for enrichment in self.builder_config.joined for name in files[enrichment]]
-
-    def _is_here(self, file: core.Archive | core.File, *, only_packed: bool = False) -> bool:
-        """Whether the user has brought a published file in `manual_dir`, packed or not."""
-        if self._manual_dir is None:
-            return False
-        listed = digests.load_published(type(self)._checksums_path)
-        names = by_hand.packed_names(listed[file.urls[0]].filename, file.urls)
-        if by_hand.packed(self._manual_dir, names):
-            return True
-        if only_packed:
-            return False
-        return own_copies.find(file, names, self._manual_dir, is_part=True) is not None
 
     # ------------------------------------------------------------------------------ the pieces
 

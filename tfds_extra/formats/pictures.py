@@ -1,0 +1,49 @@
+"""Pictures whose names do not tell their format: JPEG or PNG, in whatever colours."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import NamedTuple
+
+import PIL.Image
+
+from tfds_extra.formats import FormatError, jpeg, parser, png
+
+
+class Picture(NamedTuple):
+    """What the head of a file says.
+
+    Attributes:
+      format: "JPEG" or "PNG".
+      mode: As Pillow calls it: L is grey, RGB, CMYK.
+      height: Pixels.
+      width: Pixels.
+    """
+
+    format: str
+    mode: str
+    height: int
+    width: int
+
+
+@parser
+def look(content: bytes, *, whole: bool = False) -> Picture:
+    """Reads the head of a picture.
+
+    Args:
+      content: The file.
+      whole: Whether the rest is read as well, to know that it can be decoded.
+
+    Raises:
+      FormatError: It is no JPEG and no PNG, or damaged.
+    """
+    if not content:
+        raise FormatError("an empty file")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of pictures that are large; far too large is an error.
+        with PIL.Image.open(io.BytesIO(content), formats=["JPEG", "PNG"]) as picture:
+            kind, mode, (width, height) = picture.format, picture.mode, picture.size
+    if whole:
+        (jpeg if kind == "JPEG" else png).check(content)
+    return Picture(kind, mode, height, width)
