@@ -99,6 +99,7 @@ class _UrlInfos:
         else:
             published = digests.load_published(cls._checksums_path)
         needed = [url for file in builder.published_files().values() for url in file.urls]
+        published = {**builder.also_published(), **published}
         return {url: published[url] for url in needed}
 
 
@@ -447,6 +448,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     @abc.abstractmethod
     def published_files(self) -> dict[str, Archive | File]:
         """The published files that this config needs, by a short name of the builder's choice."""
+
+    def also_published(self) -> Mapping[str, digests.Published]:
+        """What is known of URLs that follow from the config, so that no table can list them."""
+        return {}
 
     def member_digests(
         self, file: str, tree: archives.Tree | None, prefix: str = ""
