@@ -99,7 +99,9 @@ class _UrlInfos:
         else:
             published = digests.load_published(cls._checksums_path)
         needed = [url for file in builder.published_files().values() for url in file.urls]
-        published = {**builder.also_published(), **published}
+        for url, one in builder.also_published().items():
+            if url not in published or (one.digests and not published[url].digests):
+                published[url] = one
         return {url: published[url] for url in needed}
 
 

@@ -76,6 +76,7 @@ def _config(name: str) -> WikiConfig:
         numbers = [] if listed == "_all" else sorted({int(n) for n in listed.split("+")})
         namespaces = tuple(numbers) or None
     config = WikiConfig(
+        name=name,
         wiki=match["wiki"],
         date=match["date"],
         view=view,
@@ -167,9 +168,15 @@ class Builder(core.Builder):
             if config is not None or wiki is None or date is None:
                 raise ValueError("Pass either a config, or both wiki and date.")
             numbers = None if namespaces is None else tuple(sorted(set(namespaces)))
-            config = _name(WikiConfig(
-                wiki=wiki, date=date, view=view, namespaces=numbers, with_wikitext=with_wikitext
-            ))  # fmt: skip
+            given = WikiConfig(
+                name="",
+                wiki=wiki,
+                date=date,
+                view=view,
+                namespaces=numbers,
+                with_wikitext=with_wikitext,
+            )
+            config = _name(given)
         self._listed: tuple[str, ...] | None = None  # Files of the newer product.
         super().__init__(config=config, **kwargs)
         if self.variant == core.MINIATURE and self._dump != self._dump_of(self.BUILDER_CONFIGS[0]):
@@ -220,7 +227,7 @@ class Builder(core.Builder):
         """The files of the dump that lie in the `manual_dir`."""
         if self._manual_dir is None or not self._manual_dir.is_dir():
             return []
-        names = [entry.name for entry in os.scandir(self._manual_dir) if entry.is_file()]
+        names = [path.name for path in self._manual_dir.iterdir() if path.is_file()]
         return dump_files.choose(names, *self._dump, is_part=self.variant == core.PARTIAL)
 
     def _remote_names(self) -> tuple[str, ...]:
