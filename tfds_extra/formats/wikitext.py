@@ -320,13 +320,15 @@ class _Reader:
 
     def _wikilink(self, out: _Buffer, token: t.Token) -> None:
         title, label = _Buffer(), _Buffer()
+        first = self._tokens[self._at]
+        # `[[:Category:X]]` leads to the category, and is no sign that the page is in it.
+        shown = type(first) is t.Text and first.text.lstrip().startswith(":")
         ended = self._until(title, t.WikilinkSeparator, t.WikilinkClose)
         if ended is t.WikilinkSeparator:
             self._until(label, t.WikilinkClose)
         else:
             label = title
         target = _clean("".join(title.parts))
-        shown = target.startswith(":")
         prefix, colon, rest = target.removeprefix(":").partition(":")
         made = self._article
         if colon and not shown:

@@ -26,6 +26,8 @@ _PART = re.compile(r"(articles|multistream|current|history|index)\d+$")
 _SELECTIONS = ("pages-articles", "pages-meta-current", "pages-meta-history", "")
 _NO_TEXT = re.compile(r"stub-|-stubs?\b|abstract|logging|multistream-index|all-titles|siteinfo")
 
+_PACKED = re.compile(r"[^.]+\.(?:bz2|gz|xz)")  # Whatever it may be.
+
 
 @dataclasses.dataclass(frozen=True)
 class DumpFile:
@@ -74,6 +76,8 @@ def choose(names: Iterable[str], wiki: str, date: str, *, is_part: bool) -> list
         return families[best]
     if not is_part:
         return []
+    if not found:
+        found = [name for name in sorted(names) if _PACKED.fullmatch(name)]
     forms: dict[str, dict[str, list[DumpFile]]] = {}
     for family, files in _families(found, indexes).items():
         same = re.sub(r"[-.]?multistream", "", family.partition("|")[0])
@@ -118,9 +122,9 @@ def _rank(files: list[DumpFile], family: str) -> tuple[bool | int, ...]:
 
 def missing_part(files: Iterable[DumpFile]) -> str:
     """Which pages are missing between the parts of a dump, in words; empty if none are."""
-    expected = 1
+    expected = 0
     for file in files:
-        if file.first > expected:
+        if expected and file.first > expected:
             return f"pages {expected:,} to {file.first - 1:,}, before {file.name}"
         expected = file.last + 1
     return ""

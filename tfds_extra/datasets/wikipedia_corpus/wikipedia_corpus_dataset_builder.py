@@ -217,11 +217,16 @@ class Builder(core.Builder):
         if own := self._own_files():
             names = [name for file in own for name in (file.name, file.index) if name]
             # What is there is taken, and nothing fetched.
-            return {
-                name: core.File(core.ManualFile(name, dump_files.url(*self._dump, name)))
-                for name in names
-            }
+            return {name: core.File(core.ManualFile(name, self._url(name))) for name in names}
         return {name: core.File(dump_files.url(*self._dump, name)) for name in self._remote_names()}
+
+    def _url(self, name: str) -> str:
+        """Where a file of the dump is listed; of a part that is called otherwise, where it lies."""
+        wiki, date = self._dump
+        is_published = name in self._remote_names() or name.startswith(f"{wiki}-{date}-")
+        if is_published:
+            return dump_files.url(wiki, date, name)
+        return (self._manual_dir / name).absolute().as_uri()
 
     def _own_files(self) -> list[dump_files.DumpFile]:
         """The files of the dump that lie in the `manual_dir`."""
@@ -247,7 +252,7 @@ class Builder(core.Builder):
                 known.setdefault(name, digests.Published(units.Size(0), "", name))
         for name in self._remote_names():
             known.setdefault(name, digests.Published(units.Size(0), "", name))
-        return {dump_files.url(*self._dump, name): one for name, one in known.items()}
+        return {self._url(name): one for name, one in known.items()}
 
     # ------------------------------------------------------------------------------ the pieces
 
