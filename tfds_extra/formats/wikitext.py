@@ -316,7 +316,8 @@ class _Reader:
             return
         number = int(value, 16 if len(parts) == 3 else 10)
         is_letter = number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF
-        out.write(chr(number) if is_letter and number else "\ufffd")
+        is_letter &= number >= 32 or number in (9, 10, 13)
+        out.write(chr(number) if is_letter else "\ufffd")
 
     def _wikilink(self, out: _Buffer, token: t.Token) -> None:
         title, label = _Buffer(), _Buffer()

@@ -14,7 +14,7 @@ from tensorflow_datasets.core import units
 
 from tfds_extra import core
 from tfds_extra.core import digests
-from tfds_extra.datasets.wikipedia_corpus import articles, dump_files, features
+from tfds_extra.datasets.wikipedia_corpus import articles, dump_files, features, search
 from tfds_extra.formats import mediawiki_dump
 
 _HOMEPAGE = "https://dumps.wikimedia.org/"
@@ -368,6 +368,19 @@ class Builder(core.Builder):
             yield from mediawiki_dump.read_pages(
                 file, is_part=is_part, first=piece.first, step=piece.step
             )
+
+    # ---------------------------------------------------------------------------------- search
+
+    def search_index(self, folder: str | os.PathLike[str] | None = None) -> search.Index:
+        """The index to search in the prepared articles; it is built if it is not there.
+
+        Args:
+          folder: Where it lies; beside the folder of the prepared data if None.
+
+        Raises:
+          ValueError: No articles are prepared.
+        """
+        return search.Index.of(self, folder)
 
 
 def _open(content: core.Content, *, is_part: bool = False) -> BinaryIO:
