@@ -125,6 +125,7 @@ class Page:
     num_revisions: int = 0
 
 
+@parser
 def sha1_of(text: str) -> str:
     """SHA-1 of a text in the dumps' notation: base 36, 31 digits."""
     number = int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest(), "big")
