@@ -88,6 +88,15 @@ def test_a_dump_that_is_cut(data_dir, manual_dir):
     assert builder.info.metadata["variant"] == "partial"
 
 
+def test_a_multistream_dump_that_is_cut(data_dir, manual_dir):
+    """Of a part, it is read as far as it goes, in spite of its index."""
+    content, index = _MADE.multistream()
+    (manual_dir / _MADE.INDEX).write_bytes(bz2.compress(index))
+    (manual_dir / _MADE.DUMP).write_bytes(content[:3000])
+    builder = preparing.prepared(_NAME, data_dir, manual_dir, partial=True)
+    assert 0 < builder.info.splits["train"].num_examples < _ARTICLES
+
+
 def test_no_bzip2(data_dir, manual_dir):
     content = bytearray(bz2.compress(_MADE.xml()))
     content[len(content) // 2] ^= 0xFF

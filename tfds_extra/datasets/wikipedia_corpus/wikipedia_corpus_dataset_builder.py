@@ -15,7 +15,7 @@ from tensorflow_datasets.core import units
 from tfds_extra import core
 from tfds_extra.core import digests
 from tfds_extra.datasets.wikipedia_corpus import articles, dump_files, features, search
-from tfds_extra.formats import mediawiki_dump
+from tfds_extra.formats import FormatError, mediawiki_dump
 
 _HOMEPAGE = "https://dumps.wikimedia.org/"
 _LICENSE = "CC BY-SA 4.0 and GFDL (dumps before June 2023: CC BY-SA 3.0 and GFDL), by address of the page"
@@ -311,24 +311,42 @@ class Builder(core.Builder):
         with core.located(content, "", core.GET_AGAIN), _open(content, is_part=is_part) as opened:
             site = mediawiki_dump.read_site(opened)
         self._check_site(content, site)
-        size = os.path.getsize(str(content))
-        if not file.index:
+        streams = self._streams(file, published) if file.index else []
+        if not streams:
+            size = os.path.getsize(str(content))
             step = 1 + min(size // _BYTES_PER_PIECE, _MOST_PIECES - 1)
             for first in range(step):
                 yield Piece(content, site, first=first, step=step)
             return
-        index = published[file.index]
-        with core.located(index, "", core.GET_AGAIN), _open(index) as opened:
-            streams = list(mediawiki_dump.read_index(opened))
-            if streams and streams[-1].start >= size:
-                raise ValueError(
-                    f"it names byte {streams[-1].start:,}, {file.name} has {size:,} bytes: they do not"
-                    " belong together"
-                )
         for start in range(0, len(streams), _STREAMS_AT_ONCE):
             some = tuple(streams[start : start + _STREAMS_AT_ONCE])
             behind = streams[start + _STREAMS_AT_ONCE : start + _STREAMS_AT_ONCE + 1]
             yield Piece(content, site, some, behind[0].start if behind else None)
+
+    def _streams(
+        self, file: dump_files.DumpFile, published: dict[str, Any]
+    ) -> list[mediawiki_dump.Stream]:
+        """What the index of a multistream file says; of a part that is cut, nothing."""
+        content, index = published[file.name], published[file.index]
+        with core.located(index, "", core.GET_AGAIN), _open(index) as opened:
+            streams = list(mediawiki_dump.read_index(opened))
+        if self.variant == core.PARTIAL and streams:
+            try:
+                with open(str(content), "rb") as opened:
+                    for _ in mediawiki_dump.read_streams(opened, streams[-1:], None):
+                        pass
+            except FormatError:  # It is read from its beginning on, as far as it goes.
+                return []
+        size = os.path.getsize(str(content))
+        if streams and streams[-1].start >= size:
+            raise core.CorpusError(
+                index,
+                "",
+                f"it names byte {streams[-1].start:,}, {file.name} has {size:,} bytes: they do not"
+                " belong together",
+                core.GET_AGAIN,
+            )
+        return streams
 
     def _check_site(self, content: core.Content, site: mediawiki_dump.Site) -> None:
         database = self.builder_config.database
