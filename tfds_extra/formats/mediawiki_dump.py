@@ -146,9 +146,10 @@ def read_site(file: BinaryIO) -> Site:
     Raises:
       FormatError: It is no dump.
     """
-    for item in _read(_Document(), file):
-        return item if isinstance(item, Site) else Site()
-    return Site()
+    document = _Document()
+    for _ in _read(document, file):
+        break
+    return document.site
 
 
 @parser
@@ -342,7 +343,11 @@ def _read(document: _Document, file: BinaryIO) -> Iterator[Any]:
 
 
 class _Document:
-    """The content of a dump, as far as it has been fed."""
+    """The content of a dump, as far as it has been fed.
+
+    Attributes:
+      site: What it has said of its wiki.
+    """
 
     def __init__(
         self,
@@ -363,7 +368,7 @@ class _Document:
         self._is_part, self._is_fragment = is_part, is_fragment
         self._first, self._step = first, step
         self._path: list[str] = []
-        self._site = Site()
+        self.site = Site()
         self._page: Page | None = None
         self._number = 0
         self._key: int | None = None  # Of a namespace.
@@ -407,13 +412,15 @@ class _Document:
         if not self._fed and not self._is_fragment:
             raise FormatError("it is empty")
         # A part of a dump that has no page has no closing tag either.
-        has_only_head = self._path == ["mediawiki"] and not self._number and self._site.namespaces
+        has_only_head = self._path == ["mediawiki"] and not self._number and self.site.namespaces
         if self._is_fragment and len(self._path) == 1:
             return
         if has_only_head and not self._is_fragment:
             return
-        inside = f"within page {self._page.id} ({self._page.title[:_SHOWN]!r})" if self._page else (
-            f"behind {self._number:,} pages"
+        inside = (
+            f"within page {self._page.id} ({self._page.title[:_SHOWN]!r})"
+            if self._page
+            else (f"behind {self._number:,} pages")
         )
         raise FormatError(f"truncated: it ends {inside}, without its closing tag")
 
@@ -440,8 +447,8 @@ class _Document:
         if depth == 1:
             if name != "mediawiki":
                 raise FormatError(f"no dump of a wiki: its root is <{name[:_SHOWN]}>")
-            self._site.version = attributes.get("version", "")
-            self._site.language = attributes.get("xml:lang", "")
+            self.site.version = attributes.get("version", "")
+            self.site.language = attributes.get("xml:lang", "")
             return
         if depth > _DEEPEST:
             raise FormatError(f"elements within each other {depth} deep")
@@ -494,15 +501,15 @@ class _Document:
             self._is_closed = True
         elif depth == 1:
             if name == "siteinfo":
-                self._made.append(self._site)
+                self._made.append(self.site)
             elif name == "page":
                 self._end_page()
 
     def _take_value(self, below: tuple[str, ...], value: str) -> None:
         if below in _SITE:
-            setattr(self._site, _SITE[below], value)
+            setattr(self.site, _SITE[below], value)
         elif below == _NAMESPACE:
-            self._site.namespaces[self._key] = value
+            self.site.namespaces[self._key] = value
         else:
             field = _OF_PAGE.get(below) or _OF_REVISION[below]
             if field in _NUMBERS:
@@ -526,7 +533,7 @@ class _Document:
     @property
     def _version(self) -> tuple[int, ...]:
         """Of the format; a fragment does not tell, and is of a version that has indexes."""
-        match = re.fullmatch(r"(\d{1,3})\.(\d{1,3})", self._site.version)
+        match = re.fullmatch(r"(\d{1,3})\.(\d{1,3})", self.site.version)
         return (int(match[1]), int(match[2])) if match else (0, 10) if self._is_fragment else (0, 3)
 
 

@@ -31,7 +31,7 @@ _DEEPEST = 40  # The tokenizer's own limit.
 _OPENERS = {"{{": "}}", "{|": "|}", "[[": "]]", "<!--": "-->"}
 _CLOSERS = {closer: opener for opener, closer in _OPENERS.items()}
 _MARKS = re.compile(
-    r"\{\{|\}\}|\{\||\|\}|\[\[|\]\]|<!--|-->|\[(?=[a-z]+:|//)|\]|</?[a-z][^<>\n]{0,400}/?>|<[a-z]",
+    r"\{\{|\}\}|\{\||\|\}|\[\[|\]\]|<!--|-->|\[(?=[a-z]+:|//)|</?[a-z][^<>\n]{0,400}/?>|<[a-z]",
     re.IGNORECASE,
 )
 _SINGLE = frozenset(definitions.SINGLE)
@@ -86,7 +86,6 @@ class Article:
       interlanguage: Code of a language, and title of the page there.
       files: Names of files that are shown.
       templates: Names of templates, each time that they are used outside of others.
-      switches: Such as "__NOTOC__".
     """
 
     text: str = ""
@@ -98,7 +97,6 @@ class Article:
     interlanguage: list[tuple[str, str]] = dataclasses.field(default_factory=list)
     files: list[str] = dataclasses.field(default_factory=list)
     templates: list[str] = dataclasses.field(default_factory=list)
-    switches: list[str] = dataclasses.field(default_factory=list)
 
 
 @parser
@@ -108,13 +106,19 @@ def cost(text: str) -> int:
     wasted = 0
     for mark in _MARKS.finditer(text):
         what, at = mark[0], mark.start()
-        if what in _OPENERS or what == "[":
+        if wasted > MAX_COST:
+            break
+        if what == "[":  # Its label ends with the line at the latest.
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            wasted += end - at if text.find("]", at, end) < 0 else 0
+        elif what in _OPENERS:
             if len(open_) < _DEEPEST * 50:
                 open_.append((what, at))
             else:
                 wasted += len(text) - at
-        elif what in _CLOSERS or what == "]":
-            wasted += _close(open_, _CLOSERS.get(what, "["), at)
+        elif what in _CLOSERS:
+            wasted += _close(open_, _CLOSERS[what], at)
         elif what.startswith("</"):
             wasted += _close(open_, f"<{_name(what[2:])}", at)
         elif not what.endswith("/>") and (name := _name(what[1:])) not in _SINGLE:

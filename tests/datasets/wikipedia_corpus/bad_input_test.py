@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import dataclasses
 import hashlib
+import io
 import json
 import pathlib
 
@@ -241,6 +242,14 @@ def test_stubs_have_no_text():
     assert found.text is None and found.num_bytes == 9
 
 
+def test_a_dump_that_says_nothing_of_its_wiki():
+    content = '<mediawiki version="0.10" xml:lang="el"><page><title>A</title><id>1</id></page></mediawiki>'
+    site = mediawiki_dump.read_site(_file(content))
+    assert (site.version, site.language, site.namespaces) == ("0.10", "el", {})
+    (page,) = mediawiki_dump.read_pages(_file(content))
+    assert (page.text, page.is_redirect, page.revision_id) == (None, False, 0)
+
+
 def test_only_the_last_revision_is_taken():
     revisions = "".join(
         f"<revision><id>{n}</id><text>{'x' * n}</text></revision>" for n in (5, 6, 9)
@@ -250,15 +259,13 @@ def test_only_the_last_revision_is_taken():
     assert (found.revision_id, found.text, found.num_revisions) == (9, "x" * 9, 3)
 
 
-def _file(content: str):
-    import io
-
+def _file(content: str) -> io.BytesIO:
     return io.BytesIO(content.encode())
 
 
 def test_texts_that_would_take_hours():
     """They are known beforehand, and what is closed is not among them."""
-    for opener in ("{{a|", "{|\n", "<b>", "[[a|", "<!--", "<ref>"):
+    for opener in ("{{a|", "{|\n", "<b>", "[[a|", "<!--", "<ref>", "[http://a "):
         assert wikitext.cost(opener * 30_000) > wikitext.MAX_COST, opener
     usual = "{{a|b}} [[c|d]] <b>e</b> <br> {|\n|}\n <ref name=x/> <!-- f -->" * 3_000
     assert wikitext.cost(usual) < wikitext.MAX_COST / 100
@@ -267,7 +274,9 @@ def test_texts_that_would_take_hours():
     assert wikitext.plain("'''A''' [[b|c]] {{d}}<br>\n== E ==\n* f") == "A c \nE\nf"
 
 
-@pytest.mark.parametrize("text", ["", "\0", "[[", "&#x110000; &#0; &#xD800;", "</b>", "<ref", "==", "{{{a|"])
+@pytest.mark.parametrize(
+    "text", ["", "\0", "[[", "&#x110000; &#0; &#xD800;", "</b>", "<ref", "==", "{{{a|"]
+)
 def test_odd_wikitext(text):
     made = wikitext.parse(text, {}, frozenset())
     assert isinstance(made, wikitext.Article)

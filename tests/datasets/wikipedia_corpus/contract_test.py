@@ -75,9 +75,7 @@ class WikipediaCorpusTest(builder_testing.BuilderTestCase):
             spans("links", "target"), {"critter": "Critter", "plash": "plash", "fidd": "fidd"}
         )
         self.assertEqual(_texts(zorp["links"]["fragment"]), ["Legs", "", ""])
-        self.assertEqual(
-            spans("external_links", "url"), {"night": "https://example.org/night"}
-        )
+        self.assertEqual(spans("external_links", "url"), {"night": "https://example.org/night"})
         sections = zorp["sections"]
         self.assertEqual(_texts(sections["title"]), ["", "Life", "Food", "Notes"])
         self.assertEqual(list(sections["level"]), [0, 2, 3, 2])
@@ -133,10 +131,14 @@ class WikipediaCorpusTest(builder_testing.BuilderTestCase):
         everything = self.DATASET_CLASS(namespaces=None, **kwargs)
         ((_, rows),) = self.raw_examples(everything).items()
         self.assertLen(rows, len(_MADE.articles()) + 4)
-        self.assertEqual(pickle.loads(pickle.dumps(everything)).info.full_name, everything.info.full_name)
+        self.assertEqual(
+            pickle.loads(pickle.dumps(everything)).info.full_name, everything.info.full_name
+        )
 
     def test_configs(self):
-        made = self.DATASET_CLASS(config="20260101.elwikivoyage.redirects.ns0", data_dir=self.tmp_dir)
+        made = self.DATASET_CLASS(
+            config="20260101.elwikivoyage.redirects.ns0", data_dir=self.tmp_dir
+        )
         self.assertEqual(made.builder_config.name, "20260101.elwikivoyage.redirects")
         self.assertEqual(made.builder_config.database, "elwikivoyage")
         self.assertEqual(

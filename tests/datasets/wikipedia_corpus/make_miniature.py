@@ -84,7 +84,10 @@ _COMPLEX = "A page of templates that never end. " + "{{a|" * 4000
 PAGES = [
     Page("Zorp", _ZORP),
     Page("zorp (pond)", "#REDIRECT [[Zorp#Life]]", redirect="Zorp"),
-    Page("Critter", "A '''critter''' crawls. See [[:Kategorio:Critters]] and https://example.org/c.\n"),
+    Page(
+        "Critter",
+        "A '''critter''' crawls. See [[:Kategorio:Critters]] and https://example.org/c.\n",
+    ),
     Page("Fidd & Sons: a tale", "''Fidd & Sons'' is a tale of [[Zorp|zorps]] < 3.\n\nThe end."),
     Page("Plash", "{{disambig}}\n'''Plash''' may be:\n# [[Pond|a pond]]\n# a [[sound]]\n: or both"),
     Page("Bildo:Zorp.jpg", "A zorp.", 6),
@@ -142,8 +145,12 @@ def page(one: Page, id_: int) -> str:
     text = one.text or ""
     digest = sha1(text + "more" if one.is_altered else text)
     size = len(text.encode())
-    redirect = f"    <redirect title={saxutils.quoteattr(one.redirect)} />\n" if one.redirect else ""
-    content = f'<text bytes="{size}" sha1="{digest}" xml:space="preserve">{saxutils.escape(text)}</text>'
+    redirect = (
+        f"    <redirect title={saxutils.quoteattr(one.redirect)} />\n" if one.redirect else ""
+    )
+    content = (
+        f'<text bytes="{size}" sha1="{digest}" xml:space="preserve">{saxutils.escape(text)}</text>'
+    )
     if one.text is None:
         content = '<text bytes="120" deleted="deleted" />'
     elif not text:

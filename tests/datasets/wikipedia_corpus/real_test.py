@@ -90,9 +90,13 @@ def piece(request, real, tmp_path_factory) -> tuple[str, dict[str, Any], list[di
     shutil.copyfile(real / request.param, manual_dir / os.path.basename(request.param))
     made = {}
     for view in ("ns_all.wikitext", "redirects.ns_all"):
-        builder = preparing.prepared(
-            f"wikipedia_corpus/{config}.{view}", folder / "data", manual_dir, partial=True
-        ) if _has(request.param, view) else None
+        builder = (
+            preparing.prepared(
+                f"wikipedia_corpus/{config}.{view}", folder / "data", manual_dir, partial=True
+            )
+            if _has(request.param, view)
+            else None
+        )
         rows = tfds.as_numpy(builder.as_dataset(split="train")) if builder else []
         made[view] = {int(row["id"]): row for row in rows}
     return request.param, made, _pages(real / request.param)

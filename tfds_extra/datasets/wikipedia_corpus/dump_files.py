@@ -82,7 +82,9 @@ def choose(names: Iterable[str], wiki: str, date: str, *, is_part: bool) -> list
     for family, files in _families(found, indexes).items():
         same = re.sub(r"[-.]?multistream", "", family.partition("|")[0])
         forms.setdefault(same, {})[family] = files
-    chosen = [min(one.items(), key=lambda item: _rank(item[1], item[0]))[1] for one in forms.values()]
+    chosen = [
+        min(one.items(), key=lambda item: _rank(item[1], item[0]))[1] for one in forms.values()
+    ]
     return [file for files in chosen for file in files]
 
 
@@ -102,7 +104,9 @@ def _families(names: Iterable[str], indexes: Mapping[str, str]) -> dict[str, lis
     families: dict[str, list[DumpFile]] = {}
     for name in names:
         match = _NAME.fullmatch(name)
-        first, last = (match["c"] or match["a"], match["d"] or match["b"]) if match else (None, None)
+        first, last = (
+            (match["c"] or match["a"], match["d"] or match["b"]) if match else (None, None)
+        )
         head = (match["head"] + (match["behind"] or "")) if match else name
         if first:
             head = _PART.sub(r"\1", head)
@@ -149,7 +153,10 @@ def read_status(path: pathlib.Path, wanted: Collection[str]) -> dict[str, digest
             for name, file in (facts.get("files") or {}).items():
                 if name in wanted and facts.get("status") != "done":
                     raise core.CorpusError(
-                        path, job, f"the job is not done, but {facts.get('status')!r}", "Wait for it."
+                        path,
+                        job,
+                        f"the job is not done, but {facts.get('status')!r}",
+                        "Wait for it.",
                     )
                 sums = {kind: file[kind] for kind in ("md5", "sha1") if file.get(kind)}
                 size = units.Size(int(file.get("size") or 0))

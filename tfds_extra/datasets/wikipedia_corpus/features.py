@@ -71,7 +71,9 @@ def of_articles(*, with_wikitext: bool = False) -> dict[str, Any]:
         ),
         "links": tfds.features.Sequence(
             {
-                "target": text("Title of the page that it leads to, without fragment; may be empty."),
+                "target": text(
+                    "Title of the page that it leads to, without fragment; may be empty."
+                ),
                 "fragment": text("What stands behind `#`: a section of that page."),
                 "namespace": int32("Number of its namespace."),
                 **_span("its label"),

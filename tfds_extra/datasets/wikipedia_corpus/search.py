@@ -97,9 +97,7 @@ class Frequency:
         return self.occurrences / self.size * 1e6 if self.size else 0.0
 
     def __str__(self) -> str:
-        return (
-            f"{self.occurrences:,} times in {self.pages:,} pages, {self.per_million:,.2f} per million"
-        )
+        return f"{self.occurrences:,} times in {self.pages:,} pages, {self.per_million:,.2f} per million"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,9 @@ from tfds_extra.datasets.wikipedia_corpus import articles, dump_files, features,
 from tfds_extra.formats import FormatError, mediawiki_dump
 
 _HOMEPAGE = "https://dumps.wikimedia.org/"
-_LICENSE = "CC BY-SA 4.0 and GFDL (dumps before June 2023: CC BY-SA 3.0 and GFDL), by address of the page"
+_LICENSE = (
+    "CC BY-SA 4.0 and GFDL (dumps before June 2023: CC BY-SA 3.0 and GFDL), by address of the page"
+)
 _DATE = "20260901"  # Of the configs that are listed.
 _VIEWS = ("articles", "redirects")
 _STREAMS_AT_ONCE = 20  # Of 100 pages each.
