@@ -28,6 +28,7 @@ from tfds_extra.formats import FormatError, parser
 
 _BLOCK = 1 << 18
 MAX_TEXT = 64 << 20  # Letters of one value. MediaWiki itself takes 2 MiB of wikitext.
+_LONGEST_TAG = 16 << 20  # Bytes; expat keeps a tag or comment until it ends.
 _SHOWN = 60
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SHA1_DIGITS = 31
@@ -401,6 +402,8 @@ class _Document:
             _check_beginning(block)
         self._fed += len(block)
         self._parse(block)
+        if self._fed - self._xml.CurrentByteIndex > _LONGEST_TAG:
+            raise FormatError(f"a tag or comment of more than {_LONGEST_TAG:,} bytes")
 
     def close(self) -> None:
         if self._is_closed:

@@ -250,6 +250,20 @@ def test_a_dump_that_says_nothing_of_its_wiki():
     assert (page.text, page.is_redirect, page.revision_id) == (None, False, 0)
 
 
+@pytest.mark.parametrize(
+    "content, problem",
+    [
+        (f'<mediawiki><page a="{"x" * (18 << 20)}"', "a tag or comment of more than"),
+        (f"<mediawiki><page><title>{'x' * (65 << 20)}", "a value of more than"),
+        (f"<mediawiki>{'<a>' * 40}", "within each other"),
+    ],
+    ids=["tag", "value", "depth"],
+)
+def test_what_would_fill_the_memory(content, problem):
+    with pytest.raises(FormatError, match=problem):
+        list(mediawiki_dump.read_pages(_file(content)))
+
+
 def test_only_the_last_revision_is_taken():
     revisions = "".join(
         f"<revision><id>{n}</id><text>{'x' * n}</text></revision>" for n in (5, 6, 9)
