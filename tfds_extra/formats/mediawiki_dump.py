@@ -28,7 +28,7 @@ from tfds_extra.formats import FormatError, parser
 
 _BLOCK = 1 << 18
 MAX_TEXT = 64 << 20  # Letters of one value. MediaWiki itself takes 2 MiB of wikitext.
-_LONGEST_TAG = 16 << 20  # Bytes; expat keeps a tag or comment until it ends.
+_LONGEST_TAG = 1 << 20  # Bytes; expat keeps a tag or comment until it ends.
 _SHOWN = 60
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SHA1_DIGITS = 31
