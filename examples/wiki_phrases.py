@@ -49,8 +49,7 @@ def main() -> None:
                 print(f"  {index.frequency(query)}")
 
     linked: collections.Counter[str] = collections.Counter()
-    only = tfds.decode.PartialDecoding(["links"])  # Texts are not decoded.
-    for example in tfds.as_numpy(builder.as_dataset(split="train", decoders=only)):
+    for example in tfds.as_numpy(builder.as_dataset(split="train")):
         linked.update({target.decode() for target in example["links"]["target"]})
     print("\nlinked to by most articles:")
     for title, count in linked.most_common(5):
