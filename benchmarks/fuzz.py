@@ -68,6 +68,7 @@ from tfds_extra.formats import (
     label_errors,
     librispeech,
     mat5,
+    mediawiki_dump,
     million_song,
     mojibake,
     mp3,
@@ -82,12 +83,14 @@ from tfds_extra.formats import (
     textgrid,
     torch_file,
     wav,
+    wikitext,
     wn_lmf,
     wndb,
     yelp,
 )
 
 _MINIATURES = pathlib.Path(__file__).resolve().parents[1] / "dummy_data"
+_WIKI = "simplewiki-20260901-pages-articles-multistream"
 _MEMORY = 512 << 20  # What reading one small file may add to what the process has already.
 _SECONDS = 2.0  # What reading one small file may take; it mostly takes less than a millisecond.
 _STUCK = 20.0  # When a process that no signal reaches is killed.
@@ -447,6 +450,30 @@ def parser_targets() -> list[Target]:
             "wav", sounds, _read_wav, ("wav.parse", "wav.read_header", "wav.Wav.samples")
         ),
         Target(
+            "mediawiki_dump.read_pages",
+            [_sample("wikipedia_corpus", f"{_WIKI}.xml.bz2")],
+            _read_dump,
+            ("mediawiki_dump.read_pages", "mediawiki_dump.read_site", "mediawiki_dump.sha1_of"),
+        ),
+        Target(
+            "mediawiki_dump.read_index",
+            [_sample("wikipedia_corpus", f"{_WIKI}-index.txt.bz2")],
+            lambda content: list(mediawiki_dump.read_index(io.BytesIO(content))),
+            ("mediawiki_dump.read_index",),
+        ),
+        Target(
+            "mediawiki_dump.read_streams",
+            [(_MINIATURES / "wikipedia_corpus" / f"{_WIKI}.xml.bz2").read_bytes()],
+            _read_streams,
+            ("mediawiki_dump.read_streams", "mediawiki_dump.unpacked"),
+        ),
+        Target(
+            "wikitext.parse",
+            [page.text.encode() for page in _pages_of_wiki() if page.text],
+            _read_wikitext,
+            ("wikitext.parse", "wikitext.cost", "wikitext.plain"),
+        ),
+        Target(
             "wn_lmf.read",
             [_sample("wordnet_synsets", "english-wordnet-2025.xml.gz")],
             _read_lmf,
@@ -677,6 +704,35 @@ def _texts(text: str) -> pa.Array:
     content = text.encode()
     buffers = [None, pa.py_buffer(np.array([0, len(content)], np.int32)), pa.py_buffer(content)]
     return pa.Array.from_buffers(pa.string(), 1, buffers)
+
+
+def _pages_of_wiki() -> list[mediawiki_dump.Page]:
+    """Pages of the miniature that are not too complex."""
+    content = _sample("wikipedia_corpus", f"{_WIKI}.xml.bz2")
+    pages = mediawiki_dump.read_pages(io.BytesIO(content))
+    return [page for page in pages if page.text and len(page.text) < 5000]
+
+
+def _read_dump(content: bytes) -> None:
+    mediawiki_dump.read_site(io.BytesIO(content))
+    for page in mediawiki_dump.read_pages(io.BytesIO(content)):
+        mediawiki_dump.sha1_of(page.text or "")
+
+
+def _read_streams(content: bytes) -> None:
+    """The pages that its own index, which is whole, tells of."""
+    with io.BytesIO(_sample("wikipedia_corpus", f"{_WIKI}-index.txt.bz2")) as index:
+        streams = list(mediawiki_dump.read_index(index))
+    for _ in mediawiki_dump.read_streams(io.BytesIO(content), streams, None):
+        pass
+
+
+def _read_wikitext(content: bytes) -> None:
+    """As the builder does: what is too complex is only cleaned."""
+    text = content.decode("utf-8", "replace")
+    wikitext.plain(text)
+    if wikitext.cost(text) <= wikitext.MAX_COST:
+        wikitext.parse(text, {"file": 6, "category": 14}, frozenset(("de",)))
 
 
 def _read_lmf(content: bytes) -> None:

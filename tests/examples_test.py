@@ -307,6 +307,15 @@ def test_song_year(run, which, request):
     assert float(model) < (1 if which == "miniature" else 2) * float(always)
 
 
+def test_wiki_phrases(run):
+    printed = run("wiki_phrases.py", "--miniature")
+    assert "20260901.simple-miniature/1.0.0: 8 articles" in printed
+    assert "Zorp, Food: " in printed and "[zorp eats] fidd" in printed
+    assert '"zorp eats": 1 pages' in printed and "1 times in 1 pages" in printed
+    # "Zorp" by two articles: what one links to twice counts once.
+    assert re.search(r"linked to by most articles:\n  Zorp: 2\n", printed)
+
+
 def test_wordnet_words(run, tmp_path):
     printed = run("wordnet_words.py", "--miniature")
     assert "wn30: 20 synsets, 9 of nouns" in printed

@@ -109,6 +109,14 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--split", help="which split; the first by default")
     show.add_argument("--number", type=int, default=6, help="how many examples (default: 6)")
     show.add_argument("--output", help="file to write (default: NAME.png)")
+    search = add("search", _search, "find words and phrases in a prepared corpus of texts")
+    search.add_argument("query", help='a word, a "phrase", a prefix*, NEAR(a b, 5), AND, OR, NOT')
+    search.add_argument("--number", type=int, default=10, help="how many hits (default: 10)")
+    search.add_argument("--title", default="", help="a query that titles have to fit, too")
+    search.add_argument("--category", default="", help="only pages of this category")
+    search.add_argument(
+        "--frequency", action="store_true", help="how often a word or phrase occurs, and no hits"
+    )
     validate = add("validate", _validate, "hold downloads, manual files and prepared data against"
                    " digests and counts; without a name, all that is prepared here",
                    corpus="optional")  # fmt: skip
@@ -248,6 +256,21 @@ def _show(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     picture.savefig(output)
     print(output)
+    return 0
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    builder = _builder(arguments)
+    if not hasattr(builder, "search_index"):
+        raise ValueError(f"{builder.name} has no texts that can be searched")
+    with builder.search_index() as index:
+        if arguments.frequency:
+            print(index.frequency(arguments.query, category=arguments.category))
+            return 0
+        restricted = {"title": arguments.title, "category": arguments.category}
+        hits = index.search(arguments.query, limit=arguments.number, **restricted)
+        print(f"{index.count(arguments.query, **restricted):,} pages")
+        print(*hits, sep="\n")
     return 0
 
 

@@ -119,6 +119,9 @@ class _UrlInfos:
         else:
             published = digests.load_published(cls._checksums_path)
         needed = [url for file in builder.published_files().values() for url in file.urls]
+        for url, one in builder.also_published().items():
+            if url not in published or (one.digests and not published[url].digests):
+                published[url] = one
         return {url: published[url] for url in needed}
 
 
@@ -470,6 +473,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     @abc.abstractmethod
     def published_files(self) -> dict[str, Archive | File]:
         """The published files that this config needs, by a short name of the builder's choice."""
+
+    def also_published(self) -> Mapping[str, digests.Published]:
+        """What is known of URLs that follow from the config, so that no table can list them."""
+        return {}
 
     def member_digests(
         self, file: str, tree: archives.Tree | None, prefix: str = ""

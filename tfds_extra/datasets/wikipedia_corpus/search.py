@@ -1,0 +1,447 @@
+"""Search in a prepared wiki: words, phrases, prefixes, NEAR and boolean queries, and frequencies.
+
+The index is an SQLite file of full-text search (FTS5), which comes with Python, beside the folder of the
+prepared data. It is built once, page by page: what a killed process has built is gone on with, and no
+index is used before it is whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from tfds_extra.core import locks, prepared
+
+_FORMAT = 1
+_AT_ONCE = 1000  # Pages of a transaction.
+_CACHE = 64 << 10  # KiB of the index that SQLite holds in memory.
+# Languages that do not part words by blanks: there any three letters are found, and any more.
+_WITHOUT_BLANKS = frozenset(
+    ("ja", "zh", "th", "lo", "km", "my", "bo", "dz", "wuu", "yue", "zh-classical", "gan")
+)
+_BEGIN, _END = "\x02", "\x03"
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value);
+CREATE TABLE page (
+    id INTEGER PRIMARY KEY, title TEXT, url TEXT, size INTEGER, sections TEXT, packed BLOB
+);
+CREATE TABLE category (name TEXT, page INTEGER);
+CREATE VIEW readable AS SELECT id, title, unpacked(packed) AS text FROM page;
+CREATE VIRTUAL TABLE words USING fts5(
+    title, text, content='readable', content_rowid='id', tokenize='{tokenizer}'
+);
+CREATE VIRTUAL TABLE instances USING fts5vocab('words', 'instance');
+"""
+_HOW = (
+    'A query is a word, a "phrase in quotes", a prefix*, NEAR(one another, 5), or several of these with AND,'
+    " OR and NOT. What has other signs than letters and digits goes into quotes."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hit:
+    """A page that a query finds.
+
+    Attributes:
+      id: Of the page.
+      title: Of the page.
+      url: Of the page.
+      section: Heading of the section that the place is in; empty for the lead.
+      left: What stands before the place.
+      match: What was found; empty if only the title was.
+      right: What stands behind it.
+      begin: Where the place is in the text, in letters.
+      rank: The smaller, the better the page fits (BM25).
+    """
+
+    id: int
+    title: str
+    url: str
+    section: str
+    left: str
+    match: str
+    right: str
+    begin: int
+    rank: float
+
+    def __str__(self) -> str:
+        where = f"{self.title}, {self.section}" if self.section else self.title
+        return f"{where}: {self.left}[{self.match}]{self.right}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Frequency:
+    """How often something occurs.
+
+    Attributes:
+      occurrences: Places in texts.
+      pages: Pages with such a place.
+      size: Words of all texts; letters, in languages that do not part words by blanks.
+    """
+
+    occurrences: int
+    pages: int
+    size: int
+
+    @property
+    def per_million(self) -> float:
+        """Occurrences in a million words, or letters."""
+        return self.occurrences / self.size * 1e6 if self.size else 0.0
+
+    def __str__(self) -> str:
+        return f"{self.occurrences:,} times in {self.pages:,} pages, {self.per_million:,.2f} per million"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A page to be found.
+
+    Attributes:
+      id: Of the page.
+      title: Of the page.
+      url: Of the page.
+      text: Of the page.
+      sections: Title, beginning and end of each.
+      categories: Names.
+      size: Words of the text; letters, in languages that do not part words by blanks.
+    """
+
+    id: int
+    title: str
+    url: str
+    text: str
+    sections: Sequence[tuple[str, int, int]]
+    categories: Sequence[str]
+    size: int
+
+
+class Index:
+    """The index of a prepared wiki; it may be used by one thread."""
+
+    def __init__(self, path: str | os.PathLike[str]):
+        """Opens an index that is whole.
+
+        Args:
+          path: The file.
+
+        Raises:
+          ValueError: It is none, or not whole.
+        """
+        self._file = _connect(path, is_read_only=True)
+        if _meta(self._file).get("is_whole") != 1:
+            raise ValueError(f"{path}: the index is not whole. Build it again.")
+
+    @classmethod
+    def of(cls, builder: Any, folder: str | os.PathLike[str] | None = None) -> Index:
+        """The index of what a builder has prepared, built if it is not there.
+
+        Args:
+          builder: It has prepared its articles.
+          folder: Where the index lies; beside the folder of the prepared data if None.
+
+        Raises:
+          ValueError: Nothing is prepared, or no articles.
+        """
+        if "text" not in builder.info.features:
+            raise ValueError(f"{builder.info.full_name} has no text to search in: choose articles.")
+        if not builder.is_prepared():
+            raise ValueError(f"{builder.info.full_name} is not prepared in {builder.data_dir}.")
+        data_dir = pathlib.Path(builder.data_dir)
+        place = pathlib.Path(folder) if folder else data_dir.parent
+        path = place / f"search-{data_dir.parent.name}-{data_dir.name}.sqlite"
+        state = json.dumps([_FORMAT, builder.info.metadata["order_digest"]], sort_keys=True)
+        if not _is_whole(path, state):
+            place.mkdir(parents=True, exist_ok=True)
+            with locks.alone(path.with_suffix(".lock"), time.sleep):
+                if not _is_whole(path, state):
+                    first = next(_examples(builder))["language"].decode()
+                    build(path, _rows(builder), state, tokenizer=tokenizer_of(first))
+        return cls(path)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        title: str = "",
+        category: str = "",
+        context: int = 60,
+    ) -> list[Hit]:
+        """The pages that fit a query best, each with the first place that does.
+
+        Args:
+          query: A word, a "phrase", a prefix*, NEAR(one another, 5), and these with AND, OR and NOT.
+          limit: How many at most.
+          title: A query that the title has to fit, too.
+          category: Name of a category that the page has to be in.
+          context: How many letters are shown before and behind the place.
+
+        Raises:
+          ValueError: The query is not written so.
+        """
+        asked = f"({query}) AND title : ({title})" if title else query
+        within, values = _within(category)
+        found = self._ask(
+            f"SELECT rowid, rank FROM words WHERE words MATCH ? {within} ORDER BY rank LIMIT ?",
+            (asked, *values, limit),
+        )
+        return [self._hit(query, page, rank, context) for page, rank in found]
+
+    def count(self, query: str, *, title: str = "", category: str = "") -> int:
+        """How many pages fit a query; the arguments are those of `search`."""
+        asked = f"({query}) AND title : ({title})" if title else query
+        within, values = _within(category)
+        ((number,),) = self._ask(
+            f"SELECT count(*) FROM words WHERE words MATCH ? {within}", (asked, *values)
+        )
+        return number
+
+    def frequency(self, words: str, *, category: str = "") -> Frequency:
+        """How often a word or a phrase occurs in texts.
+
+        Args:
+          words: Words that follow each other, or the beginning of one (`walk*`).
+          category: Name of a category that pages have to be in.
+
+        Raises:
+          ValueError: There is no word.
+        """
+        words = words.strip().strip('"')
+        is_prefix = words.endswith("*")
+        terms = self._terms(words.rstrip("*"))
+        if not terms or (is_prefix and len(terms) > 1):
+            raise ValueError(f"{words!r} is no word, no phrase and no beginning of a word.")
+        if is_prefix:
+            places = self._places("term >= ? AND term < ?", (terms[0], f"{terms[0]}\U0010ffff"))
+        else:
+            places = self._places("term = ?", terms[:1])
+            for number, term in enumerate(terms[1:], 1):
+                behind = self._places("term = ?", (term,))
+                places &= {(page, offset - number) for page, offset in behind}
+        sizes = "SELECT sum(size) FROM page"
+        if category:
+            within = "SELECT page FROM category WHERE name = ?"
+            pages = {page for (page,) in self._ask(within, (category,))}
+            places = {place for place in places if place[0] in pages}
+            ((size,),) = self._ask(f"{sizes} WHERE id IN ({within})", (category,))
+        else:
+            ((size,),) = self._ask(sizes, ())
+        return Frequency(len(places), len({page for page, _ in places}), size or 0)
+
+    def _places(self, where: str, values: Sequence[str]) -> set[tuple[int, int]]:
+        """Page and number of each word in it that fits."""
+        question = f"SELECT doc, offset FROM instances WHERE {where} AND col = 'text'"
+        return set(self._ask(question, tuple(values)))
+
+    def _terms(self, text: str) -> list[str]:
+        """Words of a text, as they are in the index."""
+        with contextlib.closing(sqlite3.connect(":memory:")) as memory:
+            tokenizer = _meta(self._file)["tokenizer"]
+            memory.execute(f"CREATE VIRTUAL TABLE one USING fts5(text, tokenize='{tokenizer}')")
+            memory.execute("CREATE VIRTUAL TABLE terms USING fts5vocab('one', 'instance')")
+            memory.execute("INSERT INTO one VALUES (?)", (text,))
+            return [term for (term,) in memory.execute("SELECT term FROM terms ORDER BY offset")]
+
+    def _hit(self, query: str, page: int, rank: float, context: int) -> Hit:
+        """A page that fits, with its first place."""
+        ((title, url, sections),) = self._ask(
+            "SELECT title, url, sections FROM page WHERE id = ?", (page,)
+        )
+        ((marked,),) = self._ask(
+            "SELECT highlight(words, 1, ?, ?) FROM words WHERE words MATCH ? AND rowid = ?",
+            (_BEGIN, _END, query, page),
+        )
+        before, begin, rest = marked.partition(_BEGIN)
+        match, _, behind = rest.partition(_END)
+        if not begin:
+            before, behind = "", marked
+        behind = behind.replace(_BEGIN, "").replace(_END, "")
+        place = len(before)
+        section = next((name for name, a, b in json.loads(sections) if a <= place < b), "")
+        return Hit(
+            id=page,
+            title=title,
+            url=url,
+            section=section,
+            left=_in_line(before[-context:]) if begin else "",
+            match=_in_line(match) if begin else "",
+            right=_in_line(behind[:context]),
+            begin=place,
+            rank=rank,
+        )
+
+    def _ask(self, question: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        try:
+            return self._file.execute(question, values).fetchall()
+        except sqlite3.OperationalError as e:
+            if "fts5" in str(e) or "no such column" in str(e) or "unterminated" in str(e):
+                raise ValueError(f"{values[0]!r} is no query: {e}. {_HOW}") from e
+            raise
+
+
+def build(path: pathlib.Path, rows: Iterable[Row], state: str, *, tokenizer: str = "") -> None:
+    """Builds an index, or goes on with one that a killed process has begun from the same rows.
+
+    Args:
+      path: The file.
+      rows: The pages, always in the same order.
+      state: What the pages are of; an index of another state is replaced.
+      tokenizer: Of FTS5; by default one that parts words, and keeps accents.
+
+    Raises:
+      OSError: The file cannot be written; it names it.
+    """
+    try:
+        with contextlib.closing(_begun(path, state, tokenizer)) as file:
+            done = _meta(file)["done"]
+            waiting: list[Row] = []
+            for number, row in enumerate(rows):
+                if number >= done:
+                    waiting.append(row)
+                if len(waiting) == _AT_ONCE:
+                    _add(file, waiting)
+                    waiting = []
+            _add(file, waiting)
+            with file:
+                file.execute("CREATE INDEX by_category ON category (name, page)")
+                file.execute("INSERT INTO meta VALUES ('is_whole', 1)")
+    except sqlite3.Error as e:
+        raise OSError(f"{path}: {e} (the index for searching)") from e
+
+
+def tokenizer_of(language: str) -> str:
+    """How texts of a language are parted into what can be found."""
+    parts = language in _WITHOUT_BLANKS or language.partition("-")[0] in _WITHOUT_BLANKS
+    return "trigram" if parts else "unicode61 remove_diacritics 0"
+
+
+def _begun(path: pathlib.Path, state: str, tokenizer: str) -> sqlite3.Connection:
+    """A file to be gone on with: the one that is there if it is of the same state, or a new one."""
+    if path.exists():
+        with contextlib.suppress(sqlite3.Error, ValueError):
+            file = _connect(path)
+            known = _meta(file)
+            if known.get("state") == state and "is_whole" not in known:
+                return file
+            file.close()
+        for left in (path, path.with_name(f"{path.name}-journal")):
+            left.unlink(missing_ok=True)
+    file = _connect(path)
+    tokenizer = tokenizer or "unicode61 remove_diacritics 0"
+    file.executescript(f"BEGIN;{_SCHEMA.format(tokenizer=tokenizer)}")
+    facts = {"state": state, "done": 0, "tokenizer": tokenizer}
+    file.executemany("INSERT INTO meta VALUES (?, ?)", list(facts.items()))
+    file.commit()
+    return file
+
+
+def _add(file: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Adds pages in one transaction, which also says how many there are."""
+    with file:
+        file.executemany(
+            "INSERT INTO page VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    row.id, row.title, row.url, row.size, json.dumps(row.sections, ensure_ascii=False),
+                    zlib.compress(row.text.encode(), 6),
+                )
+                for row in rows
+            ),
+        )  # fmt: skip
+        file.executemany(
+            "INSERT INTO words (rowid, title, text) VALUES (?, ?, ?)",
+            ((row.id, row.title, row.text) for row in rows),
+        )
+        file.executemany(
+            "INSERT INTO category VALUES (?, ?)",
+            ((name, row.id) for row in rows for name in dict.fromkeys(row.categories)),
+        )
+        file.execute("UPDATE meta SET value = value + ? WHERE key = 'done'", (len(rows),))
+
+
+def _connect(path: str | os.PathLike[str], *, is_read_only: bool = False) -> sqlite3.Connection:
+    mode = "ro&immutable=1" if is_read_only else "rwc"
+    file = sqlite3.connect(f"{pathlib.Path(path).resolve().as_uri()}?mode={mode}", uri=True)
+    file.execute(f"PRAGMA cache_size = -{_CACHE}")
+    file.create_function("unpacked", 1, _unpacked, deterministic=True)
+    return file
+
+
+def _unpacked(packed: bytes) -> str:
+    return zlib.decompress(packed).decode()
+
+
+def _meta(file: sqlite3.Connection) -> dict[str, Any]:
+    try:
+        return dict(file.execute("SELECT key, value FROM meta"))
+    except sqlite3.Error as e:
+        raise ValueError(f"no index for searching: {e}") from e
+
+
+def _is_whole(path: pathlib.Path, state: str) -> bool:
+    if not path.exists():
+        return False
+    try:
+        with contextlib.closing(_connect(path, is_read_only=True)) as file:
+            known = _meta(file)
+    except (sqlite3.Error, ValueError):
+        return False
+    return known.get("is_whole") == 1 and known.get("state") == state
+
+
+def _within(category: str) -> tuple[str, tuple[str, ...]]:
+    """Condition for pages of a category, and its value."""
+    if not category:
+        return "", ()
+    return "AND rowid IN (SELECT page FROM category WHERE name = ?)", (category,)
+
+
+def _in_line(text: str) -> str:
+    return text.replace("\n", " ")
+
+
+def _examples(builder: Any) -> Iterator[dict[str, Any]]:
+    """The prepared articles, in the order of their files."""
+    info = builder.info
+    for split in info.splits.values():
+        for records in prepared.records(split.filepaths, info.file_format):
+            for record in records:
+                yield info.features.deserialize_example_np(record)
+
+
+def _rows(builder: Any) -> Iterator[Row]:
+    return map(_row, _examples(builder))
+
+
+def _row(example: dict[str, Any]) -> Row:
+    sections = example["sections"]
+    words = not tokenizer_of(example["language"].decode()).startswith("trigram")
+    return Row(
+        id=int(example["id"]),
+        title=example["full_title"].decode(),
+        url=example["url"].decode(),
+        text=example["text"].decode(),
+        sections=[
+            (title.decode(), int(begin), int(end))
+            for title, begin, end in zip(sections["title"], sections["begin"], sections["end"])
+        ],
+        categories=[name.decode() for name in example["categories"]["name"]],
+        size=int(example["word_count" if words else "char_count"]),
+    )
