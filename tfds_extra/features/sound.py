@@ -17,6 +17,8 @@ from tfds_extra.formats import mp4, wav
 _FLOAT_CODECS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")  # fmt: skip
 _ALIGNMENT = 64  # Bytes; TensorFlow's own.
 _MP4_HEAD = 12  # Bytes that tell an MP4 file.
+# What FFmpeg decodes AAC to: floats of full scale 1, each channel for itself.
+_PLANES, _MOST_CHANNELS = "fltp", 6
 _WINDOW = 0.032  # Seconds of one spectrum.
 _MAX_POINTS = 4096  # Of a curve, more than the picture has pixels.
 _MAX_SPECTRA = 1000
@@ -80,20 +82,21 @@ def _decode_by_av(av: Any, content: bytes) -> tuple[np.ndarray, int]:
         with av.open(io.BytesIO(content)) as file:
             if not file.streams.audio:
                 raise ValueError("it has no sound")
-            # Floats of full scale 1, each channel for itself, is what FFmpeg decodes AAC to.
-            to_floats = av.AudioResampler(format="fltp")
-            frames = [
-                floats.to_ndarray()
-                for frame in file.decode(audio=0)
-                for floats in to_floats.resample(frame)
-            ]
             stream = file.streams.audio[0]
-            sample_rate, channels = stream.rate, stream.channels
-    # PyAV's errors are OSErrors, ValueErrors and others, with numbers that say nothing.
-    except (ArithmeticError, LookupError, OSError, RuntimeError, ValueError) as e:
+            frames = []
+            for frame in file.decode(stream):
+                channels, form = frame.layout.nb_channels, frame.format.name
+                # Beyond 7 channels PyAV 18 reads memory that is no samples.
+                if form != _PLANES or channels > _MOST_CHANNELS:
+                    raise ValueError(f"{channels} channels of samples {form}")
+                frames.append(frame.to_ndarray())
+            if not frames:
+                raise ValueError("it has no samples")
+            # Raises if the number of channels is not always the same.
+            return np.concatenate(frames, axis=1).T.astype(np.float64), stream.rate
+    # Damage that FFmpeg does not notice may leave a frame that PyAV cannot take.
+    except (av.FFmpegError, ArithmeticError, LookupError, ValueError) as e:
         raise ValueError(f"FFmpeg (PyAV) cannot decode it: {getattr(e, 'strerror', '') or e}") from e
-    samples = np.concatenate([np.zeros((channels, 0), np.float32), *frames], axis=1)
-    return samples.T.astype(np.float64), sample_rate
 
 
 def _decode_by_pydub(content: bytes) -> tuple[np.ndarray, int]:

@@ -18,6 +18,7 @@ from tfds_extra.formats import FormatError, parser
 AAC = "mp4a"
 _SIDES = ("edts", "mdia", "minf", "stbl")  # The ways down to what describes a track.
 _MAX_BOXES = 10_000
+_MAX_SAMPLES = 1 << 40
 
 
 class Sound(NamedTuple):
@@ -84,7 +85,10 @@ def parse(content: bytes) -> Sound:
         raise FormatError(f"cut short: packets of {size:,} bytes, and {room:,} are there")
     if not timescale or not sample_rate or not channels:
         raise FormatError(f"{channels} channels at {sample_rate} Hz in units of 1/{timescale} s")
-    return Sound(codec, channels, sample_rate, packets, ticks * sample_rate // timescale)
+    num_samples = ticks * sample_rate // timescale
+    if num_samples > _MAX_SAMPLES:
+        raise FormatError(f"a sound of {num_samples:,} samples")
+    return Sound(codec, channels, sample_rate, packets, num_samples)
 
 
 def _boxes(view: memoryview, start: int, end: int) -> Iterator[tuple[str, memoryview]]:
