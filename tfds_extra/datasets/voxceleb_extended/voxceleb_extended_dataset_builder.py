@@ -269,16 +269,21 @@ class Builder(core.Builder):
             for block in voxceleb.read_trials(file):
                 count = len(block.is_same)
                 columns: dict[str, Any] = {"label": block.is_same}
-                for side, ids in (("enrol", block.enrol), ("test", block.test)):
-                    of_side = [one.partition("/")[0] for one in ids]
-                    for number, one in enumerate(of_side, start=first + 1):
+                sides = {
+                    side: [one.partition("/")[0] for one in ids]
+                    for side, ids in (("enrol", block.enrol), ("test", block.test))
+                }
+                for number, pair in enumerate(zip(*sides.values()), start=first + 1):
+                    for one in pair:
                         if one not in speakers:
                             raise ValueError(f"line {number}: vox1_meta.csv has no speaker {one}")
-                    genders = [features.GENDERS.index(speakers[one].gender) for one in of_side]
+                for side, of_side in sides.items():
                     columns |= {
-                        f"{side}_id": ids,
+                        f"{side}_id": getattr(block, side),
                         f"{side}_speaker_id": of_side,
-                        f"{side}_gender": genders,
+                        f"{side}_gender": [
+                            features.GENDERS.index(speakers[one].gender) for one in of_side
+                        ],
                         f"{side}_nationality": [speakers[one].nationality for one in of_side],
                     }
                 columns["trial_index"] = list(range(first, first + count))
