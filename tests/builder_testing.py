@@ -621,7 +621,7 @@ def _model(info: tfds.core.DatasetInfo, batches: tf.data.Dataset) -> tf.keras.Mo
     feature = info.features[name]
     layers = tf.keras.layers
     shape, dtype = feature.shape, None
-    if isinstance(feature, Audio):
+    if isinstance(feature, Audio) or (isinstance(feature, EncodedAudio) and feature.mono):
         body = [
             layers.Rescaling(1 / 32768),
             layers.Reshape((-1, 1)),

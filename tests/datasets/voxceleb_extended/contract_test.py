@@ -227,8 +227,13 @@ class VoxCelebExtendedTest(builder_testing.BuilderTestCase):
         self.assertEqual(beam.info.metadata["order_digest"], expected)
 
     def test_strangers_in_a_copy_are_refused(self):
-        for stranger in ("id10001/notes.txt", "id10001/-aaaaaaaaa0/00001 (1).wav"):
+        for stranger in (
+            "id10001/notes.txt",
+            "id10001/-aaaaaaaaa0/00001 (1).wav",
+            "id11252/bbbbbbbbbb0/00001.wav",
+        ):
             with self.subTest(stranger), self.extracted("vox1_dev", "vox1") as copy:
+                (copy / stranger).parent.mkdir(parents=True, exist_ok=True)
                 (copy / stranger).write_bytes(b"stranger")
                 builder = self.DATASET_CLASS(config="vox1", miniature=True)
                 with self.assertRaisesRegex(

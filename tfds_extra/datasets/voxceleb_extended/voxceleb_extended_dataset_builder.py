@@ -10,8 +10,8 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from tfds_extra import core
-from tfds_extra.datasets.voxceleb_extended import features, sources
-from tfds_extra.formats import mp4, voxceleb, wav
+from tfds_extra.datasets.voxceleb_extended import features, rows, sources
+from tfds_extra.formats import voxceleb
 
 _HOMEPAGE = sources.PAGE
 _FIRST, _COUNT = 10_001, 1_251  # Number in the first id of VoxCeleb1, and how many there are.
@@ -184,7 +184,7 @@ class Builder(core.Builder):
         return self.counts_of(f"vox{part.corpus}")[part.partition]
 
     def _is_of(self, part: sources.Part, speaker: str) -> bool:
-        """Whether a speaker belongs to a part, as whose its name looks."""
+        """Whether there is such a speaker in a part; of VoxCeleb1, names tell dev and test apart."""
         if part.corpus == 1:
             return 0 <= int(speaker[2:]) - _FIRST < _COUNT
         return self._vox2.get(speaker) == part.partition
@@ -201,6 +201,8 @@ class Builder(core.Builder):
             match = part.member.fullmatch(name)
             if self._is_of(part, match["speaker"]):
                 yield self._example(part, match, content, speakers, listed)
+            elif part.corpus == 1 or match["speaker"] not in self._vox2:
+                raise core.stranger(piece.tree, name)
 
         members = self.members(piece.part, piece.tree, pattern=part.member, prefix=piece.prefix)
         yield from members.make(make)
@@ -220,11 +222,10 @@ class Builder(core.Builder):
             raise ValueError(f"vox{part.corpus}_meta.csv has no speaker {speaker_id}")
         if speakers and speaker.partition != part.partition:
             raise ValueError(f"vox{part.corpus}_meta.csv has {speaker_id} in {speaker.partition}")
-        audio, num_samples = content, 0
         if part.corpus == 1:
-            audio, num_samples = _of_wav(content, as_samples=config.as_samples)
+            audio, num_samples = rows.of_wav(content, as_samples=config.as_samples)
         else:
-            num_samples = _samples_of_m4a(content)
+            audio, num_samples = content, rows.samples_of_m4a(content)
         example = {
             "audio": audio,
             "label": speaker_id,
@@ -267,47 +268,17 @@ class Builder(core.Builder):
             piece.files[split].open() as file,
         ):
             for block in voxceleb.read_trials(file):
-                count = len(block.is_same)
-                columns: dict[str, Any] = {"label": block.is_same}
-                sides = {
-                    side: [one.partition("/")[0] for one in ids]
-                    for side, ids in (("enrol", block.enrol), ("test", block.test))
-                }
-                for number, pair in enumerate(zip(*sides.values()), start=first + 1):
-                    for one in pair:
-                        if one not in speakers:
-                            raise ValueError(f"line {number}: vox1_meta.csv has no speaker {one}")
-                for side, of_side in sides.items():
-                    columns |= {
-                        f"{side}_id": getattr(block, side),
-                        f"{side}_speaker_id": of_side,
-                        f"{side}_gender": [
-                            features.GENDERS.index(speakers[one].gender) for one in of_side
-                        ],
-                        f"{side}_nationality": [speakers[one].nationality for one in of_side],
-                    }
-                columns["trial_index"] = list(range(first, first + count))
+                columns = rows.of_trials(block, first, speakers)
                 yield core.Rows(split, columns["trial_index"], columns)
-                first += count
+                first += len(block.is_same)
 
     def _speakers_of(self, piece: core.SplitFiles) -> Iterator[core.SplitExample]:
         """Yields the speakers of VoxCeleb1 or VoxCeleb2."""
         corpus = int(piece.split[-1])
         labels = {speaker: label for label, speaker in enumerate(self._classes(corpus))}
         for speaker_id, speaker in self._speakers(piece.files[f"speakers_{corpus}"]).items():
-            yield (
-                (piece.split, speaker_id),
-                {
-                    "speaker_id": speaker_id,
-                    "label": labels.get(speaker_id, -1),
-                    "name": speaker.name,
-                    "vggface_id": speaker.vggface_id,
-                    "gender": speaker.gender,
-                    "nationality": speaker.nationality,
-                    "partition": speaker.partition,
-                    "has_audio": speaker_id in labels,
-                },
-            )
+            made = rows.of_speaker(speaker_id, speaker, labels.get(speaker_id, -1))
+            yield (piece.split, speaker_id), made
 
     # ----------------------------------------------------------------------------------- facts
 
@@ -320,8 +291,7 @@ class Builder(core.Builder):
     @functools.cached_property
     def _vox2(self) -> dict[str, str]:
         """Partition of VoxCeleb2's speakers of whom there are utterances, by their ids."""
-        rows = self.read_facts("vox2_speakers.tsv")
-        return {row["speaker_id"]: row["partition"] for row in rows}
+        return {row["speaker_id"]: row["partition"] for row in self.read_facts("vox2_speakers.tsv")}
 
     @functools.cached_property
     def _cleaned_out(self) -> set[str]:
@@ -351,27 +321,3 @@ class Builder(core.Builder):
     @functools.cached_property
     def _lists(self) -> dict[str, dict[str, Any]]:
         return {}
-
-
-def _of_wav(content: bytes, *, as_samples: bool) -> tuple[Any, int]:
-    """What is stored of a WAV file, and the number of its samples."""
-    sound = wav.parse(content)
-    kind = (sound.sample_rate, sound.channels, sound.format_tag, sound.bits_per_sample)
-    if kind != (features.SAMPLE_RATE, 1, wav.PCM, 16):
-        raise ValueError(
-            "{} Hz, {} channels of codec {} with {} bits are not how VoxCeleb1 is recorded".format(
-                *kind
-            )
-        )
-    return sound.samples()[:, 0] if as_samples else content, sound.frames
-
-
-def _samples_of_m4a(content: bytes) -> int:
-    """The number of samples that an M4A file states."""
-    sound = mp4.parse(content)
-    kind = (sound.codec, sound.sample_rate, sound.channels)
-    if kind != (mp4.AAC, features.SAMPLE_RATE, 1):
-        raise ValueError(
-            "codec {} at {} Hz with {} channels is not how VoxCeleb2 is recorded".format(*kind)
-        )
-    return sound.num_samples
