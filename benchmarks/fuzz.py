@@ -73,6 +73,7 @@ from tfds_extra.formats import (
     mojibake,
     mp3,
     msd_lists,
+    mp4,
     netnews,
     npy,
     pandas_csv,
@@ -82,6 +83,7 @@ from tfds_extra.formats import (
     svmlight,
     textgrid,
     torch_file,
+    voxceleb,
     wav,
     wikitext,
     wn_lmf,
@@ -222,6 +224,7 @@ def parser_targets() -> list[Target]:
         )
     )  # fmt: skip
     tweets = _members("sentiment140_extended", "trainingandtestdata.zip", ".csv")
+    celebrities = [_sample("voxceleb_extended", f"vox{number}_meta.csv") for number in (1, 2)]
     dates = [b"Mon Apr 06 22:19:45 PDT 2009", b"Sun Feb 28 23:59:59 UTC 2010"]
     return [
         Target(
@@ -385,6 +388,12 @@ def parser_targets() -> list[Target]:
             lambda content: mojibake.unescape(mojibake.repair(content.decode("utf-8", "replace"))),
             ("mojibake.repair", "mojibake.unescape"),
         ),
+        Target(
+            "mp4.parse",
+            _members("voxceleb_extended", "vox2_test_aac.zip", ".m4a"),
+            lambda content: mp4.is_mp4(content) and mp4.parse(content),
+            ("mp4.is_mp4", "mp4.parse"),
+        ),
         Target("mp3.parse", music, _read_mp3, ("mp3.parse", "mp3.parse_header")),
         Target(
             "netnews",
@@ -446,6 +455,24 @@ def parser_targets() -> list[Target]:
             ("textgrid.parse",),
         ),
         Target("torch_file.load_dict", [human], torch_file.load_dict, ("torch_file.load_dict",)),
+        Target(
+            "voxceleb.parse_speakers",
+            [*celebrities, b"\xef\xbb\xbfVoxCeleb2 ID ,VGGFace2 ID ,Gender ,Set \nid00012 ,n000012 ,m ,dev "],
+            voxceleb.parse_speakers,
+            ("voxceleb.parse_speakers",),
+        ),
+        Target(
+            "voxceleb.parse_identification",
+            [_sample("voxceleb_extended", "iden_split.txt")],
+            voxceleb.parse_identification,
+            ("voxceleb.parse_identification",),
+        ),
+        Target(
+            "voxceleb.read_trials",
+            [_sample("voxceleb_extended", "veri_test.txt")[: 10 * 62]],
+            lambda content: collections.deque(voxceleb.read_trials(io.BytesIO(content)), 0),
+            ("voxceleb.read_trials",),
+        ),
         Target(
             "wav", sounds, _read_wav, ("wav.parse", "wav.read_header", "wav.Wav.samples")
         ),

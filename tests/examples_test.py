@@ -346,3 +346,14 @@ def test_hierarchical_accuracy(run, tmp_path, which, request):
     assert [name for name, *_ in found] == ["chance", "one class is right", "near ones count"]
     (_, chance, far), *trained = [(name, float(a), float(h)) for name, a, h in found]
     assert all(accuracy > chance + 0.3 and height < far for _, accuracy, height in trained)
+
+
+def test_voxceleb_verification(run, tmp_path):
+    printed = run("voxceleb_verification.py", "--miniature", "--steps=40", "--seconds=0.3")
+    assert "voxceleb_extended/vox1-miniature/1.0.0: 9 utterances in 36 trials" in printed
+    found = dict(re.findall(r"^(average spectra|the model): EER ([\d.]+)%.*36 trials$", printed, re.M))
+    # The miniature's speakers hum, each at a pitch of their own; by chance it is 50.
+    assert float(found["average spectra"]) == 0 and float(found["the model"]) < 20
+    picture = image.imread(tmp_path / "voxceleb_verification.png")
+    assert picture.shape == (800, 1200, 4)
+    assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 100

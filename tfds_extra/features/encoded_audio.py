@@ -21,11 +21,12 @@ _GUESSED_RATE = 44_100
 
 
 class EncodedAudio(tensor_feature.Tensor):
-    """The published bytes of a recording, in any format that libsndfile decodes.
+    """The published bytes of a recording, in any format that libsndfile decodes, or AAC in MP4.
 
     WAV (integer, float, ADPCM), FLAC, MP3, Ogg and others are stored as they are, and decoded when
     they are read, at their own rate: no ffmpeg, no tensorflow-io, nothing inflated on disk, and
-    `decoders={"audio": tfds.decode.SkipDecoding()}` gives the bytes themselves.
+    `decoders={"audio": tfds.decode.SkipDecoding()}` gives the bytes themselves. AAC, which libsndfile
+    does not know, is decoded by PyAV (`tfds_extra[aac]`), or by pydub where there is an ffmpeg.
 
     In `_generate_examples` it accepts the bytes, a path, or a file object. They are not decoded
     there. No bytes at all stand for a recording that is not there. Samples without a file, such as

@@ -11,18 +11,21 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfds_extra import formats
-from tfds_extra.formats import wav
+from tfds_extra.formats import mp4, wav
 
 # Codecs of libsndfile whose samples are floats: it does not scale them when integers are asked for.
 _FLOAT_CODECS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")  # fmt: skip
 _ALIGNMENT = 64  # Bytes; TensorFlow's own.
+_MP4_HEAD = 12  # Bytes that tell an MP4 file.
+# What FFmpeg decodes AAC to: floats of full scale 1, each channel for itself.
+_PLANES, _MOST_CHANNELS = "fltp", 6
 _WINDOW = 0.032  # Seconds of one spectrum.
 _MAX_POINTS = 4096  # Of a curve, more than the picture has pixels.
 _MAX_SPECTRA = 1000
 
 
 def decode(recording: BinaryIO, dtype: np.dtype) -> tuple[np.ndarray, int]:
-    """Decodes a recording with libsndfile: WAV, FLAC, MP3, Ogg and others.
+    """Decodes a recording with libsndfile: WAV, FLAC, MP3, Ogg and others; AAC in MP4 with FFmpeg.
 
     Args:
       recording: The file's bytes.
@@ -33,10 +36,15 @@ def decode(recording: BinaryIO, dtype: np.dtype) -> tuple[np.ndarray, int]:
       Samples of shape (frames, channels), and the sample rate in Hz.
 
     Raises:
+      ImportError: It is an MP4 file, and there is neither PyAV nor an ffmpeg.
       ValueError: libsndfile cannot decode it, as for a FLAC file that is cut short; the message
         says why. WAV and MP3 files that are cut short are decoded as far as they go; of an Ogg file
         libsndfile then finds no samples at all.
     """
+    head = recording.read(_MP4_HEAD)
+    recording.seek(0)
+    if mp4.is_mp4(head):
+        return _decode_mp4(recording.read(), dtype)
     import soundfile  # Loads libsndfile; only those who decode need it.
 
     try:
@@ -53,6 +61,61 @@ def decode(recording: BinaryIO, dtype: np.dtype) -> tuple[np.ndarray, int]:
         reason = getattr(e, "error_string", str(e)) or repr(e)
         raise ValueError(f"libsndfile cannot decode it: {reason}") from e
     return (to_integer(samples, dtype) if scale else samples), sample_rate
+
+
+def _decode_mp4(content: bytes, dtype: np.dtype) -> tuple[np.ndarray, int]:
+    """As `decode`, of an MP4 file, which libsndfile does not know: by PyAV, else by pydub."""
+    try:
+        import av
+    except ImportError:
+        samples, sample_rate = _decode_by_pydub(content)
+    else:
+        samples, sample_rate = _decode_by_av(av, content)
+    if dtype.kind == "i":
+        return to_integer(samples, dtype), sample_rate
+    return samples.astype(dtype), sample_rate
+
+
+def _decode_by_av(av: Any, content: bytes) -> tuple[np.ndarray, int]:
+    """float64 samples and rate, by the FFmpeg in PyAV's wheel."""
+    try:
+        with av.open(io.BytesIO(content)) as file:
+            if not file.streams.audio:
+                raise ValueError("it has no sound")
+            stream = file.streams.audio[0]
+            frames = []
+            for frame in file.decode(stream):
+                channels, form = frame.layout.nb_channels, frame.format.name
+                # Beyond 7 channels PyAV 18 reads memory that is no samples.
+                if form != _PLANES or channels > _MOST_CHANNELS:
+                    raise ValueError(f"{channels} channels of samples {form}")
+                frames.append(frame.to_ndarray())
+            if not frames:
+                raise ValueError("it has no samples")
+            # Raises if the number of channels is not always the same.
+            return np.concatenate(frames, axis=1).T.astype(np.float64), stream.rate
+    # Damage that FFmpeg does not notice may leave a frame that PyAV cannot take.
+    except (av.FFmpegError, ArithmeticError, LookupError, ValueError) as e:
+        raise ValueError(f"FFmpeg (PyAV) cannot decode it: {getattr(e, 'strerror', '') or e}") from e
+
+
+def _decode_by_pydub(content: bytes) -> tuple[np.ndarray, int]:
+    """float64 samples and rate, by the programs ffmpeg and ffprobe that the user has."""
+    import pydub
+    from pydub import exceptions
+
+    try:
+        segment = pydub.AudioSegment.from_file(io.BytesIO(content), format="mp4")
+    except FileNotFoundError as e:
+        raise ImportError(
+            "AAC is decoded by PyAV: python -m pip install 'tfds_extra[aac]'. An ffmpeg with ffprobe,"
+            " which pydub finds in the PATH, will do, too."
+        ) from e
+    except (exceptions.PydubException, OSError, LookupError, ValueError) as e:
+        reason = str(e).strip().rpartition("\n")[2] or repr(e)
+        raise ValueError(f"ffmpeg (pydub) cannot decode it: {reason}") from e
+    samples = np.array(segment.get_array_of_samples()).reshape(-1, segment.channels)
+    return samples / float(1 << (8 * segment.sample_width - 1)), segment.frame_rate
 
 
 def decode_pcm16(content: bytes, dtype: np.dtype) -> tuple[np.ndarray, int] | None:

@@ -223,12 +223,16 @@ class Tree:
         decompressed from end to end for it. Damage to the members themselves is found when they
         are read.
         """
+        return dict(self.sizes())
+
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """Yields name and size of the files whose name begins with `prefix`; see `index`."""
         archive = self._open()
-        selection = self._select("")
+        selection = self._select(prefix)
         skip = len(selection.top)
-        index = {name[skip:]: size for name, size in archive.sizes(selection)}
+        for name, size in archive.sizes(selection):
+            yield name[skip:], size
         selection.check(archive.name)
-        return index
 
     def open_member(self, name: str) -> BinaryIO:
         """Opens a file by its name.
@@ -720,8 +724,10 @@ class _Zip:
     def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
         for number, name, entry in self._reader.entries():
             if entry.is_folder:
-                # Only its header can tell a folder from a file whose name was damaged.
-                self._reader.locate(number, entry)
+                # Only its header can tell a folder from a file whose name was damaged. Of those
+                # elsewhere it is looked at by who reads there: each takes a seek.
+                if selection.below(f"{name}/"):
+                    self._reader.locate(number, entry)
             elif selection(name):
                 yield name, entry.size, self._reader.content(number, entry)
 
