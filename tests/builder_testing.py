@@ -184,7 +184,9 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             shutil.copytree(miniature, manual_dir)
             for file_name in file_names:
                 (manual_dir / file_name).unlink()
-            copy = manual_dir / (place or archive.root or archive.also_called[0])
+            copy = manual_dir / place if place else next(
+                own_copies.places(archive, file_names, manual_dir)
+            )
             tree = core.Tree(*(miniature / name for name in file_names), root=archive.root)
             for member in tree.members():
                 path = copy / rename(member.name, renamed or {})

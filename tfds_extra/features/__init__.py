@@ -13,11 +13,13 @@ from tfds_extra.features.declared import (
 )
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
+from tfds_extra.features.rgb_image import RgbImage
 
 __all__ = [
     "Audio",
     "EncodedAudio",
     "PixelImage",
+    "RgbImage",
     "digit",
     "flag",
     "float32",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pathlib
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
@@ -12,12 +15,14 @@ import miniature_scripts
 import numpy as np
 import PIL.Image
 import pytest
+import tampering
 import tensorflow_datasets as tfds
 
 from tfds_extra.datasets.imagenet_wordnet import hierarchy
 from tfds_extra.datasets.imagenet_wordnet import imagenet_wordnet_dataset_builder as module
 
 _MADE = miniature_scripts.load("imagenet_wordnet")
+_TEST = "ILSVRC2012_img_test_v10102019.tar"
 
 
 def _texts(values: Any) -> list[str]:
@@ -27,7 +32,11 @@ def _texts(values: Any) -> list[str]:
 class ImagenetWordnetTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
     STANDARD_BUILDER = "imagenet2012"
-    MINIATURE = _MADE.counts()
+    # ILSVRC without and with pictures of test, classes packed in a stream and in a tar.
+    BUILDER_CONFIG_NAMES_TO_TEST = [
+        "ilsvrc2012", "ilsvrc2012_with_test", "imagenet21k_winter21", "imagenet21k_fall11"
+    ]  # fmt: skip
+    MINIATURE = {name: _MADE.counts()[name] for name in BUILDER_CONFIG_NAMES_TO_TEST}
     UNKNOWN_COUNTS = {name: {"train"} for name in ("imagenet21k_winter21", "imagenet21k_fall11")}
 
     def is_read(self, name, member, config):
@@ -56,11 +65,11 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
             made[name] = "validation", _MADE.VALIDATION[int(name[15:23]) - 1], content
         if config == "ilsvrc2012_with_test":
             for name, content in _MADE.test().items():
-                made[name.removeprefix("test/")] = "test", "", content
+                made[name] = "test", "", content
         return made
 
     def test_every_picture(self):
-        for config in ("ilsvrc2012", "ilsvrc2012_validation", "ilsvrc2012_with_test"):
+        for config in ("ilsvrc2012_validation", "ilsvrc2012_with_test"):
             found, tree = self.raw(config), hierarchy.ilsvrc()
             published = self.published(config)
             self.assertEqual(set(found), set(published))
@@ -189,14 +198,27 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
         }.items():
             self.assertEqual(self.DATASET_CLASS(config=config).expected_counts, counts)
 
-    def without(self, *names: str) -> Any:
-        """The miniature without some of its files, as a patch."""
-        folder = pathlib.Path(self.create_tempdir().full_path)
-        for path in self.DATASET_CLASS.miniature_dir().iterdir():
-            if path.name not in names:
-                (folder / path.name).write_bytes(path.read_bytes())
-        patch = classmethod(lambda cls: folder)
-        return mock.patch.object(self.DATASET_CLASS, "miniature_dir", patch)
+    @contextlib.contextmanager
+    def without(self, *names: str) -> Iterator[pathlib.Path]:
+        """Inside, the miniature is a folder that lacks some of its files."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            for path in self.DATASET_CLASS.miniature_dir().iterdir():
+                if path.name not in names:
+                    (folder / path.name).write_bytes(path.read_bytes())
+            patch = classmethod(lambda cls: folder)
+            with mock.patch.object(self.DATASET_CLASS, "miniature_dir", patch):
+                yield folder
+
+    @pytest.mark.slow
+    def test_pictures_of_test_in_a_folder_of_their_own(self):
+        """Nobody states whether they are in one in the published archive."""
+        with self.without(_TEST) as folder:
+            moved = {f"test/{name}": content for name, content in _MADE.test().items()}
+            tampering.write_vouched(folder, _TEST, _MADE.tar(moved))
+            builder = self.prepare("ilsvrc2012_with_test", folder="in_test")
+            found = tfds.as_numpy(builder.as_dataset("test"))
+            self.assertEqual({example["file_name"].decode() for example in found}, set(_MADE.test()))
 
     @pytest.mark.slow
     def test_what_is_not_at_hand_is_named(self):

@@ -125,7 +125,7 @@ def test() -> dict[str, bytes]:
     """Pictures of test by name."""
     drawn = list(CLASSES.values())
     return {
-        f"test/ILSVRC2012_test_{n:08}.JPEG": jpeg(*drawn[n][1:3], shift=n) for n in range(1, TEST + 1)
+        f"ILSVRC2012_test_{n:08}.JPEG": jpeg(*drawn[n][1:3], shift=n) for n in range(1, TEST + 1)
     }
 
 

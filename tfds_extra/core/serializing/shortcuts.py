@@ -27,6 +27,7 @@ from tfds_extra.core.serializing.fields import Field
 from tfds_extra.core.serializing.plain import NotPlain, Store
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
+from tfds_extra.features.rgb_image import RgbImage
 
 _BBoxFormat = bounding_boxes_utils.BBoxFormat
 # Formats whose coordinates must be floats from 0 to 1, and those where the second corner
@@ -123,7 +124,7 @@ def is_plain_tensor(feature: tfds.features.FeatureConnector) -> bool:
 def takes_published_bytes(feature: tfds.features.FeatureConnector) -> bool:
     """Whether the feature takes the bytes of a published file as they are."""
     return type(feature) is EncodedAudio or (  # float32 images are only made of arrays.
-        type(feature) is tfds.features.Image
+        type(feature) in (tfds.features.Image, RgbImage)
         and np.dtype(feature.get_tensor_info().np_dtype) != np.float32
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from tfds_extra.features import flag, int32, label, text
+from tfds_extra.features import RgbImage, flag, int32, label, text
 
 FORMATS = ("JPEG", "PNG")
 MODES = ("L", "RGB", "CMYK", "RGBA", "P")
@@ -24,7 +24,7 @@ def of_pictures(classes: Sequence[str] | None) -> dict[str, Any]:
       classes: Wnids in the order of their labels; None if they are not known beforehand.
     """
     made = {
-        "image": tfds.features.Image(
+        "image": RgbImage(
             shape=(None, None, 3), encoding_format="jpeg", doc="The picture, in the published bytes."
         ),
         "file_name": text("Name of the picture's file, such as n01440764_10026.JPEG."),

@@ -324,7 +324,7 @@ def _pictures(split: str) -> core.Archive:
     name, folder, holds = {
         "train": ("ILSVRC2012_img_train.tar", "train", "n[0-9]*"),
         "validation": ("ILSVRC2012_img_val.tar", "val", "ILSVRC2012_val_*.JPEG|n*/ILSVRC2012_val_*.JPEG"),
-        "test": ("ILSVRC2012_img_test_v10102019.tar", "test", "ILSVRC2012_test_*.JPEG|test/ILSVRC2012_test_*.JPEG"),
+        "test": ("ILSVRC2012_img_test_v10102019.tar", "test", "ILSVRC2012_test_*.JPEG"),
     }[split]
     return core.Archive(
         _by_hand(name), holds=(holds,), also_called=(folder, f"ILSVRC/Data/CLS-LOC/{folder}")
