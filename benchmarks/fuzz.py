@@ -61,6 +61,7 @@ from tfds_extra.formats import (
     flac,
     hdf5,
     idx,
+    imagenet,
     imdb_lists,
     jpeg,
     json_lines,
@@ -68,6 +69,7 @@ from tfds_extra.formats import (
     label_errors,
     librispeech,
     mat5,
+    mat5_struct,
     mediawiki_dump,
     million_song,
     mojibake,
@@ -77,6 +79,8 @@ from tfds_extra.formats import (
     netnews,
     npy,
     pandas_csv,
+    pascal_voc,
+    pictures,
     png,
     quoted_csv,
     safe_pickle,
@@ -225,6 +229,8 @@ def parser_targets() -> list[Target]:
     )  # fmt: skip
     tweets = _members("sentiment140_extended", "trainingandtestdata.zip", ".csv")
     celebrities = [_sample("voxceleb_extended", f"vox{number}_meta.csv") for number in (1, 2)]
+    devkit = "ILSVRC2012_devkit_t12.tar.gz"
+    structures = _members("imagenet_wordnet", devkit, "meta.mat")
     dates = [b"Mon Apr 06 22:19:45 PDT 2009", b"Sun Feb 28 23:59:59 UTC 2010"]
     return [
         Target(
@@ -286,6 +292,23 @@ def parser_targets() -> list[Target]:
         Target("hdf5", [_hdf5()], _read_hdf5, ("hdf5.open_file", "hdf5.member", "hdf5.referred")),
         Target(
             "idx.read", digits, _read_idx, ("idx.read", "idx.read_blocks", "idx.read_header")
+        ),
+        *(
+            Target(f"imagenet.{parse.__name__}", samples, read, (f"imagenet.{parse.__name__}",))
+            for parse, samples, read in (
+                (imagenet.parse_texts, [_sample("imagenet_wordnet", "words.txt")], imagenet.parse_texts),
+                (imagenet.parse_is_a, [_sample("imagenet_wordnet", "wordnet.is_a.txt")], imagenet.parse_is_a),
+                (
+                    imagenet.parse_ground_truth,
+                    _members("imagenet_wordnet", devkit, "ground_truth.txt"),
+                    lambda content: imagenet.parse_ground_truth(content, 1000),
+                ),
+                (
+                    imagenet.parse_real,
+                    [_sample("imagenet_wordnet", "real.json")],
+                    lambda content: imagenet.parse_real(content, 1000),
+                ),
+            )
         ),
         Target("imdb_lists.parse_titles", films, imdb_lists.parse_titles, ("imdb_lists.parse_titles",)),
         Target("imdb_lists.parse_words", words, imdb_lists.parse_words, ("imdb_lists.parse_words",)),
@@ -351,6 +374,13 @@ def parser_targets() -> list[Target]:
             [*arrays, *map(_inflated_mat, arrays)],
             _read_mat5,
             ("mat5.arrays", "mat5.Array.slices", "mat5.Array.read"),
+            seal=_deflate_mat,
+        ),
+        Target(
+            "mat5_struct.parse",
+            [one for meta in structures for one in (meta, _inflated_mat(meta))],
+            mat5_struct.parse,
+            ("mat5_struct.parse",),
             seal=_deflate_mat,
         ),
         Target(
@@ -422,6 +452,18 @@ def parser_targets() -> list[Target]:
             tuple(
                 f"pandas_csv.{name}" for name in ("integer", "real", "reals", "int_list", "text_list")
             ),
+        ),
+        Target(
+            "pascal_voc.parse",
+            _members("imagenet_wordnet", "ILSVRC2012_bbox_train_v2.tar.gz", ".xml"),
+            pascal_voc.parse,
+            ("pascal_voc.parse",),
+        ),
+        Target(
+            "pictures.look",
+            _members("imagenet_wordnet", "ILSVRC2012_img_val.tar", ".JPEG"),
+            lambda content: pictures.look(content, whole=True),
+            ("pictures.look",),
         ),
         Target(
             "png.check",
