@@ -330,7 +330,9 @@ def test_wordnet_words(run, tmp_path):
     assert picture.ndim == 3 and len(np.unique(picture.reshape(-1, 4), axis=0)) > 100
 
 
-@pytest.mark.parametrize("which", ["miniature", "real pictures"])
+@pytest.mark.parametrize(
+    "which", ["miniature", pytest.param("real pictures", marks=pytest.mark.slow)]
+)
 def test_hierarchical_accuracy(run, tmp_path, which, request):
     options, counted = ["--miniature", "--epochs=60"], "12 pictures to train on, 6 of validation to test"
     if which == "real pictures":
