@@ -85,6 +85,9 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
                 if wnid:
                     self.assertEqual(_texts(example["words"]), list(tree.words(wnid)))
                     self.assertEqual(_texts(example["hypernyms"]), tree.path(wnid))
+                    above = [tree.words(one)[0] for one in tree.path(wnid)]
+                    self.assertEqual(_texts(example["hypernym_words"]), above)
+                    self.assertEqual(above[-1], "entity")
                     self.assertEqual(_texts(example["ancestors"]), tree.ancestors(wnid))
                 else:
                     self.assertEmpty(example["words"])
@@ -174,6 +177,8 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
             self.assertEqual(paths["n00000003"], ["n00000001"])
             self.assertEqual(paths["n00000004"], ["n00000003", "n00000001"])
             self.assertEqual(paths["n00000005"], [])
+            first = _MADE.WORDS["n00000003"].split(", ")[0], _MADE.WORDS["n00000001"].split(", ")[0]
+            self.assertEqual(tuple(_texts(found["n00000004_5.JPEG"]["hypernym_words"])), first)
             self.assertEqual(
                 _texts(found["n00000004_5.JPEG"]["ancestors"]), ["n00000003", "n00000001", "n00000002"]
             )

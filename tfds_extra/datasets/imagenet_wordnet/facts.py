@@ -48,10 +48,12 @@ class Facts:
     @functools.lru_cache(None)  # noqa: B019  One for each process, and few classes.
     def of(self, wnid: str) -> dict[str, Any]:
         """The features of a class; of no class, the empty wnid, they are empty."""
+        hypernyms = self._tree.path(wnid)
         return {
             "words": list(self._tree.words(wnid)),
             "gloss": self._gloss.get(wnid, ""),
-            "hypernyms": self._tree.path(wnid),
+            "hypernyms": hypernyms,
+            "hypernym_words": [next(iter(self._tree.words(one)), "") for one in hypernyms],
             "ancestors": self._tree.ancestors(wnid),
             "hypernym_paths": [" ".join(path) for path in self._tree.paths(wnid)],
         }

@@ -34,6 +34,9 @@ def of_pictures(classes: Sequence[str] | None) -> dict[str, Any]:
         "hypernyms": _texts(
             "What the class is a kind of, level by level up to a root, by the shortest way.", "A wnid."
         ),
+        "hypernym_words": _texts(
+            "Of each of `hypernyms` the commonest word; empty where no words were at hand.", "A word."
+        ),
         "ancestors": _texts("All that the class is a kind of, the nearest first.", "A wnid."),
         # Not a sequence of sequences: `tfds.data_source` cannot read those of different length.
         "hypernym_paths": _texts(

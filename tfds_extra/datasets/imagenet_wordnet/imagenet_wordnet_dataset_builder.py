@@ -108,7 +108,7 @@ class Builder(core.Builder):
             description="All classes of the edition of fall 2011.",
         ),
     ]
-    DRAWN_FIRST = ("words", "gloss", "hypernyms", "wnid")
+    DRAWN_FIRST = ("words", "hypernym_words", "gloss", "wnid")
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
