@@ -9,12 +9,16 @@ ASCII, one in 17 has HTML entities, one in 500 has an id twice. Plain TFDS is it
 `sentiment140`, which has five features. Ours is timed with these five (`tfds_compat`), and with all
 features of the default config. Plain TFDS writing all of ours is timed, too. All sides run in turn in
 one process; medians and ratios. Two workers include starting them.
+
+What is prepared is then read: the five features of each row one by one, and in batches of 256, by TFDS,
+by ours, and from Hugging Face's Arrow file, as rows of Python and through its `to_tf_dataset`.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.util
 import os
 import pathlib
 import random
@@ -35,6 +39,7 @@ _TRAIN = "training.1600000.processed.noemoticon.csv"
 _TEST = "testdata.manual.2009.06.14.csv"
 # One fewer than were published, so that they are taken for a part.
 _ROWS, _TESTED = 1_599_999, 497
+_READ, _BATCH = 100_000, 256  # Rows that are read, and rows of a batch.
 _WORDS = "i you the to a it my and is in so just not good sad work today day love http://bit.ly/x2".split()
 
 
@@ -57,8 +62,8 @@ def write_rows(path: pathlib.Path, rows: int) -> None:
             )
 
 
-def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
-    """Prints how long each side takes to prepare so many rows."""
+def write_files(folder: pathlib.Path, rows: int) -> tuple[pathlib.Path, type, type]:
+    """Writes both files; returns their folder, our builder and the standard one, which reads them."""
     manual_dir = folder / "csv"
     manual_dir.mkdir()
     write_rows(manual_dir / _TRAIN, rows)
@@ -70,7 +75,12 @@ def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
         tfds.core.SplitGenerator(name=name, gen_kwargs={"path": os.fspath(manual_dir / file)})
         for name, file in (("train", _TRAIN), ("test", _TEST))
     ]
+    return manual_dir, ours, standard
 
+
+def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
+    """Prints how long each side takes to prepare so many rows."""
+    manual_dir, ours, standard = write_files(folder, rows)
     config_of_files = tfds.download.DownloadConfig(manual_dir=manual_dir)
 
     def made(cls: type, prepare=None, **kwargs) -> None:
@@ -91,16 +101,57 @@ def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
         "ours, full, 1 process": lambda: made_of_part("full"),
         "ours, full, 2 processes": lambda: made_of_part("full", 2),
         "TFDS writing ours, full": lambda: made_of_part("full", prepare=plain),
-        **common.hugging_face(
-            folder,
-            "csv",
-            data_files={"train": str(manual_dir / _TRAIN), "test": str(manual_dir / _TEST)},
-            column_names=["polarity", "id", "date", "query", "user", "text"],
-            encoding="ISO-8859-1",
-        ),
+        **common.hugging_face(folder, "csv", **_hugging_face_options(manual_dir)),
     }
     times = common.interleaved(sides, repeat, warm_up=0)
     common.report(f"{rows:,} rows of Sentiment140", times, rows, "rows")
+
+
+def _hugging_face_options(manual_dir: pathlib.Path) -> dict:
+    return {
+        "data_files": {"train": str(manual_dir / _TRAIN), "test": str(manual_dir / _TEST)},
+        "column_names": ["polarity", "id", "date", "query", "user", "text"],
+        "encoding": "ISO-8859-1",
+    }
+
+
+def read(rows: int, repeat: int, folder: pathlib.Path) -> None:
+    """Prints how fast prepared rows are read, one by one and in batches."""
+    manual_dir, ours, standard = write_files(folder, rows)
+    config = tfds.download.DownloadConfig(manual_dir=manual_dir)
+    builders = {
+        "TFDS sentiment140": standard(data_dir=folder / "standard"),
+        "ours": ours(data_dir=folder / "ours", config="tfds_compat", partial=True),
+    }
+    for builder in builders.values():
+        builder.download_and_prepare(download_config=config)
+    uncached = tfds.ReadConfig(try_autocache=False)
+
+    def count(dataset, of_batch: bool) -> None:
+        found = sum(len(one["text"]) if of_batch else 1 for one in dataset)
+        assert found == rows, found
+
+    def from_builder(name: str, batch_size: int | None) -> None:
+        dataset = builders[name].as_dataset(
+            split="train", batch_size=batch_size, read_config=uncached
+        )
+        count(tfds.as_numpy(dataset), batch_size is not None)
+
+    one_by_one = {name: lambda name=name: from_builder(name, None) for name in builders}
+    in_batches = {name: lambda name=name: from_builder(name, _BATCH) for name in builders}
+    if importlib.util.find_spec("datasets"):
+        import datasets
+
+        table = datasets.load_dataset(
+            "csv", cache_dir=str(folder / "arrow"), split="train", **_hugging_face_options(manual_dir)
+        )
+        one_by_one["Hugging Face, Arrow"] = lambda: count(table, False)
+        in_batches["Hugging Face, Arrow"] = lambda: count(table.iter(_BATCH), True)
+        in_batches["the same by to_tf_dataset"] = lambda: count(
+            table.to_tf_dataset(batch_size=_BATCH, drop_remainder=False), True
+        )
+    for title, sides in (("one by one", one_by_one), (f"in batches of {_BATCH}", in_batches)):
+        common.report(f"reading {title}", common.interleaved(sides, repeat), rows, "rows")
 
 
 def main() -> None:
@@ -113,6 +164,8 @@ def main() -> None:
     tfds.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder:
         compare(arguments.rows, arguments.repeat, pathlib.Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        read(min(arguments.rows, _READ), 3, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

@@ -29,11 +29,9 @@ _BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "FLOAT": 32, "MS_ADPCM": 4, "I
 
 class UrbanSound8KTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = urban_sound_8k_dataset_builder.Builder
-    MINIATURE = {
-        f"{name}{audio}": counts
-        for audio in ("", "_mono_22k", "_mono_44k")
-        for name, counts in {"folds": _FOLDS, "challenge": _CHALLENGE}.items()
-    }
+    # Each kind of audio, and both splits.
+    BUILDER_CONFIG_NAMES_TO_TEST = ["folds", "challenge_mono_22k", "challenge_mono_44k"]
+    MINIATURE = {"folds": _FOLDS} | dict.fromkeys(BUILDER_CONFIG_NAMES_TO_TEST[1:], _CHALLENGE)
 
     @classmethod
     def setUpClass(cls):
