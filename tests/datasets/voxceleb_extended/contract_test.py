@@ -111,7 +111,14 @@ class VoxCelebExtendedTest(builder_testing.BuilderTestCase):
     # ---------------------------------------------------------------------------- the miniature
 
     def test_every_value_of_vox1(self):
-        for config in ("vox1", "vox1_identification", "vox1_test_pcm"):
+        self._check_vox1("vox1_identification")
+
+    @pytest.mark.slow
+    def test_every_value_of_vox1_in_other_splits_and_as_samples(self):
+        self._check_vox1("vox1", "vox1_test_pcm")
+
+    def _check_vox1(self, *configs: str) -> None:
+        for config in configs:
             builder, found = self.prepare(config), self.examples(config)
             label = {
                 name: builder.info.features[name].int2str
@@ -150,12 +157,18 @@ class VoxCelebExtendedTest(builder_testing.BuilderTestCase):
 
     def test_published_bytes_are_kept(self):
         decoders = {"audio": tfds.decode.SkipDecoding()}
-        for config, make in (("vox1", _MADE.wav_file), ("vox2", _MADE.m4a_file)):
+        for config, make in (
+            ("vox1_identification", _MADE.wav_file),
+            ("vox2", _MADE.m4a_file),
+        ):
             found = preparing.examples(self.prepare(config), "id", decoders=decoders)
             for one, example in found.items():
                 self.assertEqual(example["audio"], make(one))
-        types = [self.prepare(c).info.features["audio"] for c in ("vox1", "vox1_test_pcm")]
-        self.assertEqual([type(one) for one in types], [EncodedAudio, Audio])
+        types = [
+            type(self.DATASET_CLASS(config=config).info.features["audio"])
+            for config in ("vox1", "vox1_pcm", "vox2")
+        ]
+        self.assertEqual(types, [EncodedAudio, Audio, EncodedAudio])
 
     def test_every_value_of_vox2(self):
         builder, found = self.prepare("vox2"), self.examples("vox2")
@@ -177,7 +190,14 @@ class VoxCelebExtendedTest(builder_testing.BuilderTestCase):
             self.assertLess(abs(loudest - 7.8125 * (speaker.period + 0.5)), 8)
 
     def test_trials(self):
-        for split in sources.TRIALS:
+        self._check_trials("h_cleaned")
+
+    @pytest.mark.slow
+    def test_trials_of_all_lists(self):
+        self._check_trials(*sources.TRIALS)
+
+    def _check_trials(self, *splits: str) -> None:
+        for split in splits:
             read = self.prepare("vox1_trials").as_dataset(split=split)
             expected = _MADE.trials(split)
             speakers = {s.id: s for s in _MADE.VOX1}
@@ -195,7 +215,7 @@ class VoxCelebExtendedTest(builder_testing.BuilderTestCase):
                 self.assertEqual(trial["enrol_speaker_id"] == trial["test_speaker_id"], same)
 
     def test_trials_join_to_utterances(self):
-        utterances = self.examples("vox1")
+        utterances = self.examples("vox1_identification")
         for trial in tfds.as_numpy(self.prepare("vox1_trials").as_dataset(split="e")):
             for side in ("enrol", "test"):
                 utterance = utterances[trial[f"{side}_id"].decode()]
@@ -204,7 +224,10 @@ class VoxCelebExtendedTest(builder_testing.BuilderTestCase):
     def test_speakers(self):
         builder = self.prepare("speakers")
         found = preparing.examples(builder, "speaker_id")
-        classes = {split: self.prepare(split).info.features["label"] for split in ("vox1", "vox2")}
+        classes = {
+            split: self.DATASET_CLASS(config=split, miniature=True).info.features["label"]
+            for split in ("vox1", "vox2")
+        }
         for split, speakers in (("vox1", _MADE.VOX1), ("vox2", _MADE.VOX2)):
             for speaker in speakers:
                 row = found.pop(speaker.id)

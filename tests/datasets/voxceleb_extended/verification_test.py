@@ -216,6 +216,7 @@ def test_needs_random_access(tmp_path: pathlib.Path):
         verification.Utterances(builder)
 
 
+@pytest.mark.slow
 def test_trials_as_they_are_loaded(tmp_path: pathlib.Path):
     trials = tfds.load(
         "voxceleb_extended/vox1_trials_o",
