@@ -185,6 +185,21 @@ def test_missing_files_are_named_with_the_form(miniature, tmp_path):
     assert sources.PAGE in message and "Fill in the form on that page" in message
 
 
+def test_folder_that_is_not_whole(miniature, tmp_path):
+    """It is not passed over without a word, as it may be the reason why something is missing."""
+    miniature.remove("vox1_test_wav.zip")
+    (miniature.folder / "wav" / "id10270").mkdir(parents=True)
+    with pytest.raises(core.CorpusError, match="vox1_test_wav.zip") as caught:
+        preparing.prepared(f"{_NAME}/vox1_test", tmp_path, miniature=True)
+    (line,) = [line for line in str(caught.value).splitlines() if "not whole" in line]
+    assert line.startswith(
+        "The folder wav there is not whole: it has no id102[7-9]*/*/*.wav, id1030*/*/*.wav. If you"
+    )
+    assert "partial" in line
+    _write(miniature.folder, "vox1_test", "vox1_test_wav/wav")  # Found here, and no error.
+    assert len(prepared(tmp_path, "vox1_test")) == 10
+
+
 @pytest.mark.parametrize("name", tiers.sampled(list(_MADE.joined()), ["vox1_dev_wav.zip"]))
 def test_joined_archive(miniature, tmp_path, name):
     """It is taken instead of the parts, under each of its names."""
