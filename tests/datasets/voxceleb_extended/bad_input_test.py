@@ -364,16 +364,6 @@ def test_vox2_extracted(miniature, tmp_path):
     assert found.info.metadata["order_digest"] == expected.info.metadata["order_digest"]
 
 
-@pytest.fixture
-def no_downloads(monkeypatch):
-    """Nothing is fetched from anywhere."""
-
-    def fetch(*args, **kwargs):
-        raise AssertionError("something was to be downloaded")
-
-    monkeypatch.setattr("requests.Session.get", fetch)
-
-
 def test_part_of_the_corpus(tmp_path, no_downloads):
     """What is missing is counted, and nothing is fetched for it."""
     manual = tmp_path / "manual"

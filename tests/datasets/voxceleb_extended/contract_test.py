@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import tempfile
 from typing import Any
 
 import builder_testing
@@ -13,7 +12,6 @@ import numpy as np
 import preparing
 import pytest
 import tensorflow_datasets as tfds
-from apache_beam.options import pipeline_options
 
 from tfds_extra.datasets.voxceleb_extended import features, sources
 from tfds_extra.datasets.voxceleb_extended import voxceleb_extended_dataset_builder as module
@@ -245,17 +243,8 @@ class VoxCelebExtendedTest(builder_testing.BuilderTestCase):
 
     @pytest.mark.slow
     def test_trials_by_workers_and_on_beam(self):
-        expected = self.prepare("vox1_trials").info.metadata["order_digest"]
-        workers = self.prepare("vox1_trials", folder="workers", num_workers=2)
-        self.assertEqual(workers.info.metadata["order_digest"], expected)
-        beam = self.DATASET_CLASS(
-            data_dir=tempfile.mkdtemp(dir=self._folder.name), config="vox1_trials", miniature=True
-        )
-        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
-        beam.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(beam_options=options)
-        )
-        self.assertEqual(beam.info.metadata["order_digest"], expected)
+        self.assert_workers_make_the_same("vox1_trials")
+        self.assert_beam_makes_the_same("vox1_trials")
 
     def test_strangers_in_a_copy_are_refused(self):
         for stranger in (
