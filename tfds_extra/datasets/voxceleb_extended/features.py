@@ -62,7 +62,10 @@ def of_utterances(
         "utterance_index": int32("Number of the utterance in its video and speaker, from 1."),
         "partition": label(PARTITIONS, "The archive that it is in. No speaker is in both."),
         "num_samples": int64(
-            f"Number of samples, as the published {'WAV' if corpus == 1 else 'M4A'} file states it."
+            "Number of samples."
+            if corpus == 1
+            else "Number of samples that the M4A file states; decoding gives up to 1,023 more, which"
+            " fill up its last packet."
         ),
         "duration": float32("Length in seconds: num_samples / 16,000."),
     }
