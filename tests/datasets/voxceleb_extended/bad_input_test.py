@@ -83,6 +83,12 @@ def prepared(data_dir: pathlib.Path, config: str = "vox1", **kwargs) -> dict[str
     return preparing.examples(builder, "id")
 
 
+def digest(data_dir: pathlib.Path, config: str = "vox1") -> str:
+    """Of all examples in order, after they have been prepared."""
+    builder = preparing.prepared(f"{_NAME}/{config}", data_dir, miniature=True)
+    return builder.info.metadata["order_digest"]
+
+
 # -------------------------------------------------------------------------- missing utterances
 
 
@@ -333,35 +339,31 @@ def _write(folder: pathlib.Path, part: str, root: str = "") -> None:
     ],
 )
 def test_both_parts_extracted(miniature, tmp_path, roots):
-    expected = preparing.prepared(f"{_NAME}/vox1", tmp_path / "packed", miniature=True)
+    expected = digest(tmp_path / "packed")
     miniature.remove("vox1_test_wav.zip", *sources.PARTS["vox1_dev"].part_names)
     for part, root in zip(("vox1_dev", "vox1_test"), roots):
         _write(miniature.folder, part, root)
-    found = preparing.prepared(f"{_NAME}/vox1", tmp_path / "extracted", miniature=True)
-    assert found.info.metadata["order_digest"] == expected.info.metadata["order_digest"]
+    assert digest(tmp_path / "extracted") == expected
 
 
 def test_one_part_extracted_and_one_packed(miniature, tmp_path):
     """Neither is taken for the other, although they share a root."""
-    expected = preparing.prepared(f"{_NAME}/vox1", tmp_path / "packed", miniature=True)
+    expected = digest(tmp_path / "packed")
     miniature.remove("vox1_test_wav.zip")
     _write(miniature.folder, "vox1_test")
-    found = preparing.prepared(f"{_NAME}/vox1", tmp_path / "mixed", miniature=True)
-    assert found.info.metadata["order_digest"] == expected.info.metadata["order_digest"]
+    assert digest(tmp_path / "mixed") == expected
     (miniature.folder / "wav" / f"{_OF_TEST}.wav").unlink()
     refused(tmp_path / "missing", f"1 of 10 utterances are missing: {_OF_TEST}")
 
 
 def test_vox2_extracted(miniature, tmp_path):
-    expected = preparing.prepared(f"{_NAME}/vox2", tmp_path / "packed", miniature=True)
+    expected = digest(tmp_path / "packed", "vox2")
     miniature.remove("vox2_test_aac.zip")
     _write(miniature.folder, "vox2_test")
-    found = preparing.prepared(f"{_NAME}/vox2", tmp_path / "test", miniature=True)
-    assert found.info.metadata["order_digest"] == expected.info.metadata["order_digest"]
+    assert digest(tmp_path / "test", "vox2") == expected
     miniature.remove(*sources.PARTS["vox2_dev"].part_names)
     _write(miniature.folder, "vox2_dev")
-    found = preparing.prepared(f"{_NAME}/vox2", tmp_path / "both", miniature=True)
-    assert found.info.metadata["order_digest"] == expected.info.metadata["order_digest"]
+    assert digest(tmp_path / "both", "vox2") == expected
 
 
 def test_part_of_the_corpus(tmp_path, no_downloads):
