@@ -206,6 +206,22 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             self.assertNotEqual(made.pop("dataset_info.json"), expected.pop("dataset_info.json"))
             self.assertEqual(made, expected)
 
+    def assert_workers_make_the_same(self, config: str) -> None:
+        """Two worker processes write the bytes that one process does."""
+        workers = self.prepare(config, folder="workers", num_workers=2)
+        self.assertEqual(_digests(workers.data_dir), _digests(self.prepare(config).data_dir))
+
+    def assert_beam_makes_the_same(self, config: str) -> None:
+        """Beam writes the bytes that one process does."""
+        beam = self.DATASET_CLASS(
+            data_dir=tempfile.mkdtemp(dir=self._folder.name), config=config or None, miniature=True
+        )
+        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
+        beam.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(beam_options=options)
+        )
+        self.assertEqual(_digests(beam.data_dir), _digests(self.prepare(config).data_dir))
+
     # ------------------------------------------------------------------------------------- tests
 
     @each_config
@@ -444,21 +460,11 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
 
     @pytest.mark.slow
     def test_workers_make_the_same(self):
-        config = next(iter(self.MINIATURE))
-        workers = self.prepare(config, folder="workers", num_workers=2)
-        self.assertEqual(_digests(workers.data_dir), _digests(self.prepare(config).data_dir))
+        self.assert_workers_make_the_same(next(iter(self.MINIATURE)))
 
     @pytest.mark.slow
     def test_beam_makes_the_same(self):
-        config = next(iter(self.MINIATURE))
-        beam = self.DATASET_CLASS(
-            data_dir=tempfile.mkdtemp(dir=self._folder.name), config=config or None, miniature=True
-        )
-        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
-        beam.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(beam_options=options)
-        )
-        self.assertEqual(_digests(beam.data_dir), _digests(self.prepare(config).data_dir))
+        self.assert_beam_makes_the_same(next(iter(self.MINIATURE)))
 
     @each_config
     @pytest.mark.slow

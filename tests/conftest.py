@@ -54,3 +54,13 @@ def real(shared, request) -> pathlib.Path:
     if not folder.is_dir():
         pytest.skip(f"the published files are not here: no {folder}")
     return folder
+
+
+@pytest.fixture
+def no_downloads(monkeypatch) -> None:
+    """Nothing is fetched from anywhere."""
+
+    def fetch(*args, **kwargs):
+        raise AssertionError("something was to be downloaded")
+
+    monkeypatch.setattr("requests.Session.get", fetch)

@@ -102,6 +102,20 @@ def test_archive_without_a_root(tmp_path):
     assert find(core.Archive(_URL), tmp_path) is None
 
 
+def test_what_a_shared_folder_lacks(tmp_path):
+    train = core.Archive(_URL, "Corpus", holds=("train/*.wav", "train.csv|train.tsv"), shares_root=True)
+    assert own_copies.lacking(train, tmp_path) == []  # There is no such folder.
+    put(tmp_path / "Corpus", "test/1.wav", "train/._1.wav")
+    assert find(train, tmp_path) is None
+    assert own_copies.lacking(train, tmp_path) == ["train/*.wav", "train.csv|train.tsv"]
+    put(tmp_path / "Corpus", "train.tsv")
+    assert own_copies.lacking(train, tmp_path) == ["train/*.wav"]
+    put(tmp_path / "Corpus", "train/1.wav")
+    assert own_copies.lacking(train, tmp_path) == [] and find(train, tmp_path) is not None
+    alone = core.Archive(_URL, "Corpus", holds=("dev/*.wav",))
+    assert own_copies.lacking(alone, tmp_path) == []  # It is taken, and says what it lacks.
+
+
 @pytest.mark.parametrize("place", ["images.idx", "images.idx/images.idx", "images/images.idx", "images-idx"])
 def test_unpacked_file(tmp_path, place):
     file = core.File("https://example.org/images.gz", "images.idx", also_called=("images-idx",))

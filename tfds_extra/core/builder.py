@@ -59,6 +59,7 @@ PARTIAL = "partial"
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 _TFDS_CONFIG = ".config"
 _LISTED = 12  # Configs that an error names.
+_SHOWN = 3  # Patterns of paths that it names.
 _UNKNOWN = "unknown"  # In counts.tsv.
 
 _NOTICES = {
@@ -468,7 +469,28 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 "A part may lack files of an extracted folder. What is published as one file is taken"
                 " whole."
             )
+        else:
+            instructions += self._incomplete_folders()
         return "\n".join(filter(None, instructions))
+
+    def _incomplete_folders(self) -> Iterator[str]:
+        """Says of folders in `manual_dir` why they are not taken for the archives whose root they are."""
+        archives = {
+            name: file
+            for name, file in self.published_files().items()
+            if isinstance(file, Archive) and own_copies.lacking(file, self._manual_dir)
+        }
+        extracted = self.extracted() if archives else {}  # They may be found elsewhere.
+        lacking: dict[str, list[str]] = {}
+        for name, file in archives.items():
+            if name not in extracted:
+                lacking.setdefault(file.root, []).extend(own_copies.lacking(file, self._manual_dir))
+        for root, patterns in lacking.items():
+            more = f" and {len(patterns) - _SHOWN:,} more" if len(patterns) > _SHOWN else ""
+            yield (
+                f"The folder {root} there is not whole: it has no {', '.join(patterns[:_SHOWN])}{more}."
+                f" {IF_PARTIAL}"
+            )
 
     @abc.abstractmethod
     def published_files(self) -> dict[str, Archive | File]:

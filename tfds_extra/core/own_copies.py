@@ -59,6 +59,22 @@ def find(
     return None
 
 
+def lacking(archive: Archive, folder: pathlib.Path) -> list[str]:
+    """What a folder of the root's name lacks of what tells it from the other archives of that root.
+
+    Args:
+      archive: Of which no copy is found.
+      folder: The `manual_dir`.
+
+    Returns:
+      Patterns of `Archive.holds`; none if there is no such folder, or no other archive of that root.
+    """
+    root = folder / archive.root
+    if not (archive.root and archive.shares_root and root.is_dir()):
+        return []
+    return [one for one in archive.holds if not _holds_any(root, one, {})]
+
+
 def places(
     published: Archive | File, file_names: Sequence[str], folder: pathlib.Path
 ) -> Iterator[pathlib.Path]:
@@ -97,13 +113,15 @@ def _holds(
     """Whether a folder is the root of an extracted archive, in one of its layouts."""
     if not archive.holds:
         return True  # Its name is enough.
-    found = (
-        any(
-            # `._1.wav` is no recording.
-            not is_system_file(path.relative_to(folder).as_posix())
-            for one in pattern.split("|")
-            for path in folder.glob(rename(one, renamed).rstrip("/"))
-        )
-        for pattern in archive.holds
-    )
+    found = (_holds_any(folder, pattern, renamed) for pattern in archive.holds)
     return any(found) if is_part else all(found)
+
+
+def _holds_any(folder: pathlib.Path, pattern: str, renamed: Mapping[str, str]) -> bool:
+    """Whether something in a folder is of a pattern of `Archive.holds`."""
+    return any(
+        # `._1.wav` is no recording.
+        not is_system_file(path.relative_to(folder).as_posix())
+        for one in pattern.split("|")
+        for path in folder.glob(rename(one, renamed).rstrip("/"))
+    )

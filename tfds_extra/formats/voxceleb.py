@@ -86,7 +86,7 @@ def parse_speakers(content: bytes) -> dict[str, Speaker]:
     header = [_COLUMNS.get(cell, "") for cell in _cells(lines[0], separator)]
     if not _NEEDED <= set(header):
         raise FormatError(f"line 1: not the header of a table of speakers: {lines[0][:80]!r}")
-    has_faces_for_names = "VGGFace1" in lines[0]
+    faces_are_names = "VGGFace1" in lines[0]
     found: dict[str, Speaker] = {}
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip():
@@ -105,7 +105,7 @@ def parse_speakers(content: bytes) -> dict[str, Speaker]:
                 raise FormatError(
                     f"line {number}: {column} {row[column][:20]!r} is not {' or '.join(values)}"
                 )
-        name = row["vggface_id"] if has_faces_for_names else row.get("name", "")
+        name = row["vggface_id"] if faces_are_names else row.get("name", "")
         found[speaker] = Speaker(
             name, row["vggface_id"], row["gender"], row.get("nationality", ""), row["partition"]
         )

@@ -307,16 +307,6 @@ def test_json_that_is_damaged(miniature, data_dir, content, problem):
 # ---------------------------------------------------------------------------------------- parts
 
 
-@pytest.fixture
-def no_downloads(monkeypatch):
-    """Nothing is fetched from anywhere."""
-
-    def fetch(*args, **kwargs):
-        raise AssertionError("something was to be downloaded")
-
-    monkeypatch.setattr("requests.Session.get", fetch)
-
-
 def test_part_of_one_subset(tmp_path, no_downloads):
     """The other subsets are not fetched, and what is missing is counted."""
     manual = tmp_path / "manual"

@@ -15,7 +15,6 @@ import preparing
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from apache_beam.options import pipeline_options
 from sklearn.datasets import _twenty_newsgroups as scikit_learn
 
 from tfds_extra.datasets.twenty_newsgroups import bodies, features
@@ -350,17 +349,8 @@ class TwentyNewsgroupsTest(builder_testing.BuilderTestCase):
     @pytest.mark.slow
     def test_engines_join_alike(self):
         """The tests of all builders try the first config, which is of one archive."""
-        expected = self.prepare("bydate").info.metadata["order_digest"]
-        workers = self.prepare("bydate", folder="workers", num_workers=2)
-        beam = self.DATASET_CLASS(
-            data_dir=tempfile.mkdtemp(dir=self._folder.name), config="bydate", miniature=True
-        )
-        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
-        beam.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(beam_options=options)
-        )
-        for builder in (workers, beam):
-            self.assertEqual(builder.info.metadata["order_digest"], expected)
+        self.assert_workers_make_the_same("bydate")
+        self.assert_beam_makes_the_same("bydate")
 
     @pytest.mark.slow
     def test_shuffled_files(self):

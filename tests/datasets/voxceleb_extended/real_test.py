@@ -23,7 +23,7 @@ import tensorflow_datasets as tfds
 
 from tfds_extra import core, registry, show
 from tfds_extra.core import digests
-from tfds_extra.datasets.voxceleb_extended import features, sources
+from tfds_extra.datasets.voxceleb_extended import features, sources, verification
 from tfds_extra.formats import voxceleb
 
 _NAME = "voxceleb_extended"
@@ -201,6 +201,34 @@ def test_every_trial_is_of_files_that_there_are(real):
                 assert {*block.enrol, *block.test} <= test.keys()
 
 
+@pytest.mark.parametrize("split", ["o", "o_cleaned"])
+def test_scores_of_every_trial(real, split):
+    """With embeddings of all utterances of test, of which 159 are in no trial."""
+    with (real / "meta" / sources.TRIALS[split][0]).open("rb") as file:
+        blocks = list(voxceleb.read_trials(file))
+    trials = {
+        "label": np.concatenate([block.is_same for block in blocks]),
+        "enrol_id": [one for block in blocks for one in block.enrol],
+        "test_id": [one for block in blocks for one in block.test],
+    }
+    counts = registry.builder_cls(_NAME)(config=f"vox1_trials_{split}").expected_counts
+    generator = np.random.default_rng(0)
+    vectors = {one: generator.normal(size=192) for one in durations(real, "vox1_tst")}
+    by_chance = verification.evaluate(trials, verification.cosine_scores(trials, vectors))
+    assert (by_chance.trials, by_chance.targets) == (counts[split], trials["label"].sum())
+    # VoxSRC 2020 states 49.975 % and 1.0 for its list.
+    assert by_chance.eer == pytest.approx(0.5, abs=0.01)
+    assert by_chance.min_dcf == pytest.approx(1, abs=0.01)
+    of_speakers = {one[:7]: vector for one, vector in vectors.items()}
+    near = {one: of_speakers[one[:7]] + 0.1 * vector for one, vector in vectors.items()}
+    found = verification.evaluate(trials, verification.cosine_scores(trials, near))
+    assert found.eer == found.min_dcf == found.min_dcf_001 == 0
+    one = trials["test_id"][0]
+    del near[one]
+    with pytest.raises(ValueError, match=f"^1 of [0-9,]+ utterances have no embedding: {one}$"):
+        verification.cosine_scores(trials, near)
+
+
 def test_first_trial_is_of_two_clips_at_hand(real):
     with (real / "meta" / "veri_test.txt").open("rb") as file:
         first = next(voxceleb.read_trials(file))
@@ -299,6 +327,21 @@ def test_counts(real, vox1_durations, vox1_meta):
     assert len(vox2) == registry.builder_cls(_NAME)(config="vox2_test").expected_counts["test"]
     names = registry.builder_cls(_NAME)(config="vox2").info.features["label"].names
     assert {one[:7] for one in vox2} == set(names[5_994:])
+
+
+def test_utterances_are_as_the_documentation_says(vox1_durations, vox1_meta):
+    rows = vox1_meta.loc[[one[:7] for one in vox1_durations]]
+    genders = collections.Counter(zip(rows["Set"], rows["Gender"]))
+    assert genders == {
+        ("dev", "m"): 87_026, ("dev", "f"): 61_616, ("test", "m"): 3_424, ("test", "f"): 1_450,
+    }  # fmt: skip
+    assert all(round(seconds * 16_000) % 640 == 1 for seconds in vox1_durations.values())
+    numbers = collections.defaultdict(set)
+    for one in vox1_durations:
+        speaker, video, index = one.split("/")
+        numbers[speaker, video].add(int(index))
+    assert len(numbers) == 22_496
+    assert all(found == set(range(1, len(found) + 1)) for found in numbers.values())
 
 
 def test_every_published_name_is_recognised(real, vox1_durations):

@@ -20,7 +20,6 @@ import PIL.Image
 import preparing
 import pytest
 import tensorflow_datasets as tfds
-from apache_beam.options import pipeline_options
 
 from tfds_extra.datasets.yelp_open import yelp_open_dataset_builder as module
 
@@ -128,17 +127,8 @@ class YelpOpenTest(builder_testing.BuilderTestCase):
 
     @pytest.mark.slow
     def test_joined_by_workers_and_on_beam(self):
-        expected = self.prepare("review_joined").info.metadata["order_digest"]
-        workers = self.prepare("review_joined", folder="workers", num_workers=2)
-        self.assertEqual(workers.info.metadata["order_digest"], expected)
-        beam = self.DATASET_CLASS(
-            data_dir=tempfile.mkdtemp(dir=self._folder.name), config="review_joined", miniature=True
-        )
-        options = pipeline_options.PipelineOptions(["--runner=FnApiRunner"])
-        beam.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(beam_options=options)
-        )
-        self.assertEqual(beam.info.metadata["order_digest"], expected)
+        self.assert_workers_make_the_same("review_joined")
+        self.assert_beam_makes_the_same("review_joined")
 
     def test_businesses(self):
         found = self.examples("business")

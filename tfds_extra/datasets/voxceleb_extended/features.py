@@ -39,6 +39,7 @@ def of_utterances(
     meta, end = f"vox{corpus}_meta.csv", "wav" if corpus == 1 else "m4a"
     what = "The recording: int16 samples at 16,000 Hz, one channel, full scale 32,768"
     order = "int(speaker_id[2:]) - 10001" if corpus == 1 else "those of dev first, 0 to 5,993"
+    number = "; TFDS's `voxceleb` takes 10000 from it to have its label" if corpus == 1 else ""
     made = {
         "audio": Audio(sample_rate=SAMPLE_RATE, doc=f"{what}.")
         if as_samples
@@ -54,16 +55,17 @@ def of_utterances(
         ),
         "filename": text(f"Path of the published file below the root of its archive: id.{end}."),
         "speaker_id": text("VoxCeleb's id of the speaker, such as id10270."),
-        "speaker_number": int32(
-            "The number in it, from which TFDS's `voxceleb` takes 10000 to have its label."
-        ),
+        "speaker_number": int32(f"The number in it{number}."),
         "speaker_name": text(f"Name of the speaker, with _ for blanks; empty if {meta} has none."),
         "gender": label(GENDERS, _GENDER.format(meta)),
         "youtube_id": text("YouTube's id of the video. It may have other speakers, too."),
         "utterance_index": int32("Number of the utterance in its video and speaker, from 1."),
         "partition": label(PARTITIONS, "The archive that it is in. No speaker is in both."),
         "num_samples": int64(
-            f"Number of samples, as the published {'WAV' if corpus == 1 else 'M4A'} file states it."
+            "Number of samples."
+            if corpus == 1
+            else "Number of samples that the M4A file states; decoding gives up to 1,023 more, which"
+            " fill up its last packet."
         ),
         "duration": float32("Length in seconds: num_samples / 16,000."),
     }

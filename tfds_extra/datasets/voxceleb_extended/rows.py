@@ -14,7 +14,7 @@ def of_wav(content: bytes, *, as_samples: bool) -> tuple[Any, int]:
 
     Args:
       content: The file.
-      as_samples: Whether that are its samples, rather than the file.
+      as_samples: Whether its samples are stored, rather than the file.
 
     Raises:
       ValueError: It is damaged, or not how VoxCeleb1 is recorded.

@@ -179,15 +179,15 @@ def recordings(
         f"voxceleb{part.corpus}/{part.partition}/{folder}",
         f"VoxCeleb{part.corpus}/{part.partition}/{folder}",
     )
-    others = _DEV if part.speakers == _TEST else _TEST if part.speakers == _DEV else ()
+    folders = found_by or [f"{begin}*" for begin in part.speakers]
     return core.Archive(
         files,
         part.root,
-        holds=tuple(f"{begin}*/*/*.{end}" for begin in found_by or part.speakers),
+        holds=tuple(f"{one}/*/*.{end}" for one in folders),
         shares_root=True,
         also_called=tuple(place for place in places if place != part.root),
         # dev and test of VoxCeleb1 are often extracted to the same folder.
-        others=tuple(f"{begin}*" for begin in others),
+        others=tuple(f"{begin}*" for begin in {_DEV: _TEST, _TEST: _DEV}.get(part.speakers, ())),
     )
 
 

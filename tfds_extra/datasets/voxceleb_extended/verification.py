@@ -1,10 +1,13 @@
 """Speaker verification as VoxCeleb's lists of trials measure it: equal error rate and minimum cost.
 
-A trial is a pair of utterances that is accepted as one speaker if its score reaches a threshold. Of
-the wrong decisions, misses are the share of rejected pairs of one speaker, and false alarms that of
-accepted pairs of two. Where both are equal stands the equal error rate; the cost weighs them.
+A trial is a pair of utterances. It is a target trial if both are of one speaker, and it is accepted if
+its score reaches a threshold. The misses are the share of target trials that are rejected, the false
+alarms that of the other trials that are accepted. The equal error rate is their value at the threshold
+where both are the same; the detection cost is their weighted sum at the best threshold.
 
     trials = tfds.load("voxceleb_extended/vox1_trials_o_cleaned", split="o_cleaned", batch_size=-1)
+    utterances = tfds.load("voxceleb_extended/vox1_test", split="test")
+    embeddings = {one["id"]: embed(one["audio"]) for one in utterances.as_numpy_iterator()}
     print(verification.evaluate(trials, verification.cosine_scores(trials, embeddings)))
 """
 
@@ -137,12 +140,12 @@ def error_rates(labels: Any, scores: Any) -> ErrorRates:
     )
 
 
-def cosine_scores(trials: Mapping[str, Any], embeddings: Mapping[str, Any]) -> np.ndarray:
+def cosine_scores(trials: Mapping[str, Any], embeddings: Mapping[Any, Any]) -> np.ndarray:
     """The cosine of the angle between the embeddings of each trial.
 
     Args:
       trials: Columns of a list: `enrol_id` and `test_id`, as texts or bytes.
-      embeddings: A vector for each utterance, by its id.
+      embeddings: A vector for each utterance, by its id, as text or bytes.
 
     Returns:
       Scores of shape (trials,), of the embeddings' dtype.
@@ -152,8 +155,9 @@ def cosine_scores(trials: Mapping[str, Any], embeddings: Mapping[str, Any]) -> n
     """
     sides = [_texts(trials[f"{side}_id"]) for side in ("enrol", "test")]
     needed = list(dict.fromkeys([*sides[0], *sides[1]]))
-    _check_there(needed, embeddings, "embedding")
-    vectors = np.stack([np.asarray(embeddings[one]) for one in needed])
+    keys = {_text(key): key for key in embeddings}
+    _check_there(needed, keys, "embedding")
+    vectors = np.stack([np.asarray(embeddings[keys[one]]) for one in needed])
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not (lengths > 0).all():
         without = [one for one, length in zip(needed, lengths[:, 0]) if not length > 0]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -96,7 +97,7 @@ class Builder(core.Builder):
             return []
         partition = sources.PARTS[part].partition
         ids = [speaker for speaker, where in self._vox2.items() if where == partition]
-        return ids if self.variant == core.PARTIAL else ids[:1]
+        return ids if self.variant == core.PARTIAL else ids[:1]  # A whole copy has each.
 
     def to_download(self, extracted):
         files = super().to_download(extracted)
@@ -140,7 +141,7 @@ class Builder(core.Builder):
     def _prefixes(
         self, name: str, tree: core.Tree, lists: Mapping[str, core.Content], *, is_copy: bool
     ) -> list[str]:
-        """What the ids of speakers begin with in an archive, which is whole and has no strangers.
+        """What the ids of an archive's speakers begin with; looks whether all utterances are there.
 
         Args:
           name: Of the part.
@@ -152,10 +153,10 @@ class Builder(core.Builder):
           CorpusError: Utterances are missing, or there is a file that nobody knows.
         """
         part, pattern = sources.PARTS[name], sources.PARTS[name].member
-        listed = self._identification(lists["identification"]) if "identification" in lists else {}
+        listed = self._identification(lists.get("identification"))
         missing = {one for one in listed if pattern.fullmatch(f"{one}.wav")}
-        expected = len(missing) if listed else self._published_count(part)
-        prefixes, speakers, count = set(), set(), 0
+        speakers, count = set(), 0
+        # Beside a copy in the `manual_dir` itself anything may lie.
         for member, _ in tree.sizes("id" if tree.is_shared else ""):
             match = pattern.fullmatch(member)
             if match is None or not self._is_of(part, match["speaker"]):
@@ -167,24 +168,45 @@ class Builder(core.Builder):
                 raise core.CorpusError(tree, member, problem, core.GET_AGAIN)
             missing.discard(match["id"])
             speakers.add(match["speaker"])
-            prefixes.add(match["speaker"][: part.prefix_length])
             count += 1
         if self.variant != core.PARTIAL:
-            lost = [s for s in self._vox2 if part.corpus == 2 and self._is_of(part, s)]
-            lost = sorted(missing) or [f"all of {one}" for one in lost if one not in speakers]
-            if count < expected:
-                problem = f"{expected - count:,} of {expected:,} utterances are missing"
-                names = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
-                problem += f": {names}" if names else ""
-                raise core.CorpusError(tree, "", problem, core.IF_PARTIAL)
-        return sorted(prefixes)
+            self._check_all_there(part, tree, count, sorted(missing), speakers)
+        return sorted({speaker[: part.prefix_length] for speaker in speakers})
 
-    def _published_count(self, part: sources.Part) -> int:
-        """Number of utterances of a part that its publisher states."""
-        return self.counts_of(f"vox{part.corpus}")[part.partition]
+    def _check_all_there(
+        self,
+        part: sources.Part,
+        tree: core.Tree,
+        count: int,
+        missing: list[str],
+        speakers: Collection[str],
+    ) -> None:
+        """Counts and names the utterances that are missing.
+
+        Args:
+          part: The part.
+          tree: Its archive, or the extracted folder.
+          count: How many utterances it has.
+          missing: Those that it lacks, as far as they are known.
+          speakers: Of whom it has some.
+
+        Raises:
+          CorpusError: It lacks some.
+        """
+        expected = self.counts_of(f"vox{part.corpus}")[part.partition]
+        if count >= expected:  # If there are more, that is told at the end.
+            return
+        if part.corpus == 2:  # Nobody lists its utterances.
+            silent = (s for s in self._vox2 if self._is_of(part, s) and s not in speakers)
+            missing = [f"all of {speaker}" for speaker in silent]
+        problem = f"{expected - count:,} of {expected:,} utterances are missing"
+        if missing:
+            more = ", ..." if len(missing) > _SHOWN else ""
+            problem += f": {', '.join(missing[:_SHOWN])}{more}"
+        raise core.CorpusError(tree, "", problem, core.IF_PARTIAL)
 
     def _is_of(self, part: sources.Part, speaker: str) -> bool:
-        """Whether there is such a speaker in a part; of VoxCeleb1, names tell dev and test apart."""
+        """Whether a speaker is of a part; `Part.member` has told dev from test of VoxCeleb1."""
         if part.corpus == 1:
             return 0 <= int(speaker[2:]) - _FIRST < _COUNT
         return self._vox2.get(speaker) == part.partition
@@ -210,7 +232,7 @@ class Builder(core.Builder):
     def _example(
         self,
         part: sources.Part,
-        name: Any,
+        name: re.Match[str],
         content: bytes,
         speakers: Mapping[str, voxceleb.Speaker],
         listed: Mapping[str, int],
