@@ -35,7 +35,7 @@ from tfds_extra.formats import coco_rle
 
 _HEIGHT, _WIDTH = 480, 640
 _DISTINCT = 20  # Pictures; the others are these again.
-_OBJECTS, _POINTS, _CAPTIONS, _STUFF = 7, 24, 5, 3
+_OBJECTS, _POINTS, _CAPTIONS, _STUFF = 7, 20, 5, 6
 
 
 def jpegs(rng: np.random.Generator) -> list[bytes]:
@@ -51,10 +51,11 @@ def jpegs(rng: np.random.Generator) -> list[bytes]:
 
 
 def outline(rng: np.random.Generator) -> list[float]:
-    """A polygon around a point, of two decimals."""
-    x, y = rng.uniform(100, _WIDTH - 100), rng.uniform(100, _HEIGHT - 100)
+    """A polygon around a point, of two decimals; half of them cover less than half a percent."""
+    size = np.exp(rng.normal(np.log(24), 1.0)).clip(4, 200)
+    x, y = rng.uniform(size, _WIDTH - size), rng.uniform(size, _HEIGHT - size)
     angles = np.sort(rng.uniform(0, 2 * np.pi, _POINTS))
-    far = rng.uniform(10, 90, _POINTS)
+    far = size * rng.uniform(0.8, 1.2, _POINTS)
     points = np.stack([x + far * np.cos(angles), y + far * np.sin(angles)], axis=1)
     return points.round(2).ravel().tolist()
 
@@ -63,9 +64,11 @@ def documents(count: int) -> dict[str, dict]:
     """The annotation files of made-up pictures, by kind."""
     rng = np.random.default_rng(0)
     images, instances, people, captions, stuff, panoptic = [], [], [], [], [], []
-    bands = np.zeros((_STUFF, _HEIGHT, _WIDTH), np.uint8)
-    for number in range(_STUFF):
-        bands[number, 160 * number : 160 * number + 150] = rng.random((150, _WIDTH)) < 0.99
+    # Bands with a ragged upper border, of about a thousand letters, as the published ones have.
+    tops = 80 * np.arange(_STUFF)[:, None] + rng.integers(0, 20, (_STUFF, _WIDTH))
+    rows = np.arange(_HEIGHT)[:, None]
+    bands = (rows >= tops[:, None]) & (rows < 80 * np.arange(1, _STUFF + 1)[:, None, None])
+    bands[:, :, 480:] = False
     rles = [rle.decode() for rle in masks.from_dense(bands)]
     for image_id in range(1, count + 1):
         images.append(
@@ -94,8 +97,8 @@ def documents(count: int) -> dict[str, dict]:
         for number, rle in enumerate(rles):
             stuff.append(
                 {
-                    "id": image_id * 10 + number, "image_id": image_id, "iscrowd": 0, "area": 90000.0,
-                    "category_id": 92 + number, "bbox": [0.0, 160.0 * number, 640.0, 150.0],
+                    "id": image_id * 10 + number, "image_id": image_id, "iscrowd": 0, "area": 33000.0,
+                    "category_id": 92 + number, "bbox": [0.0, 80.0 * number, 480.0, 80.0],
                     "segmentation": {"counts": rle, "size": [_HEIGHT, _WIDTH]},
                 }
             )  # fmt: skip

@@ -240,8 +240,8 @@ def _draw_objects(
     height, width = image.shape[:2]
     limits = axis.get_xlim(), axis.get_ylim()
     values = example[objects.name]
-    counts = [coco_rle.decode(rle) for rle in values[objects.rle]]
-    for number, mask in enumerate(coco_rle.to_dense(counts, height, width)):
+    masks = coco_rle.to_dense(coco_rle.decode(values[objects.rle]), height, width)
+    for number, mask in enumerate(masks):
         axis.imshow(mask[..., None] * np.array(colors.to_rgba(f"C{number % 10}", 0.55)))
     for points in values[objects.keypoints] if objects.keypoints else ():
         x, y, visible = np.asarray(points).T

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 
-from tfds_extra.formats import coco_rle, reading
+from tfds_extra.formats import coco_rle
 
 
 def to_dense(rles: Iterable[bytes | str], height: int, width: int) -> np.ndarray:
@@ -30,11 +30,9 @@ def to_dense(rles: Iterable[bytes | str], height: int, width: int) -> np.ndarray
     Raises:
       FormatError: A mask is damaged, or none of a picture of this size.
     """
-    counts = []
-    for number, rle in enumerate(rles):
-        with reading(f"mask {number}"):
-            counts.append(coco_rle.checked(coco_rle.decode(rle), height, width))
-    return coco_rle.to_dense(counts, int(height), int(width))
+    runs = coco_rle.decode(list(rles))
+    coco_rle.check(runs, height, width)
+    return coco_rle.to_dense(runs, int(height), int(width))
 
 
 def to_dense_tensor(rles: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -56,8 +54,8 @@ def to_dense_tensor(rles: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.
 
 
 def _padded_to_dense(rles: np.ndarray, height: np.ndarray, width: np.ndarray) -> np.ndarray:
-    nothing = coco_rle.encode([int(height) * int(width)])
-    return np.ascontiguousarray(to_dense([rle or nothing for rle in rles], height, width))
+    nothing = coco_rle.encode(coco_rle.from_dense(np.zeros((1, height, width))))
+    return to_dense([rle or nothing[0] for rle in rles], height, width)
 
 
 def from_dense(masks: np.ndarray) -> list[bytes]:
@@ -66,7 +64,7 @@ def from_dense(masks: np.ndarray) -> list[bytes]:
     Args:
       masks: Of shape (masks, height, width); what is not 0 is in the mask.
     """
-    return [coco_rle.encode(counts) for counts in coco_rle.from_dense(masks)]
+    return coco_rle.encode(coco_rle.from_dense(masks))
 
 
 def from_segmentations(segmentations: Iterable[Any], height: int, width: int) -> list[bytes]:
