@@ -53,11 +53,11 @@ def jpegs(rng: np.random.Generator) -> list[bytes]:
 def outline(rng: np.random.Generator) -> list[float]:
     """A polygon around a point, of two decimals; half of them cover less than half a percent."""
     size = np.exp(rng.normal(np.log(24), 1.0)).clip(4, 200)
-    x, y = rng.uniform(size, _WIDTH - size), rng.uniform(size, _HEIGHT - size)
+    x, y = rng.uniform(0, _WIDTH), rng.uniform(0, _HEIGHT)
     angles = np.sort(rng.uniform(0, 2 * np.pi, _POINTS))
     far = size * rng.uniform(0.8, 1.2, _POINTS)
     points = np.stack([x + far * np.cos(angles), y + far * np.sin(angles)], axis=1)
-    return points.round(2).ravel().tolist()
+    return points.clip(0, [_WIDTH, _HEIGHT]).round(2).ravel().tolist()
 
 
 def documents(count: int) -> dict[str, dict]:

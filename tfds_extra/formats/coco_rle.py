@@ -13,7 +13,7 @@ functions take many masks at once, of any number of pictures.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -199,7 +199,9 @@ def from_segmentations(segmentations: Sequence[Any], heights: Any, widths: Any) 
     is_drawn = ~(is_text | is_list)
     drawn = encode(from_polygons(outlines, heights, widths))
     found = zip(texts, encode(listed), drawn, is_drawn.tolist())
-    return [outline if is_outline else text or counts for text, counts, outline, is_outline in found]
+    return [
+        outline if is_outline else text or counts for text, counts, outline, is_outline in found
+    ]
 
 
 @parser
@@ -307,9 +309,7 @@ def _boundaries(
     return polygon, column * height + row
 
 
-def _joined(
-    polygon: np.ndarray, pixel: np.ndarray, owners: np.ndarray, pixels: np.ndarray
-) -> Runs:
+def _joined(polygon: np.ndarray, pixel: np.ndarray, owners: np.ndarray, pixels: np.ndarray) -> Runs:
     """Masks of objects from where their polygons begin and end.
 
     Args:
@@ -353,42 +353,55 @@ def _joined(
     return Runs(counts, lengths)
 
 
-def to_dense(runs: Runs, height: int, width: int) -> np.ndarray:
+def to_dense(
+    runs: Runs, height: int, width: int, zeros: Callable[..., np.ndarray] = np.zeros
+) -> np.ndarray:
     """Masks as pixels.
 
     Args:
       runs: Counts of each mask, of all pixels together.
       height: Pixels.
       width: Pixels.
+      zeros: Makes the array, from shape and type.
 
     Returns:
       uint8 of shape (masks, height, width), 1 in the mask.
     """
     counts, lengths = runs
     # Most of it is never written: the system has memory full of zeros.
-    dense = np.zeros((len(lengths), height, width), np.uint8)
+    dense = zeros((len(lengths), height, width), np.uint8)
     stops = _sums(counts, lengths)
     is_in = (_places(lengths) % 2 == 1) & (counts > 0)
     starts, stops = (stops - counts)[is_in], stops[is_in]
-    top, bottom = starts % height, (stops - 1) % height + 1
-    left, right = starts // height, (stops - 1) // height + 1
-    borders = np.stack([starts, stops], axis=1)
     number = np.repeat(np.arange(len(lengths)), lengths)[is_in]
-    bounds = np.searchsorted(number, np.arange(len(lengths) + 1)).tolist()
-    for mask, start, stop in zip(dense, bounds, bounds[1:]):
-        if start == stop:
-            continue
-        # Only the columns that it reaches, and the rows if no run goes on in the next column.
-        first, last = int(left[start]), int(right[stop - 1])
-        rows = slice(0, height)
-        if (right[start:stop] == left[start:stop] + 1).all():
-            rows = slice(int(top[start:stop].min()), int(bottom[start:stop].max()))
-        spans = np.diff(borders[start:stop].ravel(), prepend=first * height, append=last * height)
-        values = np.arange(len(spans), dtype=np.uint8) & 1
-        columns = np.repeat(values, spans).reshape(last - first, height)
-        for column in range(first, last, _TILE):
-            end = min(column + _TILE, last)
-            mask[rows, column:end] = columns[column - first : end - first, rows].T
+    runs_of_mask = np.bincount(number, minlength=len(lengths))
+    drawn = np.flatnonzero(runs_of_mask)
+    if not len(drawn):
+        return dense
+    # Of a mask only the columns that it reaches are written, and their rows if no run goes on in the next column.
+    begin = _starts(runs_of_mask)[drawn]
+    end = begin + runs_of_mask[drawn]
+    left, right = starts[begin] // height, (stops[end - 1] - 1) // height + 1
+    top, bottom = starts % height, (stops - 1) % height + 1
+    goes_on = np.maximum.reduceat(starts // height != (stops - 1) // height, begin)
+    top = np.where(goes_on, 0, np.minimum.reduceat(top, begin))
+    bottom = np.where(goes_on, height, np.maximum.reduceat(bottom, begin))
+    # Where runs begin and end in these columns, which begin and end themselves.
+    rank = np.arange(len(drawn))
+    place = 2 * np.arange(len(starts)) + 2 * np.repeat(rank, runs_of_mask[drawn]) + 1
+    borders = np.empty(2 * (len(starts) + len(drawn)), np.int64)
+    borders[place], borders[place + 1] = starts, stops
+    begin, end = 2 * (begin + rank), 2 * (end + rank) + 1
+    borders[begin], borders[end] = left * height, right * height
+    spans = np.diff(borders)
+    values = np.arange(len(spans), dtype=np.uint8) & 1
+    for mask, begin, end, top, bottom, left, right in zip(
+        drawn, *(one.tolist() for one in (begin, end, top, bottom, left, right))
+    ):
+        columns = np.repeat(values[: end - begin], spans[begin:end]).reshape(right - left, height)
+        for column in range(left, right, _TILE):
+            tile = columns[column - left : column - left + _TILE, top:bottom]
+            dense[mask, top:bottom, column : column + len(tile)] = tile.T
     return dense
 
 

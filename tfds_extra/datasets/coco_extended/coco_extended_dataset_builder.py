@@ -324,7 +324,9 @@ class Builder(core.Builder):
                 for number, (image, by_kind) in enumerate(some):
                     example = values.of_image(image)
                     if "instances" in kinds:
-                        instances, keypoints = (by_kind.get(k, []) for k in ("instances", "keypoints"))
+                        instances, keypoints = (
+                            by_kind.get(k, []) for k in ("instances", "keypoints")
+                        )
                         rles = masks["instances"][number]
                         example |= values.of_instances(image, instances, keypoints, rles)
                     if "captions" in kinds:
