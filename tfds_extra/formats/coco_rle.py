@@ -185,7 +185,7 @@ def from_segmentations(segmentations: Sequence[Any], heights: Any, widths: Any) 
             if isinstance(counts, (bytes, str)):
                 texts[number] = counts.encode() if isinstance(counts, str) else counts
                 is_text[number] = True
-            elif any(type(count) is not int or count > _MAX_PIXELS for count in counts):
+            elif any(type(one) is not int or one > _MAX_PIXELS for one in counts):
                 raise FormatError("a count is no whole number, or too large")
             else:
                 lists[number] = counts
@@ -378,26 +378,25 @@ def to_dense(
     drawn = np.flatnonzero(runs_of_mask)
     if not len(drawn):
         return dense
-    # Of a mask only the columns that it reaches are written, and their rows if no run goes on in the next column.
-    begin = _starts(runs_of_mask)[drawn]
-    end = begin + runs_of_mask[drawn]
-    left, right = starts[begin] // height, (stops[end - 1] - 1) // height + 1
-    top, bottom = starts % height, (stops - 1) % height + 1
-    goes_on = np.maximum.reduceat(starts // height != (stops - 1) // height, begin)
-    top = np.where(goes_on, 0, np.minimum.reduceat(top, begin))
-    bottom = np.where(goes_on, height, np.maximum.reduceat(bottom, begin))
-    # Where runs begin and end in these columns, which begin and end themselves.
-    rank = np.arange(len(drawn))
-    place = 2 * np.arange(len(starts)) + 2 * np.repeat(rank, runs_of_mask[drawn]) + 1
+    # The box of each mask: all rows if one of its runs goes on in the next column.
+    first = _starts(runs_of_mask)[drawn]
+    last = first + runs_of_mask[drawn] - 1
+    first_column, last_column = starts // height, (stops - 1) // height
+    left, right = first_column[first], last_column[last] + 1
+    goes_on = np.logical_or.reduceat(first_column != last_column, first)
+    top = np.where(goes_on, 0, np.minimum.reduceat(starts % height, first))
+    bottom = np.where(goes_on, height, np.maximum.reduceat((stops - 1) % height, first) + 1)
+    # Of each mask: where its columns begin, where its runs begin and end in turn, where its columns end.
+    number = np.arange(len(drawn))
+    place = 2 * (np.arange(len(starts)) + np.repeat(number, runs_of_mask[drawn])) + 1
     borders = np.empty(2 * (len(starts) + len(drawn)), np.int64)
     borders[place], borders[place + 1] = starts, stops
-    begin, end = 2 * (begin + rank), 2 * (end + rank) + 1
+    begin, end = 2 * (first + number), 2 * (last + number) + 3
     borders[begin], borders[end] = left * height, right * height
     spans = np.diff(borders)
     values = np.arange(len(spans), dtype=np.uint8) & 1
-    for mask, begin, end, top, bottom, left, right in zip(
-        drawn, *(one.tolist() for one in (begin, end, top, bottom, left, right))
-    ):
+    boxes = np.stack([drawn, begin, end, top, bottom, left, right], axis=1)
+    for mask, begin, end, top, bottom, left, right in boxes.tolist():
         columns = np.repeat(values[: end - begin], spans[begin:end]).reshape(right - left, height)
         for column in range(left, right, _TILE):
             tile = columns[column - left : column - left + _TILE, top:bottom]

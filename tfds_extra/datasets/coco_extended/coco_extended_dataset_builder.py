@@ -131,10 +131,7 @@ class Builder(core.Builder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS = list(_configs())
-    DRAWN_FIRST = (
-        "captions/text", "stuff/label", "panoptic_objects/label", "image/filename", "image/license",
-        "image/date_captured",
-    )  # fmt: skip
+    DRAWN_FIRST = ("captions/text", "image/filename", "image/license", "image/date_captured")
     DRAWN_OBJECTS = core.Objects(
         "objects", "rle", "keypoints", facts.SKELETON, captions="captions/text"
     )
@@ -181,7 +178,12 @@ class Builder(core.Builder):
             for name, json_files in needed.items()
         }
         if self._is_karpathy:
-            files[_KARPATHY] = core.Archive(karpathy.URL, holds=(karpathy.FILE,), others=("*",))
+            files[_KARPATHY] = core.Archive(
+                karpathy.URL,
+                holds=(karpathy.FILE,),
+                also_called=("caption_datasets",),
+                others=("*",),
+            )
         if config.pictures:
             for subset in dict.fromkeys(map(_pictures, config.subsets.values())):
                 files[subset] = core.Archive(
