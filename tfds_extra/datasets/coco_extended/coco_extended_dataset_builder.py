@@ -131,7 +131,10 @@ class Builder(core.Builder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS = list(_configs())
-    DRAWN_FIRST = ("captions/text", "image/filename", "image/license", "image/date_captured")
+    DRAWN_FIRST = (
+        "captions/text", "stuff/label", "panoptic_objects/label", "image/filename", "image/license",
+        "image/date_captured",
+    )  # fmt: skip
     DRAWN_OBJECTS = core.Objects(
         "objects", "rle", "keypoints", facts.SKELETON, captions="captions/text"
     )
