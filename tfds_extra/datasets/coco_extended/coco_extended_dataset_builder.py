@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,7 +47,7 @@ _TESTS = {"2014": {"test": "test2014", "test2015": "test2015"}, "2017": {"test":
 _KARPATHY = "karpathy"
 _COMPLETE = ("instances", "image_info")  # Kinds whose files list all pictures of a subset.
 
-# Pictures of a piece. Each piece reads all annotations, which takes less than so many pictures.
+# Pictures of a piece, at most. Each piece reads all annotations, which takes less than so many pictures.
 _PIECE = 30_000
 _AT_ONCE = 32  # Pictures whose masks are made together.
 _UNKNOWN = 100_000  # About how many pictures a split has of which nobody states it.
@@ -230,7 +231,7 @@ class Builder(core.Builder):
             if not kinds:
                 continue
             expected = self.expected_counts.get(split) or _UNKNOWN
-            count = max(1, expected // _PIECE)
+            count = math.ceil(expected / _PIECE)
             pieces += [Piece(split, subset, kinds, files, number, count) for number in range(count)]
         if not pieces:
             remedy = f"Pictures and annotations come from different archives. {WITHOUT_PICTURES}"
