@@ -4,10 +4,10 @@
     python benchmarks/coco.py --pictures 200
     python benchmarks/coco.py memory             # peak memory of reading annotations of 20,000 pictures
 
-Pictures and annotations are made up, about as large and as many as the published ones. The standard `coco` prepares the
-same pictures with boxes alone, ours with all annotations. Masks are made dense by pycocotools from
-what the published files have, object by object (`annToMask`), and from run lengths (`decode`); by ours from what is
-prepared, picture by picture.
+Pictures and annotations are made up, about as large and as many as the published ones. The standard `coco` extracts the
+archives and prepares the pictures with boxes alone, ours reads them in place and prepares all annotations; plain TFDS writes
+the same examples as ours. Masks are made dense by pycocotools from what the published files have, object by
+object (`annToMask`), and from run lengths (`decode`); by ours from what is prepared, picture by picture.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import pathlib
 import resource
 import shutil
 import tempfile
+import time
+import zipfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -30,12 +32,14 @@ import tensorflow_datasets as tfds
 from pycocotools import mask as pycocotools_mask
 
 import tfds_extra
+from tfds_extra import core
 from tfds_extra.datasets.coco_extended import facts, joined, masks
 from tfds_extra.formats import coco_rle
 
 _HEIGHT, _WIDTH = 480, 640
 _DISTINCT = 20  # Pictures; the others are these again.
-_OBJECTS, _POINTS, _CAPTIONS, _STUFF = 7, 24, 5, 3
+_OBJECTS, _POINTS, _CAPTIONS, _STUFF = 7, 20, 5, 6
+_BATCH = 32
 
 
 def jpegs(rng: np.random.Generator) -> list[bytes]:
@@ -51,21 +55,24 @@ def jpegs(rng: np.random.Generator) -> list[bytes]:
 
 
 def outline(rng: np.random.Generator) -> list[float]:
-    """A polygon around a point, of two decimals."""
-    x, y = rng.uniform(100, _WIDTH - 100), rng.uniform(100, _HEIGHT - 100)
+    """A polygon around a point, of two decimals; half of them cover less than half a percent."""
+    size = np.exp(rng.normal(np.log(24), 1.0)).clip(4, 200)
+    x, y = rng.uniform(0, _WIDTH), rng.uniform(0, _HEIGHT)
     angles = np.sort(rng.uniform(0, 2 * np.pi, _POINTS))
-    far = rng.uniform(10, 90, _POINTS)
+    far = size * rng.uniform(0.8, 1.2, _POINTS)
     points = np.stack([x + far * np.cos(angles), y + far * np.sin(angles)], axis=1)
-    return points.round(2).ravel().tolist()
+    return points.clip(0, [_WIDTH, _HEIGHT]).round(2).ravel().tolist()
 
 
 def documents(count: int) -> dict[str, dict]:
     """The annotation files of made-up pictures, by kind."""
     rng = np.random.default_rng(0)
     images, instances, people, captions, stuff, panoptic = [], [], [], [], [], []
-    bands = np.zeros((_STUFF, _HEIGHT, _WIDTH), np.uint8)
-    for number in range(_STUFF):
-        bands[number, 160 * number : 160 * number + 150] = rng.random((150, _WIDTH)) < 0.99
+    # Bands with a ragged upper border, of about a thousand letters, as the published ones have.
+    tops = 80 * np.arange(_STUFF)[:, None] + rng.integers(0, 20, (_STUFF, _WIDTH))
+    rows = np.arange(_HEIGHT)[:, None]
+    bands = (rows >= tops[:, None]) & (rows < 80 * np.arange(1, _STUFF + 1)[:, None, None])
+    bands[:, :, 480:] = False
     rles = [rle.decode() for rle in masks.from_dense(bands)]
     for image_id in range(1, count + 1):
         images.append(
@@ -94,8 +101,8 @@ def documents(count: int) -> dict[str, dict]:
         for number, rle in enumerate(rles):
             stuff.append(
                 {
-                    "id": image_id * 10 + number, "image_id": image_id, "iscrowd": 0, "area": 90000.0,
-                    "category_id": 92 + number, "bbox": [0.0, 160.0 * number, 640.0, 150.0],
+                    "id": image_id * 10 + number, "image_id": image_id, "iscrowd": 0, "area": 33000.0,
+                    "category_id": 92 + number, "bbox": [0.0, 80.0 * number, 480.0, 80.0],
                     "segmentation": {"counts": rle, "size": [_HEIGHT, _WIDTH]},
                 }
             )  # fmt: skip
@@ -119,73 +126,104 @@ def documents(count: int) -> dict[str, dict]:
 
 
 def generate(folder: pathlib.Path, count: int) -> dict[str, dict]:
-    """Writes the folders that archives of val2017 extract to; returns the annotations."""
+    """Writes archives as the published ones, of val2017 alone; returns the annotations."""
     made = documents(count)
-    for name in ("annotations/panoptic_val2017", "val2017"):
-        (folder / name).mkdir(parents=True)
-    for kind, document in made.items():
-        (folder / f"annotations/{kind}_val2017.json").write_text(json.dumps(document))
     file = io.BytesIO()
     ids = np.zeros((_HEIGHT, _WIDTH, 3), np.uint8)
     ids[::40, :, 0] = 1
     PIL.Image.fromarray(ids).save(file, "PNG")
     pictures = jpegs(np.random.default_rng(1))
-    for number, image in enumerate(made["instances"]["images"]):
-        (folder / "val2017" / image["file_name"]).write_bytes(pictures[number % _DISTINCT])
-        png = f"annotations/panoptic_val2017/{image['id']:012d}.png"
-        (folder / png).write_bytes(file.getvalue())
+    folder.mkdir()
+    panoptic = io.BytesIO()
+    with (
+        zipfile.ZipFile(folder / "val2017.zip", "w") as of_pictures,
+        zipfile.ZipFile(panoptic, "w") as of_segments,
+    ):
+        for number, image in enumerate(made["instances"]["images"]):
+            name = image["file_name"]
+            of_pictures.writestr(f"val2017/{name}", pictures[number % _DISTINCT])
+            png = f"panoptic_val2017/{pathlib.PurePath(name).stem}.png"
+            of_segments.writestr(png, file.getvalue())
+    for prefix, kinds in (
+        ("", ("instances", "person_keypoints", "captions")),
+        ("stuff_", ("stuff",)),
+        ("panoptic_", ("panoptic",)),
+    ):
+        path = folder / f"{prefix}annotations_trainval2017.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for kind in kinds:
+                content = json.dumps(made[kind])
+                archive.writestr(f"annotations/{kind}_val2017.json", content)
+            if prefix == "panoptic_":
+                archive.writestr("annotations/panoptic_val2017.zip", panoptic.getvalue())
     return made
 
 
-def prepare_and_read(
-    manual_dir: pathlib.Path, count: int, repeat: int, folder: pathlib.Path
-) -> None:
-    """Prints how long both builders take to prepare and to read."""
-    import tensorflow  # noqa: F401  Loaded before anything is timed.
-
+def builder_classes(archives: pathlib.Path) -> tuple[type, type]:
+    """Both builders, changed so that they take the archives in a folder for the published ones."""
     standard, ours = tfds.builder_cls("coco"), tfds.builder_cls("coco_extended")
 
     def split_generators(self, dl_manager):
-        kwargs = {
-            "image_dir": str(manual_dir), "annotation_dir": str(manual_dir), "split_name": "val2017",
-            "annotation_type": "bboxes", "panoptic_dir": None,
-        }  # fmt: skip
-        return [tfds.core.SplitGenerator(name="validation", gen_kwargs=kwargs)]
+        extracted = dl_manager.extract(
+            {
+                "image_dir": archives / "val2017.zip",
+                "annotation_dir": archives / "annotations_trainval2017.zip",
+            }
+        )
+        kwargs = {"split_name": "val2017", "annotation_type": "bboxes", "panoptic_dir": None}
+        return [tfds.core.SplitGenerator(name="validation", gen_kwargs=extracted | kwargs)]
 
     standard._split_generators = split_generators
+    ours.fetch = lambda self, dl_manager: {
+        name: core.Tree(archives / f"{name}.zip", root=archive.root)
+        for name, archive in self.published_files().items()
+    }
+    return standard, ours
+
+
+def prepare_and_read(archives: pathlib.Path, count: int, repeat: int, folder: pathlib.Path) -> None:
+    """Prints how long both builders take to prepare and to read."""
+    import tensorflow  # noqa: F401  Loaded before anything is timed.
+
+    standard, ours = builder_classes(archives)
+    plain = super(core.Builder, ours).download_and_prepare
     prepared = {}
 
-    def made(name: str, cls, config: str, **kwargs) -> None:
-        shutil.rmtree(folder / name, ignore_errors=True)
-        prepared[name] = cls(data_dir=folder / name, config=config, **kwargs)
-        prepared[name].download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-        )
+    def made(name: str, cls: type, config: str, prepare=None, **kwargs) -> None:
+        for kind in ("data", "downloads"):
+            shutil.rmtree(folder / kind / name, ignore_errors=True)
+        prepared[name] = cls(data_dir=folder / "data" / name, config=config, **kwargs)
+        prepare = prepare or cls.download_and_prepare
+        prepare(prepared[name], download_dir=folder / "downloads" / name)
         assert prepared[name].info.splits["validation"].num_examples == count
 
     every = {"cls": ours, "config": "2017_validation", "partial": True}
-    some = every | {"config": "2017_validation_objects"}
     sides = {
         "standard coco, boxes": {"cls": standard, "config": "2017"},
-        "ours, all, 1 process": every | {"num_workers": 1},
-        "ours, all, 2 processes": every | {"num_workers": 2},
-        "ours, objects, 1 process": some | {"num_workers": 1},
+        "TFDS writing ours": every | {"prepare": plain},
+        "ours, all": every | {"num_workers": 1},
+        "ours, objects": every | {"config": "2017_validation_objects", "num_workers": 1},
     }
     run = {name: lambda name=name, side=side: made(name, **side) for name, side in sides.items()}
-    times = common.interleaved(run, repeat, warm_up=0)
-    common.report(f"Prepare {count:,} pictures with annotations", times, count, "pictures")
+    times = common.interleaved(run, repeat, warm_up=0, clock=time.process_time)
+    title = f"Prepare {count:,} pictures with annotations, processor time of one process"
+    common.report(title, times, count, "pictures")
 
     def read(name: str) -> None:
         wanted = tfds.decode.PartialDecoding({"image": True, "image/id": True, "objects": {"bbox"}})
-        config = tfds.ReadConfig(try_autocache=False)
-        pictures = prepared[name].as_dataset(
-            split="validation", read_config=config, decoders=wanted
+        batches = prepared[name].as_dataset(
+            split="validation",
+            batch_size=_BATCH,
+            read_config=tfds.ReadConfig(try_autocache=False),
+            decoders=wanted,
         )
-        assert sum(1 for _ in pictures.prefetch(4)) == count
+        assert sum(len(batch["image/id"]) for batch in batches) == count
 
-    run = {name: lambda name=name: read(name) for name in list(sides)[:2]}
-    times = common.interleaved(run, repeat)
-    common.report("Read and decode pictures with boxes", times, count, "pictures")
+    run = {name: lambda name=name: read(name) for name in list(sides) if "TFDS" not in name}
+    title = f"Read and decode batches of {_BATCH} pictures with boxes"
+    for what, clock in (("", time.perf_counter), (", processor time", time.process_time)):
+        times = common.interleaved(run, 2 * repeat, clock=clock)
+        common.report(title + what, times, count, "pictures")
 
 
 def decode(made: dict[str, dict], repeat: int) -> None:
@@ -206,25 +244,35 @@ def decode(made: dict[str, dict], repeat: int) -> None:
             for one in published
         ]
 
-    graph = tf.function(lambda rles: masks.to_dense_tensor(rles, *size), autograph=False)
-    pictures = tf.data.Dataset.from_tensor_slices(batch)
-    mapped = pictures.map(graph, num_parallel_calls=tf.data.AUTOTUNE)
-    dense = np.concatenate([masks.to_dense(some, *size) for some in batch])
-    assert (np.stack(ann_to_mask()) == dense).all()
-    assert (np.concatenate(list(tfds.as_numpy(mapped))) == dense).all()
+    def mapped(function) -> tf.data.Dataset:
+        graph = tf.function(function, autograph=False)
+        return tf.data.Dataset.from_tensor_slices(batch).map(graph, tf.data.AUTOTUNE)
+
+    def by_pycocotools(rles: np.ndarray) -> np.ndarray:
+        return np.stack(
+            [pycocotools_mask.decode({"counts": rle, "size": list(size)}) for rle in rles]
+        )
+
+    theirs = mapped(lambda rles: tf.numpy_function(by_pycocotools, [rles], tf.uint8))
+    mine = mapped(lambda rles: masks.to_dense_tensor(rles, *size))
+    expected = np.stack(ann_to_mask())
+    for dense in (
+        np.concatenate([masks.to_dense(some, *size) for some in batch]),
+        *(np.concatenate(list(tfds.as_numpy(some))) for some in (theirs, mine)),
+    ):
+        assert (dense == expected).all()
     sides = {
-        "pycocotools annToMask": ann_to_mask,
         "pycocotools decode": lambda: [pycocotools_mask.decode(one) for one in packed],
+        "pycocotools annToMask": ann_to_mask,
+        "pycocotools in tf.data": lambda: [None for _ in theirs],
         "ours, NumPy": lambda: [masks.to_dense(some, *size) for some in batch],
-        "ours, tf.data": lambda: [None for _ in mapped],
+        "ours, tf.data": lambda: [None for _ in mine],
     }
     times = common.interleaved(sides, repeat)
     common.report(f"Make {len(rles)} masks dense", times, len(rles), "masks")
 
     def polygons() -> None:
-        outlines = [one["segmentation"] for one in published]
-        for start in range(0, len(outlines), _OBJECTS):
-            coco_rle.from_segmentations(outlines[start : start + _OBJECTS], *size)
+        coco_rle.from_segmentations([one["segmentation"] for one in published], *size)
 
     sides = {
         "pycocotools": lambda: [
@@ -272,10 +320,10 @@ def main() -> None:
     tfds.disable_progress_bar()
     count = arguments.pictures or 2_000
     with tempfile.TemporaryDirectory() as folder:
-        manual_dir = pathlib.Path(folder, "manual")
-        made = generate(manual_dir, count)
-        decode(made, arguments.repeat)
-        prepare_and_read(manual_dir, count, arguments.repeat, pathlib.Path(folder))
+        archives = pathlib.Path(folder, "archives")
+        made = generate(archives, count)
+        decode(made, 3 * arguments.repeat)
+        prepare_and_read(archives, count, arguments.repeat, pathlib.Path(folder))
 
 
 if __name__ == "__main__":

@@ -267,7 +267,7 @@ def parser_targets() -> list[Target]:
             ],
             _read_coco_rle,
             tuple(
-                f"coco_rle.{name}" for name in ("checked", "decode", "from_polygons", "from_segmentations")
+                f"coco_rle.{name}" for name in ("check", "decode", "from_polygons", "from_segmentations")
             ),
         ),
         Target("ctime_date.parse", dates, _read_date, ("ctime_date.parse",)),
@@ -736,7 +736,7 @@ def _read_coco_rle(content: bytes) -> None:
         value = content
     sizes = [(48, 64), (3, 4), (64, 64)]
     _any_of(
-        lambda: coco_rle.checked(coco_rle.decode(content), 3, 4),
+        lambda: coco_rle.check(coco_rle.decode([content]), 3, 4),
         *(functools.partial(coco_rle.from_segmentations, value, *size) for size in sizes),
         *(functools.partial(coco_rle.from_polygons, value, *size) for size in sizes),
     )

@@ -90,7 +90,7 @@ def test_objects_are_drawn_with_masks_keypoints_and_captions(tmp_path):
         "image": _RNG.integers(0, 256, (20, 40, 3), np.uint8),
         "objects": {
             "bbox": np.array([[0.25, 0.25, 0.75, 0.75]], np.float32),
-            "rle": [coco_rle.encode(coco_rle.from_dense(mask)[0])],
+            "rle": coco_rle.encode(coco_rle.from_dense(mask)),
             "points": [np.array([[10, 5, 2], [20, 10, 1], [0, 0, 0]])],
         },
         "others": {"bbox": np.array([[0, 0, 1, 1]], np.float32)},

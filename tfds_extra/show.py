@@ -228,7 +228,11 @@ def _draw_boxes(axis: Any, feature: Any, key: str, value: Any, image: np.ndarray
         size = ((right - left) * width, (bottom - top) * height)
         axis.add_patch(patches.Rectangle(corner, *size, fill=False, color="tab:orange"))
         words = [_text(inner, value[name][i]) for name, inner in classes.items()]
-        axis.text(*corner, " ".join(words), va="bottom", color="tab:orange", fontsize=8)
+        if words:  # Legible on any image.
+            axis.text(
+                *corner, " ".join(words), va="bottom", fontsize=7,
+                bbox={"facecolor": "tab:orange", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+            )  # fmt: skip
 
 
 def _draw_objects(
@@ -240,8 +244,8 @@ def _draw_objects(
     height, width = image.shape[:2]
     limits = axis.get_xlim(), axis.get_ylim()
     values = example[objects.name]
-    counts = [coco_rle.decode(rle) for rle in values[objects.rle]]
-    for number, mask in enumerate(coco_rle.to_dense(counts, height, width)):
+    masks = coco_rle.to_dense(coco_rle.decode(values[objects.rle]), height, width)
+    for number, mask in enumerate(masks):
         axis.imshow(mask[..., None] * np.array(colors.to_rgba(f"C{number % 10}", 0.55)))
     for points in values[objects.keypoints] if objects.keypoints else ():
         x, y, visible = np.asarray(points).T
@@ -458,6 +462,8 @@ def _text(feature: Any, value: Any) -> str:
     """A value as a person would write it."""
     if np.ndim(value) == 1:
         return ", ".join(_text(feature, one) for one in value)
+    if np.ndim(value) > 1:  # A few rows fill the two lines there are.
+        return ", ".join(f"[{_text(feature, row)}]" for row in value[:9])
     if isinstance(feature, tfds.features.ClassLabel) and value >= 0:
         return feature.int2str(int(value))
     if isinstance(value, bytes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 
 import numpy as np
 import PIL.Image
@@ -39,3 +40,51 @@ def test_other_files():
     for other in (content.getvalue(), b"GIF89a", b"<html>", b"\0" * 1000):
         with pytest.raises(FormatError):
             jpeg.check(other)
+
+
+def _is_refused(read, content: bytes) -> bool:
+    try:
+        read(content)
+    except Exception:
+        return True
+    return False
+
+
+def test_refuses_what_decoding_refuses():
+    """Although codes of plain pictures are passed over."""
+    dice = random.Random(0)
+    whole = _jpeg("RGB", quality=90)
+    refused = 0
+    for _ in range(1500):
+        content = bytearray(whole)
+        kind = dice.randrange(4)
+        if kind == 0:
+            del content[dice.randrange(len(content)) :]
+        elif kind == 1:
+            start = dice.randrange(len(content))
+            del content[start : start + dice.randrange(1, 900)]
+        else:  # Tables and header, or anywhere.
+            for _ in range(dice.randrange(1, 4)):
+                content[dice.randrange(630 if kind == 2 else len(content))] = dice.randrange(256)
+        if _is_refused(jpeg._decode, bytes(content)):
+            refused += 1
+            assert _is_refused(jpeg.check, bytes(content))
+    assert 300 < refused < 1300
+
+
+def test_end_of_zeros():
+    """Which decoders take for codes."""
+    content = _jpeg("L", quality=90)
+    with pytest.raises(FormatError, match="cut off"):
+        jpeg.check(content[:1000] + bytes(len(content) - 1000))
+
+
+def test_huge():
+    content = _jpeg("L")
+    size = content.index(b"\xff\xc0") + 5
+    huge = content[:size] + b"\xff\xff\xff\xff" + content[size + 4 :]
+    with pytest.raises(FormatError, match="65535 x 65535 pixels"):
+        jpeg.check(huge)
+    nothing = content[:size] + bytes(4) + content[size + 4 :]
+    with pytest.raises(FormatError):
+        jpeg.check(nothing)

@@ -5,12 +5,16 @@ it, pixels that are, and so on in turn. Published JSON has them as a list, or as
 from the fourth on the count two before is taken away, then it is cut into groups of five bits, the
 lowest first, each with a sixth bit if another group follows; 48 is added to make a letter of it. The
 fifth bit of the last group is the sign.
+
+A picture has few masks and a mask few runs, so that NumPy would spend its time on beginning: all
+functions take many masks at once, of any number of pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,111 +24,144 @@ _MAX_GROUPS = 7  # Of five bits: enough for 32 bits and a sign.
 _MAX_PIXELS = 1 << 31
 _SCALE = 5  # Points of a polygon's boundary lie on a grid so many times as fine as the pixels.
 _FARTHEST = 1 << 24  # Pixels from the picture at which a point of a polygon may lie.
+_TILE = 64  # Columns that are transposed at once, so that they stay in the fastest cache.
+
+
+class Runs(NamedTuple):
+    """Masks as run lengths, one behind the other.
+
+    Attributes:
+      counts: int64 of shape (runs of all masks,).
+      lengths: int64 of shape (masks,): the number of runs of each.
+    """
+
+    counts: np.ndarray
+    lengths: np.ndarray
 
 
 @parser
-def decode(text: bytes | str) -> np.ndarray:
-    """The counts of a compressed mask.
+def decode(texts: Sequence[bytes | str]) -> Runs:
+    """Unpacks compressed masks.
 
     Args:
-      text: The letters.
-
-    Returns:
-      int64 of shape (runs,).
+      texts: The letters of each.
 
     Raises:
       FormatError: A letter is none of the 64, the last group is missing, or a count is negative.
     """
-    if isinstance(text, str):
-        text = text.encode()
-    letters = np.frombuffer(text, np.uint8).astype(np.int64) - 48
+    content = [text.encode() if isinstance(text, str) else text for text in texts]
+    sizes = np.array([len(text) for text in content], np.int64)
+    # What is below 48 becomes large, too.
+    letters = np.frombuffer(b"".join(content), np.uint8) - np.uint8(48)
     if not len(letters):
-        return np.zeros(0, np.int64)
-    if letters.min() < 0 or letters.max() > 63:
-        wrong = int(np.flatnonzero((letters < 0) | (letters > 63))[0])
-        raise FormatError(f"letter {wrong} of a compressed mask is {text[wrong : wrong + 1]!r}")
+        return Runs(np.zeros(0, np.int64), sizes)
+    ends = np.cumsum(sizes)
+    if letters.max() > 63:
+        wrong = np.argmax(letters > 63)
+        number = int(np.searchsorted(ends, wrong, "right"))
+        place = int(wrong - ends[number] + sizes[number])
+        raise FormatError(
+            f"mask {number}: letter {place} of it is {content[number][place : place + 1]!r}"
+        )
     is_last = (letters & 0x20) == 0
-    if not is_last[-1]:
-        raise FormatError("a compressed mask is cut off")
+    _refuse((sizes > 0) & ~is_last[ends - 1], "it is cut off")
+    before = np.concatenate([[0], np.cumsum(is_last)])
+    lengths = before[ends] - before[ends - sizes]
     lasts = np.flatnonzero(is_last)
     starts = np.concatenate([[0], lasts[:-1] + 1])
-    lengths = lasts - starts + 1
-    if lengths.max() > _MAX_GROUPS:
-        raise FormatError("a compressed mask has a count of more than 32 bits")
-    places = np.arange(len(letters)) - np.repeat(starts, lengths)
-    differences = np.add.reduceat((letters & 0x1F) << (5 * places), starts)
-    differences -= ((letters[lasts] & 0x10) != 0) * (np.int64(1) << (5 * lengths))
-    counts = differences
-    counts[1::2] = np.cumsum(differences[1::2])
-    counts[2::2] = np.cumsum(differences[2::2])
-    if counts.min() < 0 or counts.max() > _MAX_PIXELS:
-        raise FormatError(f"a compressed mask has a run of {counts.min() or counts.max()} pixels")
-    return counts
+    groups = lasts - starts + 1
+    numbers = np.repeat(np.arange(len(sizes)), lengths)
+    _refuse(groups > _MAX_GROUPS, "a count has more than 32 bits", numbers)
+    counts = (letters[starts] & 0x1F).astype(np.int64)
+    for place in range(1, int(groups.max())):
+        longer = np.flatnonzero(groups > place)
+        group = (letters[starts[longer] + place] & 0x1F).astype(np.int64)
+        counts[longer] += group << (5 * place)
+    negative = np.flatnonzero(letters[lasts] & 0x10)
+    counts[negative] -= np.int64(1) << (5 * groups[negative])
+    # What was taken away is added: of every second count of a mask the sum of those before.
+    place = _places(lengths)
+    for first in (1, 2):
+        chain = np.flatnonzero((place >= first) & (place % 2 == first % 2))
+        counts[chain] = _sums(counts[chain], np.maximum(lengths + 1 - first, 0) // 2)
+    _refuse((counts < 0) | (counts > _MAX_PIXELS), "a count is negative, or too large", numbers)
+    return Runs(counts, lengths)
 
 
-def encode(counts: Sequence[int] | np.ndarray) -> bytes:
-    """The compressed form of a mask.
+def encode(runs: Runs) -> list[bytes]:
+    """Compresses masks.
 
     Args:
-      counts: Of shape (runs,), each below 2**31.
+      runs: Each below 2**31.
 
     Returns:
-      The letters.
+      The letters of each.
     """
-    left = np.array(counts, np.int64)
-    if not len(left):
-        return b""
-    left[3:] -= np.asarray(counts, np.int64)[1:-2]
-    letters = np.zeros((len(left), _MAX_GROUPS), np.uint8)
-    used = np.zeros((len(left), _MAX_GROUPS), bool)
-    more = np.ones(len(left), bool)
-    for place in range(_MAX_GROUPS):
-        used[:, place] = more
+    counts, lengths = runs
+    left = counts.copy()
+    late = np.flatnonzero(_places(lengths) >= 3)
+    left[late] -= counts[late - 2]
+    groups = []
+    which = np.arange(len(left))  # Counts that have a group in this place.
+    while len(which):
         group = left & 0x1F
-        left >>= 5
-        more = more & np.where(group & 0x10, left != -1, left != 0)
-        letters[:, place] = group + 0x20 * more + 48
-        if not more.any():
-            break
-    return letters[used].tobytes()
+        left = left >> 5
+        more = np.where(group & 0x10, left != -1, left != 0)
+        groups.append((which, group + 0x20 * more + 48))
+        which, left = which[more], left[more]
+    used = np.zeros(len(counts), np.int64)
+    for which, _ in groups:
+        used[which] += 1
+    starts = _starts(used)
+    letters = np.empty(int(used.sum()), np.uint8)
+    for place, (which, group) in enumerate(groups):
+        letters[starts[which] + place] = group
+    text = letters.tobytes()
+    ends = np.concatenate([[0], np.cumsum(used)])[np.cumsum(lengths)].tolist()
+    return [text[start:end] for start, end in zip([0, *ends], ends)]
 
 
 @parser
-def checked(counts: Sequence[int] | np.ndarray, height: int, width: int) -> np.ndarray:
-    """The counts of a mask, if they are those of a picture of this size.
+def check(runs: Runs, heights: Any, widths: Any) -> None:
+    """Holds masks against the sizes of their pictures.
 
     Args:
-      counts: Whole numbers.
-      height: Pixels.
-      width: Pixels.
-
-    Returns:
-      int64 of shape (runs,).
+      runs: The masks.
+      heights: Of the picture of each mask, or of all, in pixels.
+      widths: The same.
 
     Raises:
-      FormatError: A count is no whole number or negative, or they are not all pixels together.
+      FormatError: A count is negative, or they are not all pixels together.
     """
-    if isinstance(counts, list) and any(type(count) is not int for count in counts):
-        raise FormatError("a count of a mask is no whole number")
-    found = np.asarray(counts, np.int64).reshape(-1)
-    if len(found) and (found.min() < 0 or found.max() > _MAX_PIXELS):
-        raise FormatError("a count of a mask is negative, or too large")
-    if found.sum() != height * width:
+    counts, lengths = runs
+    numbers = np.repeat(np.arange(len(lengths)), lengths)
+    _refuse((counts < 0) | (counts > _MAX_PIXELS), "a count is negative, or too large", numbers)
+    sums = np.concatenate([[0], np.cumsum(counts)])
+    ends = np.cumsum(lengths)
+    found, heights, widths = np.broadcast_arrays(sums[ends] - sums[ends - lengths], heights, widths)
+    for number in np.flatnonzero(found != heights.astype(np.int64) * widths)[:1]:
         raise FormatError(
-            f"a mask of {found.sum():,} pixels, the picture has {height} x {width} of them"
+            f"mask {number}: it is of {found[number]:,} pixels, the picture has"
+            f" {heights[number]} x {widths[number]} of them"
         )
-    return found
+
+
+def _refuse(wrong: np.ndarray, problem: str, numbers: np.ndarray | None = None) -> None:
+    """Raises an error if anything is wrong; `numbers`: the mask of each, if it is not one a mask."""
+    if wrong.any():
+        place = int(np.argmax(wrong))
+        raise FormatError(f"mask {place if numbers is None else numbers[place]}: {problem}")
 
 
 @parser
-def from_segmentations(segmentations: Sequence[Any], height: int, width: int) -> list[bytes]:
+def from_segmentations(segmentations: Sequence[Any], heights: Any, widths: Any) -> list[bytes]:
     """Compressed masks of all forms in which annotation files have them.
 
     Args:
       segmentations: Of each object a list of polygons, or {"size": ..., "counts": ...} with the counts
         as a list or compressed.
-      height: Of the picture, in pixels.
-      width: Of the picture, in pixels.
+      heights: Of the picture of each object, or of all, in pixels.
+      widths: The same.
 
     Returns:
       The compressed mask of each: what pycocotools' `annToRLE` has.
@@ -132,67 +169,82 @@ def from_segmentations(segmentations: Sequence[Any], height: int, width: int) ->
     Raises:
       FormatError: One is none of these, or none of a picture of this size.
     """
-    found = [b""] * len(segmentations)
-    outlines = {}
-    for number, one in enumerate(segmentations):
+    count = len(segmentations)
+    heights, widths, _ = np.broadcast_arrays(heights, widths, np.empty(count))
+    # Each object is in one of these, and in the others without runs.
+    texts, lists, outlines = [b""] * count, [[]] * count, [[]] * count
+    is_text, is_list = np.zeros(count, bool), np.zeros(count, bool)
+    for number, (one, *size) in enumerate(zip(segmentations, heights.tolist(), widths.tolist())):
         if isinstance(one, list):
             outlines[number] = one
             continue
         with reading(f"mask {number}"):
-            if list(one["size"]) != [height, width]:
-                raise FormatError(
-                    f"it is of {one['size']} pixels, the picture of {[height, width]}"
-                )
+            if list(one["size"]) != size:
+                raise FormatError(f"it is of {one['size']} pixels, the picture of {size}")
             counts = one["counts"]
             if isinstance(counts, (bytes, str)):
-                checked(decode(counts), height, width)
-                found[number] = counts.encode() if isinstance(counts, str) else counts
+                texts[number] = counts.encode() if isinstance(counts, str) else counts
+                is_text[number] = True
+            elif any(type(one) is not int or one > _MAX_PIXELS for one in counts):
+                raise FormatError("a count is no whole number, or too large")
             else:
-                found[number] = encode(checked(counts, height, width))
-    for number, counts in zip(outlines, from_polygons(list(outlines.values()), height, width)):
-        found[number] = encode(counts)
-    return found
+                lists[number] = counts
+                is_list[number] = True
+    check(decode(texts), heights * is_text, widths)
+    listed = Runs(
+        np.array(list(itertools.chain.from_iterable(lists)), np.int64),
+        np.array([len(counts) for counts in lists], np.int64),
+    )
+    check(listed, heights * is_list, widths)
+    is_drawn = ~(is_text | is_list)
+    drawn = encode(from_polygons(outlines, heights, widths))
+    found = zip(texts, encode(listed), drawn, is_drawn.tolist())
+    return [
+        outline if is_outline else text or counts for text, counts, outline, is_outline in found
+    ]
 
 
 @parser
 def from_polygons(
-    objects: Sequence[Sequence[Sequence[float] | np.ndarray]], height: int, width: int
-) -> list[np.ndarray]:
+    objects: Sequence[Sequence[Sequence[float] | np.ndarray]], heights: Any, widths: Any
+) -> Runs:
     """The masks of objects that are given as polygons, those of an object joined.
 
     Args:
       objects: Of each its polygons, each x and y in turn, in pixels. None at all is an empty mask.
-      height: Of the picture, in pixels.
-      width: Of the picture, in pixels.
+      heights: Of the picture of each object, or of all, in pixels.
+      widths: The same.
 
     Returns:
-      Counts of each object, int64 of shape (runs,): those of `frPyObjects` and `merge` of pycocotools.
+      The masks: those of `frPyObjects` and `merge` of pycocotools.
 
     Raises:
       FormatError: A polygon has no points, half a point, or one that is too far away.
     """
-    pixels = height * width
-    if pixels > _MAX_PIXELS:
-        raise FormatError(f"a picture of {height} x {width} pixels")
-    owners, points, lengths = [], [], []
-    for owner, polygons in enumerate(objects):
-        for polygon in polygons:
-            if not len(polygon) or len(polygon) % 2:
-                raise FormatError(f"a polygon of {len(polygon)} numbers")
-            owners.append(owner)
-            lengths.append(len(polygon) // 2)
-            points.append(polygon)
+    heights, widths, _ = np.broadcast_arrays(heights, widths, np.empty(len(objects)))
+    heights, widths = heights.astype(np.int64), widths.astype(np.int64)
+    pixels = heights * widths
+    if len(pixels) and pixels.max() > _MAX_PIXELS:
+        raise FormatError(f"a picture of {pixels.max():,} pixels")
+    points = [polygon for polygons in objects for polygon in polygons]
+    sizes = np.array([len(one) for one in points], np.int64)
     if not points:
-        return [np.array([pixels], np.int64) for _ in objects]
-    xy = np.concatenate([np.asarray(one, np.float64) for one in points])
+        return Runs(pixels, np.ones_like(pixels))
+    if (wrong := sizes[(sizes % 2 > 0) | (sizes == 0)]).size:
+        raise FormatError(f"a polygon of {wrong[0]} numbers")
+    owners = np.repeat(np.arange(len(objects)), [len(polygons) for polygons in objects])
+    if all(isinstance(one, list) for one in points):
+        xy = np.array(list(itertools.chain.from_iterable(points)), np.float64)
+    else:
+        xy = np.concatenate([np.asarray(one, np.float64) for one in points])
     if not (np.abs(xy) < _FARTHEST).all():
         raise FormatError("a point of a polygon is no number, or too far from the picture")
-    edges = _boundaries(xy, np.array(lengths), height, width)
-    return _joined(*edges, np.array(owners), len(objects), pixels)
+    edges = _boundaries(xy, sizes // 2, heights[owners], widths[owners])
+    return _joined(*edges, owners, pixels)
 
 
 def _boundaries(
-    xy: np.ndarray, lengths: np.ndarray, height: int, width: int
+    xy: np.ndarray, lengths: np.ndarray, heights: np.ndarray, widths: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the pixels of polygons begin and end.
 
@@ -202,15 +254,15 @@ def _boundaries(
     Args:
       xy: Points of all polygons, x and y in turn.
       lengths: Number of points of each polygon.
-      height: Of the picture.
-      width: Of the picture.
+      heights: Of the picture of each polygon.
+      widths: The same.
 
     Returns:
       Numbers of polygons, and of pixels at which they begin or end, in no order.
     """
     # Like a cast in C, towards zero.
-    x = np.trunc(_SCALE * xy[0::2] + 0.5).astype(np.int64)
-    y = np.trunc(_SCALE * xy[1::2] + 0.5).astype(np.int64)
+    x = (_SCALE * xy[0::2] + 0.5).astype(np.int64)
+    y = (_SCALE * xy[1::2] + 0.5).astype(np.int64)
     ends = np.cumsum(lengths)
     following = np.arange(1, len(x) + 1)
     following[ends - 1] = ends - lengths
@@ -224,96 +276,161 @@ def _boundaries(
     slope = across / np.maximum(along, 1)
 
     # Steps from 5 * column + 2 to the next, or back.
+    polygon = np.repeat(np.arange(len(lengths)), lengths)
     left, right = np.minimum(x0, x1), np.maximum(x0, x1)
     first = np.maximum(-((2 - left) // _SCALE), 0)
-    last = np.minimum((right - 3) // _SCALE, width - 1)
+    last = np.minimum((right - 3) // _SCALE, widths[polygon] - 1)
     counts = np.maximum(last - first + 1, 0)
     edge = np.repeat(np.arange(len(x)), counts)
-    column = np.arange(len(edge)) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
+    column = _places(counts) + first[edge]
     place = _SCALE * column + 2
 
     x0, y0, slope = x0[edge], y0[edge], slope[edge]
-    is_flat = is_flat[edge]
+    row = np.empty(len(edge))
     # On a flat edge each step is one to the right.
-    step = place - x0
-    before = np.trunc(y0 + slope * step + 0.5)
-    behind = np.trunc(y0 + slope * (step + 1) + 0.5)
-    row = np.minimum(before, behind)
+    flat = np.flatnonzero(is_flat[edge])
+    start, pitch, step = y0[flat], slope[flat], (place - x0)[flat]
+    before = np.trunc(start + pitch * step + 0.5)
+    behind = np.trunc(start + pitch * (step + 1) + 0.5)
+    row[flat] = np.minimum(before, behind)
     # On a steep one each step is one down; the first that is beyond the middle is looked for.
-    is_rising = slope > 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        guess = np.where(is_flat, 0, np.ceil((place + 0.5 - x0) / slope))
-    step = guess - 2
+    steep = np.flatnonzero(~is_flat[edge])
+    start, pitch, middle = x0[steep], slope[steep], place[steep]
+    step = np.ceil((middle + 0.5 - start) / pitch) - 2
+    is_rising = pitch > 0
     for _ in range(4):
-        reached = np.trunc(x0 + slope * step + 0.5)
-        is_beyond = np.where(is_rising, reached > place, reached <= place)
-        step += ~is_beyond
-    row = np.where(is_flat, row, y0 + step - 1)
+        reached = np.trunc(start + pitch * step + 0.5)
+        step += np.where(is_rising, reached <= middle, reached > middle)
+    row[steep] = y0[steep] + step - 1
+
+    polygon = polygon[edge]
+    height = heights[polygon]
     row = np.ceil(np.clip((row + 0.5) / _SCALE - 0.5, 0, height)).astype(np.int64)
-    polygon = np.repeat(np.arange(len(lengths)), lengths)[edge]
     return polygon, column * height + row
 
 
-def _joined(
-    polygon: np.ndarray, pixel: np.ndarray, owners: np.ndarray, count: int, pixels: int
-) -> list[np.ndarray]:
-    """Counts of each object from where its polygons begin and end."""
+def _joined(polygon: np.ndarray, pixel: np.ndarray, owners: np.ndarray, pixels: np.ndarray) -> Runs:
+    """Masks of objects from where their polygons begin and end.
+
+    Args:
+      polygon: Numbers of polygons.
+      pixel: Where each of them begins or ends.
+      owners: The object of each polygon.
+      pixels: Of the picture of each object.
+    """
+    # A number for each pixel of each polygon, and later of each object.
+    first = _starts(pixels[owners] + 1)
     # What comes an even number of times is no border.
-    keys, times = np.unique(polygon * (pixels + 1) + pixel, return_counts=True)
+    keys, times = np.unique(first[polygon] + pixel, return_counts=True)
     keys = keys[times % 2 == 1]
-    polygon, pixel = keys // (pixels + 1), keys % (pixels + 1)
-    is_inside = pixel < pixels
-    polygon, pixel = polygon[is_inside], pixel[is_inside]
-    number = np.arange(len(polygon)) - np.searchsorted(polygon, polygon)
-    change = np.where(number % 2, -1, 1)
+    polygon = np.searchsorted(first, keys, "right") - 1
+    owner, pixel = owners[polygon], keys - first[polygon]
+    change = np.where(_places(np.bincount(polygon, minlength=len(owners))) % 2, -1, 1)
     # Where a polygon reaches the last pixel it ends with the picture.
-    owner = owners[polygon]
-    order = np.lexsort((pixel, owner))
-    owner, pixel, change = owner[order], pixel[order], change[order]
-    found = []
-    for one in range(count):
-        start, stop = np.searchsorted(owner, [one, one + 1])
-        borders, place = np.unique(pixel[start:stop], return_inverse=True)
-        changes = np.bincount(place, change[start:stop], len(borders))
-        covered = np.cumsum(changes) > 0
-        is_border = covered != np.concatenate([[False], covered[:-1]])
-        borders = borders[is_border]
-        found.append(np.diff(np.concatenate([[0], borders, [pixels]])).astype(np.int64))
-    return found
+    is_inside = pixel < pixels[owner]
+    owner, pixel, change = owner[is_inside], pixel[is_inside], change[is_inside]
+    first = _starts(pixels + 1)
+    keys = first[owner] + pixel
+    order = np.argsort(keys, kind="stable")
+    keys, owner = keys[order], owner[order]
+    borders = np.bincount(owner, minlength=len(pixels))
+    covered = _sums(change[order], borders) > 0
+    # Of what lies on the same pixel the last one has the sum.
+    is_last = np.diff(keys, append=-1) != 0
+    keys, owner, covered = keys[is_last], owner[is_last], covered[is_last]
+    is_covered_before = np.zeros_like(covered)
+    is_covered_before[1:] = covered[:-1] & (owner[1:] == owner[:-1])
+    is_border = covered != is_covered_before
+    keys, owner = keys[is_border], owner[is_border]
+    # The picture ends after the last border.
+    lengths = np.bincount(owner, minlength=len(pixels)) + 1
+    stops = np.empty(len(keys) + len(pixels), np.int64)
+    last = np.cumsum(lengths) - 1
+    stops[last] = pixels
+    stops[np.arange(len(keys)) + owner] = keys - first[owner]
+    counts = np.diff(stops, prepend=0)
+    counts[last[:-1] + 1] = stops[last[:-1] + 1]
+    return Runs(counts, lengths)
 
 
-def to_dense(masks: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
+def to_dense(
+    runs: Runs, height: int, width: int, zeros: Callable[..., np.ndarray] = np.zeros
+) -> np.ndarray:
     """Masks as pixels.
 
     Args:
-      masks: Counts of each, of all pixels together.
+      runs: Counts of each mask, of all pixels together.
       height: Pixels.
       width: Pixels.
+      zeros: Makes the array, from shape and type.
 
     Returns:
-      uint8 of shape (masks, height, width), 1 in the mask. Columns lie one behind the other, as
-      in pycocotools' arrays.
+      uint8 of shape (masks, height, width), 1 in the mask.
     """
-    shape = (len(masks), width, height)
-    if not len(masks):
-        return np.zeros(shape, np.uint8).transpose(0, 2, 1)
-    runs = np.concatenate([np.arange(len(counts), dtype=np.int64) & 1 for counts in masks])
-    dense = np.repeat(runs.astype(np.uint8), np.concatenate(masks))
-    return dense.reshape(shape).transpose(0, 2, 1)
+    counts, lengths = runs
+    # Most of it is never written: the system has memory full of zeros.
+    dense = zeros((len(lengths), height, width), np.uint8)
+    stops = _sums(counts, lengths)
+    is_in = (_places(lengths) % 2 == 1) & (counts > 0)
+    starts, stops = (stops - counts)[is_in], stops[is_in]
+    number = np.repeat(np.arange(len(lengths)), lengths)[is_in]
+    runs_of_mask = np.bincount(number, minlength=len(lengths))
+    drawn = np.flatnonzero(runs_of_mask)
+    if not len(drawn):
+        return dense
+    # The box of each mask: all rows if one of its runs goes on in the next column.
+    first = _starts(runs_of_mask)[drawn]
+    last = first + runs_of_mask[drawn] - 1
+    first_column, last_column = starts // height, (stops - 1) // height
+    left, right = first_column[first], last_column[last] + 1
+    goes_on = np.logical_or.reduceat(first_column != last_column, first)
+    top = np.where(goes_on, 0, np.minimum.reduceat(starts % height, first))
+    bottom = np.where(goes_on, height, np.maximum.reduceat((stops - 1) % height, first) + 1)
+    # Of each mask: where its columns begin, where its runs begin and end in turn, where its columns end.
+    number = np.arange(len(drawn))
+    place = 2 * (np.arange(len(starts)) + np.repeat(number, runs_of_mask[drawn])) + 1
+    borders = np.empty(2 * (len(starts) + len(drawn)), np.int64)
+    borders[place], borders[place + 1] = starts, stops
+    begin, end = 2 * (first + number), 2 * (last + number) + 3
+    borders[begin], borders[end] = left * height, right * height
+    spans = np.diff(borders)
+    values = np.arange(len(spans), dtype=np.uint8) & 1
+    boxes = np.stack([drawn, begin, end, top, bottom, left, right], axis=1)
+    for mask, begin, end, top, bottom, left, right in boxes.tolist():
+        columns = np.repeat(values[: end - begin], spans[begin:end]).reshape(right - left, height)
+        for column in range(left, right, _TILE):
+            tile = columns[column - left : column - left + _TILE, top:bottom]
+            dense[mask, top:bottom, column : column + len(tile)] = tile.T
+    return dense
 
 
-def from_dense(masks: np.ndarray) -> list[np.ndarray]:
-    """Counts of masks that are given as pixels.
+def from_dense(masks: np.ndarray) -> Runs:
+    """Masks that are given as pixels.
 
     Args:
       masks: Of shape (masks, height, width); what is not 0 is in the mask.
-
-    Returns:
-      Counts of each, int64 of shape (runs,).
     """
-    found = []
+    found = [np.zeros(0, np.int64)]
     for mask in masks:
         flat = (np.asarray(mask) != 0).ravel(order="F")
         borders = np.flatnonzero(np.diff(flat, prepend=False))
-        found.append(np.diff(np.concatenate([[0], borders, [flat.size]])).astype(np.int64))
-    return found
+        found.append(np.diff(borders, prepend=0, append=flat.size))
+    lengths = np.array([len(counts) for counts in found[1:]], np.int64)
+    return Runs(np.concatenate(found), lengths)
+
+
+def _places(lengths: np.ndarray) -> np.ndarray:
+    """0, 1, 2 and so on for each length."""
+    return np.arange(int(lengths.sum())) - np.repeat(_starts(lengths), lengths)
+
+
+def _starts(lengths: np.ndarray) -> np.ndarray:
+    """The sum of the lengths before each."""
+    return np.cumsum(lengths) - lengths
+
+
+def _sums(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Running sums, which begin anew after each length."""
+    sums = np.cumsum(values)
+    before = np.concatenate([[0], sums])[_starts(lengths)]
+    return sums - np.repeat(before, lengths)

@@ -18,20 +18,18 @@ from tfds_extra.datasets.coco_extended import coco_extended_dataset_builder as m
 
 _MADE = miniature_scripts.load("coco_extended")
 _LIGHT = "2017_validation_objects"
+# Those that differ in kind: a light one, which the quick tier takes; all annotations; splits from a
+# list; a part of an archive, without annotations. The others are held against "2017".
+_CONFIGS = [_LIGHT, "2017", "2014_karpathy", "2017_test_dev"]
 
 
 class CocoExtendedTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
-    # The first is the light one: the quick tier takes it.
-    MINIATURE = {_LIGHT: _MADE.counts()[_LIGHT], **_MADE.counts()}
+    BUILDER_CONFIG_NAMES_TO_TEST = _CONFIGS
+    MINIATURE = {config: _MADE.counts()[config] for config in _CONFIGS}
     STANDARD_BUILDER = "coco"
     ALSO_STANDARD = {"coco_captions": "2014_karpathy"}
-    UNKNOWN_COUNTS = {
-        "2017_stuff": {"train", "validation"},
-        "2017_unlabeled": {"unlabeled"},
-        "2017_test_dev": {"test_dev"},
-        "2015_test_dev": {"test_dev"},
-    }
+    UNKNOWN_COUNTS = {"2017_test_dev": {"test_dev"}}
     OVERLAPPING_SPLITS = ["test2015"]  # It has the pictures of test.
 
     def is_read_whole(self, name, config):
@@ -150,7 +148,7 @@ class CocoExtendedTest(builder_testing.BuilderTestCase):
     def test_configs_agree(self):
         """What a narrower config has is the same as in the one that has all."""
         all_of = self.examples("2017")
-        for config in self.MINIATURE:
+        for config in _MADE.CONFIGS:
             if not config.startswith("2017_") or config.endswith(("unlabeled", "dev")):
                 continue
             for (split, image_id), example in self.examples(config).items():
@@ -179,6 +177,32 @@ class CocoExtendedTest(builder_testing.BuilderTestCase):
             made = self.prepare("2017", folder="pieces")
         self.assertEqual(made.info.metadata["order_digest"], expected)
 
+    def test_every_config(self):
+        """Each is in the miniature; of which nobody states the number of pictures is known."""
+        names = [config.name for config in self.DATASET_CLASS.BUILDER_CONFIGS]
+        self.assertEqual(names, list(_MADE.CONFIGS))
+        unknown = {}
+        for name in names:
+            counts = self.DATASET_CLASS(config=name).expected_counts
+            self.assertEqual(set(counts), set(_MADE.counts()[name]))
+            unknown[name] = {split for split, count in counts.items() if count <= 0}
+        expected = {
+            "2017_stuff": {"train", "validation"},
+            "2017_unlabeled": {"unlabeled"},
+            "2017_test_dev": {"test_dev"},
+            "2015_test_dev": {"test_dev"},
+        }
+        self.assertEqual({name: some for name, some in unknown.items() if some}, expected)
+
+    @pytest.mark.slow
+    def test_configs_without_annotations(self):
+        for config in ("2017_unlabeled", "2015_test_dev"):
+            found = self.examples(config, decoders={"image": tfds.decode.SkipDecoding()})
+            self.assertLen(found, sum(_MADE.counts()[config].values()))
+            for (_, image_id), example in found.items():
+                self.assertEqual(example["image"], _MADE.jpeg(image_id))
+                self.assertNotIn("objects", example)
+
     def test_official_counts(self):
         counts = self.DATASET_CLASS(config="2017").expected_counts
         self.assertEqual(counts, {"train": 118_287, "validation": 5_000, "test": 40_670})
@@ -193,7 +217,7 @@ class CocoExtendedTest(builder_testing.BuilderTestCase):
     def test_narrow_configs_fetch_less(self):
         sizes = {
             config: self.DATASET_CLASS(config=config).download_amount.size
-            for config in self.MINIATURE
+            for config in _MADE.CONFIGS
         }
         self.assertLess(sizes["2017_objects"], sizes["2017"])
         self.assertLess(sizes["2017_validation_objects"], sizes["2017_validation"])

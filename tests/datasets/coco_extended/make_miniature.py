@@ -140,7 +140,7 @@ def instances(image_id: int) -> list[dict[str, Any]]:
             mask = np.zeros((1, height, width), bool)
             mask[0, top : top + tall, left : left + wide] = True
             mask[0, top : top + 5, left + 9 : left + 15] = False
-            (counts,) = coco_rle.from_dense(mask)
+            counts = coco_rle.from_dense(mask).counts
             found.append(
                 {
                     "segmentation": {"counts": counts.tolist(), "size": [height, width]},
@@ -220,10 +220,11 @@ def _painted(image_id: int, one: dict[str, Any]) -> np.ndarray:
     height, width = size(image_id)
     segmentation = one["segmentation"]
     if isinstance(segmentation, dict):
-        counts = [np.array(segmentation["counts"])]
+        counts = np.array(segmentation["counts"])
+        runs = coco_rle.Runs(counts, np.array([len(counts)]))
     else:
-        counts = coco_rle.from_polygons([segmentation], height, width)
-    return coco_rle.to_dense(counts, height, width)[0].astype(bool)
+        runs = coco_rle.from_polygons([segmentation], height, width)
+    return coco_rle.to_dense(runs, height, width)[0].astype(bool)
 
 
 def _box(mask: np.ndarray) -> list[int]:
@@ -238,11 +239,11 @@ def stuff(image_id: int) -> list[dict[str, Any]]:
     found = []
     for number, (ground, category) in enumerate((("sky", SKY), ("grass", GRASS))):
         mask = _grounds(image_id)[ground]
-        (counts,) = coco_rle.from_dense(mask[None])
+        (rle,) = coco_rle.encode(coco_rle.from_dense(mask[None]))
         found.append(
             {
                 "segmentation": {
-                    "counts": coco_rle.encode(counts).decode(), "size": list(size(image_id))
+                    "counts": rle.decode(), "size": list(size(image_id))
                 },
                 "area": float(mask.sum()), "iscrowd": 0, "image_id": image_id,
                 "bbox": list(map(float, _box(mask))), "category_id": category,

@@ -57,7 +57,7 @@ def test_to_dense():
     padded = decode(tf.constant([rle, b""]), 5, 6)
     np.testing.assert_array_equal(padded[0], masks.to_dense([rle], 5, 6)[0])
     assert not np.any(padded[1])
-    with pytest.raises(FormatError, match="mask 1: a mask of 30 pixels, the picture has 6 x 6"):
+    with pytest.raises(FormatError, match="mask 1: it is of 30 pixels, the picture has 6 x 6"):
         masks.to_dense([masks.from_dense(np.ones((1, 6, 6)))[0], rle], 6, 6)
 
 

@@ -324,7 +324,8 @@ def _box_packer(feature: tfds.features.BBoxFeature) -> Callable[[Sequence], byte
     ordered = feature.bbox_format in _ORDERED_BOXES
 
     def pack(values: Sequence) -> bytes:
-        types = set(map(type, values))
+        is_table = type(values) is np.ndarray and values.ndim == 2
+        types = {np.ndarray} if is_table else set(map(type, values))
         if types == {tfds.features.BBox}:
             numbers = list(itertools.chain.from_iterable(values))
             # Whether integers will do is up to the format: left to the feature.
@@ -335,6 +336,9 @@ def _box_packer(feature: tfds.features.BBoxFeature) -> Callable[[Sequence], byte
                     if not (0.0 <= y0 <= y1 <= 1.0 and 0.0 <= x0 <= x1 <= 1.0):
                         raise NotPlain
                 return wire.pack_floats(numbers)
+        elif is_table:
+            if values.shape[1] != 4 or values.dtype.kind != "f":
+                raise NotPlain
         elif types != {np.ndarray} or any(v.shape != (4,) or v.dtype.kind != "f" for v in values):
             raise NotPlain
         boxes = np.array(values, np.float64)

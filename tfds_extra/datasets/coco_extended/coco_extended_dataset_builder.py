@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +13,7 @@ from absl import logging
 
 from tfds_extra import core
 from tfds_extra.datasets.coco_extended import facts, features, karpathy, values
-from tfds_extra.datasets.coco_extended.joined import Joined
+from tfds_extra.datasets.coco_extended.joined import ByKind, Joined
 from tfds_extra.datasets.coco_extended.pictures import WITHOUT_PICTURES, Pictures
 
 _SERVER = "http://images.cocodataset.org/"
@@ -45,8 +47,9 @@ _TESTS = {"2014": {"test": "test2014", "test2015": "test2015"}, "2017": {"test":
 _KARPATHY = "karpathy"
 _COMPLETE = ("instances", "image_info")  # Kinds whose files list all pictures of a subset.
 
-# Pictures of a piece. Each piece reads all annotations, which takes less than so many pictures.
+# Pictures of a piece, at most. Each piece reads all annotations, which takes less than so many pictures.
 _PIECE = 30_000
+_AT_ONCE = 32  # Pictures whose masks are made together.
 _UNKNOWN = 100_000  # About how many pictures a split has of which nobody states it.
 
 
@@ -179,7 +182,12 @@ class Builder(core.Builder):
             for name, json_files in needed.items()
         }
         if self._is_karpathy:
-            files[_KARPATHY] = core.Archive(karpathy.URL, holds=(karpathy.FILE,), others=("*",))
+            files[_KARPATHY] = core.Archive(
+                karpathy.URL,
+                holds=(karpathy.FILE,),
+                also_called=("caption_datasets",),
+                others=("*",),
+            )
         if config.pictures:
             for subset in dict.fromkeys(map(_pictures, config.subsets.values())):
                 files[subset] = core.Archive(
@@ -223,7 +231,7 @@ class Builder(core.Builder):
             if not kinds:
                 continue
             expected = self.expected_counts.get(split) or _UNKNOWN
-            count = max(1, expected // _PIECE)
+            count = math.ceil(expected / _PIECE)
             pieces += [Piece(split, subset, kinds, files, number, count) for number in range(count)]
         if not pieces:
             remedy = f"Pictures and annotations come from different archives. {WITHOUT_PICTURES}"
@@ -277,10 +285,8 @@ class Builder(core.Builder):
         if "panoptic" in piece.kinds:
             segments = Pictures(piece.panoptic(), is_part=is_part)
         splits = karpathy.read(piece.files[_KARPATHY]) if self._is_karpathy else None
-        for image, by_kind in joined:
+        for image, by_kind, example in self._annotated(joined, tree, name):
             size = (image["height"], image["width"])
-            with core.located(tree, name, core.GET_AGAIN):
-                example = self._annotated(image, by_kind)
             if "panoptic" in self.builder_config.kinds:
                 found = by_kind.get("panoptic", [])
                 content = segments.read(found[0]["file_name"], size) if found else None
@@ -302,19 +308,40 @@ class Builder(core.Builder):
             yield (split, image["file_name"]), example
 
     def _annotated(
-        self, image: dict[str, Any], by_kind: dict[str, list[dict[str, Any]]]
-    ) -> dict[str, Any]:
-        """A picture with all annotations but those that are pictures themselves."""
-        example = values.of_image(image)
+        self, joined: Joined, tree: core.Tree, name: str
+    ) -> Iterator[tuple[dict[str, Any], ByKind, dict[str, Any]]]:
+        """Yields pictures, their annotations, and the examples but for what are pictures themselves.
+
+        Args:
+          joined: All pictures.
+          tree: Where the file lies that tells which pictures there are.
+          name: Of that file.
+        """
         kinds = self.builder_config.kinds
-        if "instances" in kinds:
-            instances, keypoints = (by_kind.get(k, []) for k in ("instances", "keypoints"))
-            example |= values.of_instances(image, instances, keypoints)
-        if "captions" in kinds:
-            example |= values.of_captions(by_kind.get("captions", []))
-        if "stuff" in kinds:
-            example |= values.of_stuff(image, by_kind.get("stuff", []))
-        return example
+        pictures = iter(joined)
+        while some := list(itertools.islice(pictures, _AT_ONCE)):
+            with core.located(tree, name, core.GET_AGAIN):
+                masks = {
+                    kind: values.masks([(image, by_kind.get(kind, [])) for image, by_kind in some])
+                    for kind in ("instances", "stuff")
+                    if kind in kinds
+                }
+                examples = []
+                for number, (image, by_kind) in enumerate(some):
+                    example = values.of_image(image)
+                    if "instances" in kinds:
+                        instances, keypoints = (
+                            by_kind.get(k, []) for k in ("instances", "keypoints")
+                        )
+                        rles = masks["instances"][number]
+                        example |= values.of_instances(image, instances, keypoints, rles)
+                    if "captions" in kinds:
+                        example |= values.of_captions(by_kind.get("captions", []))
+                    if "stuff" in kinds:
+                        rles = masks["stuff"][number]
+                        example |= values.of_stuff(image, by_kind.get("stuff", []), rles)
+                    examples.append((image, by_kind, example))
+            yield from examples
 
 
 def _archive(kind: str, subset: str) -> str:

@@ -18,6 +18,8 @@ import numpy as np
 from tfds_extra.datasets.coco_extended import facts
 from tfds_extra.formats import FormatError, coco_json
 
+ByKind = dict[str, list[dict[str, Any]]]  # Annotations of a picture.
+
 _IN_MEMORY = 32 << 20  # Bytes of annotations of one kind that wait in memory; more wait on disk.
 # Which classes the annotations have.
 _CLASSES = {
@@ -127,7 +129,7 @@ class Joined:
                 raise FormatError(f"picture {row['id']} is there twice")
             self._pictures[row["id"]] = row
 
-    def __iter__(self) -> Iterator[tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]]:
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], ByKind]]:
         """Yields the wanted pictures, each with its annotations by kind."""
         for picture, row in self._pictures.items():
             yield row, {kind: found.of(picture) for kind, found in self._kinds.items()}
