@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+from unittest import mock
+
 import engine_corpus
 import numpy as np
 import pytest
+import soundfile
 import tensorflow as tf
 import tensorflow_datasets as tfds
 import tiers
 
 from tfds_extra.core import reading
-from tfds_extra.features import Audio, PixelImage
+from tfds_extra.features import Audio, EncodedAudio, PixelImage
 
 _INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64]
 _FEATURES = {
@@ -248,3 +252,188 @@ def test_decoders_and_ids_are_left_to_tfds(builder):
     assert not reading.can_read_batches(
         features, decoders=None, read_config=tfds.ReadConfig(add_tfds_id=True)
     )
+
+
+# ------------------------------------------------------------------------------------ one by one
+
+_OTHERS = {
+    "picture": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
+    "recording": EncodedAudio(),
+    "lists": tfds.features.Sequence(tfds.features.Sequence(np.int64)),
+    "boxes": tfds.features.Sequence(tfds.features.Sequence(tfds.features.BBoxFeature())),
+    "objects": tfds.features.Sequence({"name": tfds.features.Text(), "at": np.float32}),
+    "pictures": tfds.features.Sequence(PixelImage(shape=(2, 3, 1))),
+    "wide": tfds.features.Tensor(shape=(2, None), dtype=np.int32),
+    "unsigned": tfds.features.Scalar(np.uint64),
+    "packed": tfds.features.Tensor(shape=(3,), dtype=np.int32, encoding="zlib"),
+    "tokens": tfds.features.Dataset({"a": np.int64}),
+    "deep": {"label": tfds.features.ClassLabel(num_classes=3), "words": {"x": tfds.features.Text()}},
+    "number": np.int64,
+    "no numbers": tfds.features.Tensor(shape=(2, 0), dtype=np.int64),
+}
+
+
+def _other(i: int) -> dict:
+    sound = io.BytesIO()
+    soundfile.write(sound, np.arange(i * 5 + 1, dtype=np.int16), 8000, format="FLAC")
+    box = tfds.features.BBox(0.0, 0.0, 0.5, 0.5 + i / 100)
+    return {
+        "picture": np.full((i % 3 + 1, 2, 3), i, np.uint8),
+        "recording": sound.getvalue(),
+        "lists": [[i] * k for k in range(i % 4)],
+        "boxes": [[box] * k for k in range(i % 3)],
+        "objects": [{"name": f"object {k}", "at": k / 7} for k in range(i % 5)],
+        "pictures": [np.full((2, 3, 1), k, np.uint8) for k in range(i % 3)],
+        "wide": np.full((2, i % 4), i, np.int32),
+        "unsigned": 2**64 - 1 - i,
+        "packed": np.full(3, i, np.int32),
+        "tokens": [{"a": k} for k in range(i % 3)],
+        "deep": {"label": i % 3, "words": {"x": "x" * i}},
+        "number": i,
+        "no numbers": np.zeros((2, 0), np.int64),
+    }
+
+
+class _Others(_Builder, skip_registration=True):
+    """The same of features that are decoded one by one."""
+
+    def _info(self):
+        features = tfds.features.FeaturesDict(_OTHERS)
+        keys = ("picture", ("number", "lists"))
+        return tfds.core.DatasetInfo(builder=self, features=features, supervised_keys=keys)
+
+    def _generate_examples(self):
+        for i in range(self.count):
+            yield i, _other(i)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory) -> _Others:
+    builder = _Others(data_dir=tmp_path_factory.mktemp("data"))
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=3))
+    return builder
+
+
+@pytest.fixture(params=["batchable", "others"])
+def any_builder(request) -> _Builder:
+    return request.getfixturevalue("builder" if request.param == "batchable" else "others")
+
+
+@pytest.fixture(params=tiers.sampled([4, 128], [4]))
+def chunk(request, monkeypatch) -> int:
+    """Records of a chunk: fewer than there are, and all of them."""
+    monkeypatch.setattr(reading, "_CHUNK", request.param)
+    return request.param
+
+
+def _both(builder, split="train", **kwargs):
+    """What is read by ours, and by TFDS."""
+    kwargs = {"decoders": None, "read_config": tfds.ReadConfig(), "shuffle_files": False, **kwargs}
+    return reading.read_examples(builder, split, **kwargs), builder._as_dataset(split, **kwargs)
+
+
+def _assert_same_examples(mine, theirs) -> int:
+    assert mine.element_spec == theirs.element_spec
+    assert mine.cardinality() == theirs.cardinality()
+    assert str(mine.element_spec) == str(theirs.element_spec)  # In the same order.
+    count = 0
+    for a, b in zip(mine, theirs, strict=True):
+        tf.nest.assert_same_structure(a, b)
+        for x, y in zip(tf.nest.flatten(a), tf.nest.flatten(b)):
+            assert type(x) is type(y)
+            if isinstance(x, tf.data.Dataset):
+                assert list(tfds.as_numpy(x)) == list(tfds.as_numpy(y))
+                continue
+            if isinstance(x, tf.RaggedTensor):
+                assert x.to_list() == y.to_list()
+                x, y = x.flat_values, y.flat_values
+            assert x.dtype == y.dtype and x.shape == y.shape
+            np.testing.assert_array_equal(x, y)
+        count += 1
+    return count
+
+
+_CONFIGS = {
+    "default": {},
+    "with ids": {"add_tfds_id": True},
+    "one file at a time": {"interleave_cycle_length": 1},
+    "two files, two each": {"interleave_cycle_length": 2, "interleave_block_length": 2},
+    "decoded in turn": {"num_parallel_calls_for_decode": None},
+    "files in reverse": {"experimental_interleave_sort_fn": lambda files: files[::-1]},
+    "unknown number": {"assert_cardinality": False},
+    "a part of the files": {"input_context": tf.distribute.InputContext(2, 1, 2)},
+    "small buffer": {"override_buffer_size": 64},
+}
+
+
+@pytest.mark.parametrize("config", _CONFIGS)
+def test_examples_are_the_same(any_builder, chunk, config):
+    mine, theirs = _both(any_builder, read_config=tfds.ReadConfig(**_CONFIGS[config]))
+    assert _assert_same_examples(mine, theirs) == (7 if "part" in config else 23)
+
+
+@pytest.mark.parametrize("split", ["train[3:17]", "train[:50%]+train[90%:]", "train[22:]"])
+def test_slices_are_the_same(any_builder, chunk, split):
+    assert _assert_same_examples(*_both(any_builder, split)) in (14, 14, 1)
+
+
+def test_files_are_shuffled_the_same(any_builder, chunk):
+    config = tfds.ReadConfig(shuffle_seed=5, shuffle_reshuffle_each_iteration=False)
+    assert _assert_same_examples(*_both(any_builder, shuffle_files=True, read_config=config)) == 23
+
+
+def test_options_of_the_user_are_kept(builder):
+    options = tf.data.Options()
+    options.deterministic = False
+    options.autotune.enabled = False
+    for dataset in _both(builder, read_config=tfds.ReadConfig(options=options)):
+        assert dataset.options().deterministic is False
+        assert dataset.options().autotune.enabled is False
+
+
+@pytest.mark.parametrize(
+    "decoders",
+    [
+        {"picture": tfds.decode.SkipDecoding(), "recording": tfds.decode.SkipDecoding()},
+        {"deep": {"label": tfds.decode.SkipDecoding()}},
+        tfds.decode.PartialDecoding(["number", "objects"]),
+        tfds.decode.PartialDecoding({"deep": {"words": True}, "picture": True}),
+        tfds.decode.PartialDecoding(["picture"], {"picture": tfds.decode.SkipDecoding()}),
+    ],
+    ids=str,
+)
+def test_decoders_are_the_same(others, chunk, decoders):
+    assert _assert_same_examples(*_both(others, decoders=decoders)) == 23
+
+
+def test_reading_goes_on_where_it_was_saved(any_builder, chunk, tmp_path):
+    for dataset in _both(any_builder):
+        iterator = iter(dataset.map(lambda example: example.get("number", example.get("int64"))))
+        before = [int(next(iterator)) for _ in range(6)]
+        path = tf.train.Checkpoint(iterator=iterator).write(str(tmp_path / "saved"))
+        rest = [int(number) for number in iterator]
+        tf.train.Checkpoint(iterator=iterator).read(path)
+        assert [int(number) for number in iterator] == rest
+        assert len(before + rest) == len({*before, *rest}) == 23
+
+
+def test_examples_without_a_shape_are_not_padded(builder):
+    lengths = {example["audio"].shape[0] for example in _both(builder)[0]}
+    assert lengths == {i * 3 % 7 for i in range(23)}
+
+
+def test_only_what_is_asked_for_is_parsed(ordered, monkeypatch):
+    """Of other features there may be nothing in the records."""
+    asked = []
+    read = reading.read_examples
+
+    def spy(builder, split, **kwargs):
+        asked.append(kwargs["decoders"])
+        return read(builder, split, **kwargs)
+
+    monkeypatch.setattr(reading, "read_examples", spy)
+    keys = mock.PropertyMock(return_value=("number", "number"))
+    monkeypatch.setattr(tfds.core.DatasetInfo, "supervised_keys", keys)
+    pairs = list(tfds.as_numpy(ordered.as_dataset(split="train", as_supervised=True)))
+    assert len(pairs) == 480 and all(a == b for a, b in pairs)
+    assert asked[0].extract_features(ordered.info.features).keys() == {"number"}

@@ -960,6 +960,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         ):
             self._check_read_as_dataset(kwargs["read_config"])
             return reading.read_batches(self, split, batch_size, whole=whole, **kwargs)
+        if kwargs["as_supervised"] and kwargs["decoders"] is None and self.info.supervised_keys:
+            # Nothing else is parsed.
+            keys = set(tree.flatten(self.info.supervised_keys))
+            kwargs["decoders"] = tfds.decode.PartialDecoding(keys)
         return super()._build_single_dataset(
             split=split, batch_size=-1 if whole else batch_size, **kwargs
         )
@@ -976,9 +980,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             return super()._as_dataset(split=split, **kwargs)
         kwargs["read_config"] = read_config or tfds.ReadConfig()
         self._check_read_as_dataset(kwargs["read_config"])
-        if shuffle_files and self.info.disable_shuffling:
-            return reading.read_shuffled(self, split, decoders, kwargs["read_config"])
-        return super()._as_dataset(split=split, **kwargs)
+        return reading.read_examples(self, split, **kwargs)
 
     def _should_cache_ds(self, split: Any, shuffle_files: bool, read_config: Any) -> bool:
         # A corpus in published order is shuffled even where it lies in one file, so that what is

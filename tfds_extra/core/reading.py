@@ -38,6 +38,9 @@ from tfds_extra.features.pixel_image import PixelImage
 # many.
 _SHUFFLED_BYTES = 64 << 20
 
+# Records that are parsed in one call, and their bytes.
+_CHUNK, _CHUNK_BYTES = 128, 256 << 10
+
 # Features that have `decode_padded_batch`.
 _BATCH_DECODERS = (Audio, PixelImage)
 
@@ -106,33 +109,75 @@ def read_batches(
     return tf_compat.get_single_element(batches) if whole else batches
 
 
-def read_shuffled(
+def read_examples(
     builder: tfds.core.GeneratorBasedBuilder,
     split: Any,
+    *,
     decoders: Any,
     read_config: tfds.ReadConfig,
+    shuffle_files: bool,
 ) -> Any:
-    """Does what TFDS's `_as_dataset(shuffle_files=True)` does, for a corpus in published order.
+    """Does what TFDS's `_as_dataset` does, but parses many records in one call.
+
+    Records are parsed in chunks, which are taken apart again. What is of the same shape in all
+    examples is decoded in the chunk, too; the rest as TFDS does it, one example after the other.
 
     Args:
       builder: The prepared builder.
       split: One split or subsplit.
       decoders: As in `as_dataset`.
       read_config: As in `as_dataset`.
+      shuffle_files: As in `as_dataset`.
 
     Returns:
       A `tf.data.Dataset` of examples.
     """
-    features, decoders = _asked_for(builder.info.features, decoders)
-    parser = example_parser.ExampleParser(features.get_serialized_info())
+    info = builder.info
+    features, decoders = _asked_for(info.features, decoders)
+    in_chunks = [] if decoders else [name for name in features if _is_of_one_shape(features[name])]
+    others = tfds.features.FeaturesDict({k: v for k, v in features.items() if k not in in_chunks})
+    parser = example_parser.ExampleParser(others.get_serialized_info())
 
-    def decode(record: tf.Tensor) -> dict[str, Any]:
-        return features.decode_example(parser.parse_example(record), decoders=decoders)
+    def parse(records: Any) -> Any:
+        ready = {}
+        if read_config.add_tfds_id:
+            ready["tfds_id"], records = records.id, records.example
+        if in_chunks:
+            ready |= _parse(records, features=features, wanted=set(in_chunks))
+        if not others:
+            return _in_order(ready)
+        specs = {name: _ragged(spec) for name, spec in parser.flat_feature_specs.items()}
+        values, lengths = {}, {}
+        for name, value in tf.io.parse_example(records, specs).items():
+            if isinstance(value, tf.RaggedTensor):
+                lengths[name] = value.row_lengths()
+                # One value more than any has: without a value `unbatch` of TensorFlow 2.20 crashes.
+                more = tf.zeros((value.nrows(), 1), value.dtype)
+                value = tf.concat([value.to_tensor(), more], axis=1)
+            values[name] = value
+        return ready, values, lengths
 
-    if read_config.add_tfds_id:
-        decode = functools.partial(reader._decode_with_id, decode_fn=decode)
-    records = _read_records(builder, split, read_config, shuffle_files=True)
-    return records.map(decode, num_parallel_calls=read_config.num_parallel_calls_for_decode)
+    def decode(ready: dict[str, Any], values: dict[str, Any], lengths: dict[str, Any]) -> Any:
+        flat = {}
+        for name, value in values.items():
+            if name in lengths:
+                value = value[: lengths[name]]
+            if inner := _inner_shape(parser.flat_feature_specs[name]):
+                value = tf.reshape(value, (-1, *inner))
+            flat[name] = value
+        return _in_order(ready | others.decode_example(_as_parsed(parser, flat), decoders=decoders))
+
+    records = _read_records(builder, split, read_config, shuffle_files)
+    parallel = read_config.num_parallel_calls_for_decode
+    chunks = records.batch(_chunk_size(info)).map(parse, num_parallel_calls=parallel)
+    examples = chunks.unbatch()
+    if others and all(_is_batchable(feature) for _, feature in _leaves(others)) and not decoders:
+        examples = _map_inline(examples, decode)
+    elif others:
+        examples = examples.map(decode, num_parallel_calls=parallel)
+    if read_config.assert_cardinality and not read_config.input_context:
+        examples = examples.apply(tf.data.experimental.assert_cardinality(records.cardinality()))
+    return examples
 
 
 def check_has_data(info: tfds.core.DatasetInfo, split: Any) -> None:
@@ -169,9 +214,9 @@ def _read_records(
         file_format=file_adapters.FileFormat.from_value(file_format),
     )
     if shuffle_files and info.disable_shuffling:
-        average = info.dataset_size // (info.splits.total_num_examples or 1)
+        fitting = _SHUFFLED_BYTES // max(1, _bytes_per_example(info))
         records = records.shuffle(
-            max(1, min(split_info.num_examples, _SHUFFLED_BYTES // max(1, average))),
+            max(1, min(split_info.num_examples, fitting)),
             seed=read_config.shuffle_seed,
             reshuffle_each_iteration=read_config.shuffle_reshuffle_each_iteration,
         )
@@ -194,6 +239,70 @@ def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tu
             yield from _leaves(feature, f"{path}{name}/")
         else:
             yield path + name, feature
+
+
+def _chunk_size(info: tfds.core.DatasetInfo) -> int:
+    """How many records are parsed in one call: fewer of large ones, of which the first would wait."""
+    return max(1, min(_CHUNK, _CHUNK_BYTES // max(1, _bytes_per_example(info))))
+
+
+def _bytes_per_example(info: tfds.core.DatasetInfo) -> int:
+    return info.dataset_size // (info.splits.total_num_examples or 1)
+
+
+def _ragged(spec: Any) -> Any:
+    """How a batch of a feature is parsed: what is of variable length not padded, but in rows."""
+    if isinstance(spec, tf.io.FixedLenFeature) and 0 not in spec.shape:
+        return spec
+    return tf.io.RaggedFeature(spec.dtype)
+
+
+def _inner_shape(spec: Any) -> tuple[int, ...]:
+    """Shape of each item of a sequence that was parsed in a row; empty for single values."""
+    return () if isinstance(spec, tf.io.FixedLenFeature) else tuple(spec.shape)
+
+
+def _map_inline(dataset: Any, function: Any) -> Any:
+    """The same as `dataset.map(function)`, but each call runs in the thread that asks for an example.
+
+    To hand a call to another thread takes several times as long as to give an array its shape. What
+    forbids that is no argument of `tf.data.Dataset.map`, hence of a class that TensorFlow may change.
+    """
+    try:
+        from tensorflow.python.data.ops import map_op
+
+        options = {"use_inter_op_parallelism": False, "force_synchronous": True}
+        return map_op._MapDataset(dataset, function, **options)
+    except (ImportError, AttributeError, TypeError):
+        return dataset.map(function)
+
+
+def _as_parsed(parser: example_parser.ExampleParser, flat: dict[str, Any]) -> dict[str, Any]:
+    """What `ExampleParser.parse_example` makes of the parsed values of an example."""
+    nested = utils.pack_as_nest_dict(flat, parser._nested_feature_specs)
+    return utils.pack_as_nest_dict(
+        {
+            name: example_parser._deserialize_single_field(value, spec)
+            for name, (value, spec) in utils.zip_dict(nested, parser._flat_example_specs)
+        },
+        parser._example_specs,
+    )
+
+
+def _in_order(example: dict[str, Any]) -> dict[str, Any]:
+    """The same with names in TFDS's order: sorted, and the id at the end."""
+    names = sorted(example, key=lambda name: (name == "tfds_id", name))
+    return {
+        name: _in_order(example[name]) if isinstance(example[name], dict) else example[name]
+        for name in names
+    }
+
+
+def _is_of_one_shape(feature: Any) -> bool:
+    """Whether a feature is decoded in a batch without padding."""
+    if isinstance(feature, tfds.features.FeaturesDict):
+        return all(_is_of_one_shape(one) for one in feature.values())
+    return _is_batchable(feature) and not {None, 0} & set(feature.get_tensor_info().shape)
 
 
 def _is_batchable(feature: Any) -> bool:
