@@ -1,24 +1,25 @@
 """Search in a prepared wiki: words, phrases, prefixes, NEAR and boolean queries, and frequencies.
 
 The index is an SQLite file of full-text search (FTS5), which comes with Python, beside the folder of the
-prepared data. It is built once, page by page: what a killed process has built is gone on with, and no
-index is used before it is whole.
+prepared data. It is built once, page by page, in a file of another name: what a killed process has built is
+gone on with, and only what is whole gets the name of an index.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
-import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tfds_extra.core import locks, prepared
+from tfds_extra.core import disk, locks, prepared
+from tfds_extra.core.sqlite import sqlite3
 
 _FORMAT = 1
 _AT_ONCE = 1000  # Pages of a transaction.
@@ -133,11 +134,13 @@ class Index:
           path: The file.
 
         Raises:
-          ValueError: It is none, or not whole.
+          ValueError: It is none.
         """
-        self._file = _connect(path, is_read_only=True)
-        if _meta(self._file).get("is_whole") != 1:
-            raise ValueError(f"{path}: the index is not whole. Build it again.")
+        try:
+            self._file = _connect(path, is_read_only=True)
+            self._tokenizer = _meta(self._file)["tokenizer"]
+        except (sqlite3.Error, KeyError) as e:
+            raise ValueError(f"{path}: no index for searching: {e}") from e
 
     @classmethod
     def of(cls, builder: Any, folder: str | os.PathLike[str] | None = None) -> Index:
@@ -158,10 +161,10 @@ class Index:
         place = pathlib.Path(folder) if folder else data_dir.parent
         path = place / f"search-{data_dir.parent.name}-{data_dir.name}.sqlite"
         state = json.dumps([_FORMAT, builder.info.metadata["order_digest"]], sort_keys=True)
-        if not _is_whole(path, state):
+        if not _is_of(path, state):
             place.mkdir(parents=True, exist_ok=True)
             with locks.alone(path.with_suffix(".lock"), time.sleep):
-                if not _is_whole(path, state):
+                if not _is_of(path, state):
                     first = next(_examples(builder))["language"].decode()
                     build(path, _rows(builder), state, tokenizer=tokenizer_of(first))
         return cls(path)
@@ -253,8 +256,8 @@ class Index:
     def _terms(self, text: str) -> list[str]:
         """Words of a text, as they are in the index."""
         with contextlib.closing(sqlite3.connect(":memory:")) as memory:
-            tokenizer = _meta(self._file)["tokenizer"]
-            memory.execute(f"CREATE VIRTUAL TABLE one USING fts5(text, tokenize='{tokenizer}')")
+            schema = f"CREATE VIRTUAL TABLE one USING fts5(text, tokenize='{self._tokenizer}')"
+            memory.execute(schema)
             memory.execute("CREATE VIRTUAL TABLE terms USING fts5vocab('one', 'instance')")
             memory.execute("INSERT INTO one VALUES (?)", (text,))
             return [term for (term,) in memory.execute("SELECT term FROM terms ORDER BY offset")]
@@ -308,22 +311,22 @@ def build(path: pathlib.Path, rows: Iterable[Row], state: str, *, tokenizer: str
     Raises:
       OSError: The file cannot be written; it names it.
     """
+    unfinished = path.with_name(f"{path.name}.unfinished")
     try:
-        with contextlib.closing(_begun(path, state, tokenizer)) as file:
+        with contextlib.closing(_begun(unfinished, state, tokenizer)) as file:
             done = _meta(file)["done"]
-            waiting: list[Row] = []
-            for number, row in enumerate(rows):
-                if number >= done:
-                    waiting.append(row)
-                if len(waiting) == _AT_ONCE:
-                    _add(file, waiting)
-                    waiting = []
-            _add(file, waiting)
+            rows = itertools.islice(rows, done, None)
+            while some := list(itertools.islice(rows, _AT_ONCE)):
+                _add(file, some)
             with file:
-                file.execute("CREATE INDEX by_category ON category (name, page)")
-                file.execute("INSERT INTO meta VALUES ('is_whole', 1)")
+                file.execute("CREATE INDEX IF NOT EXISTS by_category ON category (name, page)")
+                file.execute("INSERT INTO words (words) VALUES ('optimize')")
     except sqlite3.Error as e:
-        raise OSError(f"{path}: {e} (the index for searching)") from e
+        raise OSError(
+            f"{unfinished}: {e}. It is the unfinished index for searching; remove it to begin anew."
+        ) from e
+    os.replace(unfinished, path)
+    disk.sync(path.parent)
 
 
 def tokenizer_of(language: str) -> str:
@@ -335,12 +338,12 @@ def tokenizer_of(language: str) -> str:
 def _begun(path: pathlib.Path, state: str, tokenizer: str) -> sqlite3.Connection:
     """A file to be gone on with: the one that is there if it is of the same state, or a new one."""
     if path.exists():
-        with contextlib.suppress(sqlite3.Error, ValueError):
+        with contextlib.suppress(sqlite3.Error):
             file = _connect(path)
-            known = _meta(file)
-            if known.get("state") == state and "is_whole" not in known:
+            if _meta(file).get("state") == state:
                 return file
             file.close()
+        # The journal last: without it, the file would be what a kill has left half-written.
         for left in (path, path.with_name(f"{path.name}-journal")):
             left.unlink(missing_ok=True)
     file = _connect(path)
@@ -389,21 +392,16 @@ def _unpacked(packed: bytes) -> str:
 
 
 def _meta(file: sqlite3.Connection) -> dict[str, Any]:
-    try:
-        return dict(file.execute("SELECT key, value FROM meta"))
-    except sqlite3.Error as e:
-        raise ValueError(f"no index for searching: {e}") from e
+    return dict(file.execute("SELECT key, value FROM meta"))
 
 
-def _is_whole(path: pathlib.Path, state: str) -> bool:
-    if not path.exists():
-        return False
+def _is_of(path: pathlib.Path, state: str) -> bool:
+    """Whether there is an index, and of this state."""
     try:
         with contextlib.closing(_connect(path, is_read_only=True)) as file:
-            known = _meta(file)
-    except (sqlite3.Error, ValueError):
+            return _meta(file).get("state") == state
+    except sqlite3.Error:
         return False
-    return known.get("is_whole") == 1 and known.get("state") == state
 
 
 def _within(category: str) -> tuple[str, tuple[str, ...]]:
