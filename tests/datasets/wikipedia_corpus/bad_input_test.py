@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import bz2
 import dataclasses
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import pathlib
+from unittest import mock
 
 import miniature_scripts
 import preparing
@@ -16,6 +19,7 @@ import tampering
 import tiers
 
 from tfds_extra.datasets.wikipedia_corpus import dump_files
+from tfds_extra.datasets.wikipedia_corpus import wikipedia_corpus_dataset_builder as module
 from tfds_extra.formats import FormatError, mediawiki_dump, wikitext
 
 _MADE = miniature_scripts.load("wikipedia_corpus")
@@ -115,6 +119,18 @@ def test_dumps_that_were_packed_again(data_dir, manual_dir, content):
     (manual_dir / _PLAIN.removesuffix(".bz2")).write_bytes(content)
     builder = preparing.prepared(_NAME, data_dir, manual_dir)
     assert builder.info.splits["train"].num_examples == _ARTICLES
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress], ids=["gz", "xz"])
+def test_dumps_that_were_packed_otherwise(data_dir, manual_dir, pack):
+    """What systems leave beside them is passed over, in a part as well."""
+    name = f"{_PLAIN.removesuffix('.bz2')}.{'gz' if pack is gzip.compress else 'xz'}"
+    (manual_dir / name).write_bytes(pack(_MADE.xml()))
+    (manual_dir / f"._{name}").write_bytes(b"\0\5\x16\7")
+    (manual_dir / "Thumbs.db").write_bytes(b"\xd0\xcf")
+    for partial in (False, True):
+        builder = preparing.prepared(_NAME, data_dir, manual_dir, partial=partial)
+        assert builder.info.splits["train"].num_examples == _ARTICLES
 
 
 def test_old_versions(data_dir, manual_dir):
@@ -318,6 +334,39 @@ def test_a_page_that_is_there_twice(data_dir, manual_dir):
     (manual_dir / _PLAIN).write_bytes(bz2.compress(content))
     with pytest.raises(Exception, match="3"):
         preparing.prepared(_NAME, data_dir, manual_dir)
+
+
+@pytest.mark.slow
+def test_pieces_of_a_file_that_cannot_be_cut(data_dir, manual_dir, monkeypatch):
+    """One for each process, which makes no difference to what is prepared."""
+    monkeypatch.setattr(module, "_BYTES_PER_PIECE", 1000)
+    (manual_dir / _PLAIN).write_bytes(bz2.compress(_MADE.xml()))
+    digests = []
+    for workers in (1, 2):
+        read = mock.Mock(wraps=mediawiki_dump.read_pages)
+        with mock.patch.object(mediawiki_dump, "read_pages", read):
+            builder = preparing.prepared(
+                _NAME, data_dir / str(workers), manual_dir, num_workers=workers
+            )
+        assert read.call_count == (workers == 1)
+        digests.append(builder.info.metadata["order_digest"])
+    assert digests[0] == digests[1]
+
+
+def test_pieces_of_a_multistream_dump(data_dir, manual_dir):
+    """So many that processes end at about the same time, whatever the size of the wiki."""
+    content, index = bytearray(bz2.compress(_MADE.header().encode())), []
+    for number in range(130):
+        index.append(f"{len(content)}:{number + 1}:x\n")
+        content += bz2.compress(_MADE.page(_MADE.PAGES[0], number + 1).encode())
+    content += bz2.compress(b"</mediawiki>\n")
+    (manual_dir / _MADE.DUMP).write_bytes(content)
+    (manual_dir / _MADE.INDEX).write_bytes(bz2.compress("".join(index).encode()))
+    streams = mock.Mock(wraps=mediawiki_dump.read_streams)
+    with mock.patch.object(mediawiki_dump, "read_streams", streams):
+        builder = preparing.prepared(_NAME, data_dir, manual_dir, num_workers=1)
+    assert builder.info.splits["train"].num_examples == 130
+    assert streams.call_count == 65
 
 
 def test_a_part_that_is_missing(data_dir, manual_dir):

@@ -12,7 +12,6 @@ import preparing
 import pytest
 
 from tfds_extra import cli
-from tfds_extra.core.sqlite import sqlite3
 from tfds_extra.datasets.wikipedia_corpus import search
 
 _NAME = "wikipedia_corpus/20260901.simple"
@@ -76,6 +75,14 @@ def test_frequencies_are_those_of_the_texts(builder, index):
     begins = [w for text in texts for w in _words(text).split() if w.startswith("zorp")]
     assert index.frequency("zorp*").occurrences == len(begins)
     assert index.frequency("zorp", category="Critters").pages == 1
+    (listed,) = [text for text in texts if text.startswith("critters")]
+    for words in ("plash", "the plash", "pl*"):
+        found = index.frequency(words, title="list NOT zorp")
+        assert (found.occurrences, found.pages) == (1, 1)
+        assert found.size == len(_words(listed).split())
+    assert index.frequency("the plash", title="nowhere") == search.Frequency(0, 0, 0)
+    with pytest.raises(ValueError, match="'list NOT' is no query"):
+        index.frequency("the plash", title="list NOT")
     with pytest.raises(ValueError, match="no word"):
         index.frequency("!")
 
@@ -195,6 +202,8 @@ def test_command(builder, capsys):
     assert printed.splitlines()[0] == "1 pages" and "[zorp eats] fidd" in printed
     assert cli.main(["search", _NAME, "zorp", "--frequency", *options]) == 0
     assert "per million" in capsys.readouterr().out
+    assert cli.main(["search", _NAME, "zorp", "--frequency", "--title", "plash", *options]) == 0
+    assert "0 times in 0 pages" in capsys.readouterr().out
     assert cli.main(["search", _NAME, '"zorp', *options]) == 1
     assert "is no query" in capsys.readouterr().err
     assert cli.main(["search", "qmnist", "zorp", *options]) == 1

@@ -200,7 +200,7 @@ class Index:
           ValueError: The query is not written so.
         """
         asked = f"({query}) AND title : ({title})" if title else query
-        within, values = _within(category)
+        within, values = _within("rowid", category)
         found = self._ask(
             f"SELECT rowid, rank FROM words WHERE words MATCH ? {within} ORDER BY rank LIMIT ?",
             (asked, *values, limit),
@@ -210,48 +210,58 @@ class Index:
     def count(self, query: str, *, title: str = "", category: str = "") -> int:
         """How many pages fit a query; the arguments are those of `search`."""
         asked = f"({query}) AND title : ({title})" if title else query
-        within, values = _within(category)
+        within, values = _within("rowid", category)
         ((number,),) = self._ask(
             f"SELECT count(*) FROM words WHERE words MATCH ? {within}", (asked, *values)
         )
         return number
 
-    def frequency(self, words: str, *, category: str = "") -> Frequency:
+    def frequency(self, words: str, *, title: str = "", category: str = "") -> Frequency:
         """How often a word or a phrase occurs in texts.
 
         Args:
           words: Words that follow each other, or the beginning of one (`walk*`).
+          title: A query that titles of pages have to fit.
           category: Name of a category that pages have to be in.
 
         Raises:
-          ValueError: There is no word.
+          ValueError: There is no word, or the query of titles is none.
         """
         words = words.strip().strip('"')
         is_prefix = words.endswith("*")
         terms = self._terms(words.rstrip("*"))
         if not terms or (is_prefix and len(terms) > 1):
             raise ValueError(f"{words!r} is no word, no phrase and no beginning of a word.")
-        if is_prefix:
-            places = self._places("term >= ? AND term < ?", (terms[0], f"{terms[0]}\U0010ffff"))
-        else:
-            places = self._places("term = ?", terms[:1])
-            for number, term in enumerate(terms[1:], 1):
-                behind = self._places("term = ?", (term,))
-                places &= {(page, offset - number) for page, offset in behind}
-        sizes = "SELECT sum(size) FROM page"
-        if category:
-            within = "SELECT page FROM category WHERE name = ?"
-            pages = {page for (page,) in self._ask(within, (category,))}
-            places = {place for place in places if place[0] in pages}
-            ((size,),) = self._ask(f"{sizes} WHERE id IN ({within})", (category,))
-        else:
-            ((size,),) = self._ask(sizes, ())
-        return Frequency(len(places), len({page for page, _ in places}), size or 0)
+        within, values = _within("id", category, title)
+        ((size,),) = self._ask(f"SELECT sum(size) FROM page WHERE true {within}", values, title)
+        within, values = _within("doc", category, title)
+        if len(terms) == 1:
+            last = f"{terms[0]}\U0010ffff" if is_prefix else terms[0]
+            ((occurrences, pages),) = self._ask(
+                "SELECT count(*), count(DISTINCT doc) FROM instances"
+                f" WHERE term BETWEEN ? AND ? AND col = 'text' {within}",
+                (terms[0], last, *values),
+            )
+            return Frequency(occurrences, pages, size or 0)
+        places = [self._places(term, -i, within, values) for i, term in enumerate(terms)]
+        occurrences, pages, last_page = 0, 0, None
+        for page, _ in _in_all(*places):
+            occurrences += 1
+            pages += page != last_page
+            last_page = page
+        return Frequency(occurrences, pages, size or 0)
 
-    def _places(self, where: str, values: Sequence[str]) -> set[tuple[int, int]]:
-        """Page and number of each word in it that fits."""
-        question = f"SELECT doc, offset FROM instances WHERE {where} AND col = 'text'"
-        return set(self._ask(question, tuple(values)))
+    def _places(
+        self, term: str, shift: int, within: str, values: Sequence[str]
+    ) -> Iterator[tuple[int, int]]:
+        """Pages, and where in them a word stands: its number among their words, shifted.
+
+        They are in ascending order, because FTS5 keeps them so.
+        """
+        return self._file.execute(
+            f"SELECT doc, offset + ? FROM instances WHERE term = ? AND col = 'text' {within}",
+            (shift, term, *values),
+        )
 
     def _terms(self, text: str) -> list[str]:
         """Words of a text, as they are in the index."""
@@ -290,12 +300,13 @@ class Index:
             rank=rank,
         )
 
-    def _ask(self, question: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _ask(self, question: str, values: Sequence[Any], query: str = "") -> list[tuple[Any, ...]]:
+        """Asks the database; the query, by default the first value, is what may be written wrongly."""
         try:
             return self._file.execute(question, values).fetchall()
         except sqlite3.OperationalError as e:
             if "fts5" in str(e) or "no such column" in str(e) or "unterminated" in str(e):
-                raise ValueError(f"{values[0]!r} is no query: {e}. {_HOW}") from e
+                raise ValueError(f"{query or values[0]!r} is no query: {e}. {_HOW}") from e
             raise
 
 
@@ -404,11 +415,30 @@ def _is_of(path: pathlib.Path, state: str) -> bool:
         return False
 
 
-def _within(category: str) -> tuple[str, tuple[str, ...]]:
-    """Condition for pages of a category, and its value."""
-    if not category:
-        return "", ()
-    return "AND rowid IN (SELECT page FROM category WHERE name = ?)", (category,)
+def _within(column: str, category: str, title: str = "") -> tuple[str, tuple[str, ...]]:
+    """Condition for the page that a column names, and its values."""
+    conditions, values = "", ()
+    if category:
+        conditions += f" AND {column} IN (SELECT page FROM category WHERE name = ?)"
+        values += (category,)
+    if title:
+        conditions += f" AND {column} IN (SELECT rowid FROM words WHERE words MATCH ?)"
+        values += (f"title : ({title})",)
+    return conditions, values
+
+
+def _in_all(*ascending: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What all of some ascending sequences have."""
+    first, *others = ascending
+    heads = [next(other, None) for other in others]
+    for one in first:
+        for number, other in enumerate(others):
+            while heads[number] is not None and heads[number] < one:
+                heads[number] = next(other, None)
+            if heads[number] is None:
+                return
+        if all(head == one for head in heads):
+            yield one
 
 
 def _in_line(text: str) -> str:
