@@ -211,7 +211,9 @@ def test_status_of_a_dump(tmp_path):
     path.write_bytes(_MADE.status({"a.bz2": b"a"}, state="in-progress"))
     with pytest.raises(ValueError, match="in-progress"):
         dump_files.read_status(path, ("a.bz2",))
-    for wrong in (b"<html>", b"[]", b'{"jobs": 7}', b'{"jobs": {"a": {"files": {"b": 3}}}}'):
+    file_is_number = b'{"jobs": {"a": {"status": "done", "files": {"b": 3}}}}'
+    job_is_number = b'{"jobs": {"a": 7}}'
+    for wrong in (b"<html>", b"[]", b'{"jobs": 7}', job_is_number, file_is_number, b"[" * 100_000):
         path.write_bytes(wrong)
         with pytest.raises(ValueError, match="dumpstatus.json"):
             dump_files.read_status(path, ("b",))
