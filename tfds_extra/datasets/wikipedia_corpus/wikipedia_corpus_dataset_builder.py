@@ -143,7 +143,7 @@ class Builder(core.Builder):
         _config(f"{_DATE}.{wiki}{view}") for wiki in ("simple", "en") for view in ("", ".redirects")
     ]
     DRAWN_FIRST = ("title", "text", "categories/name")
-    SERIAL_BYTES = 1 << 20
+    SERIAL_BYTES = 4 << 20
 
     def __init__(
         self,
