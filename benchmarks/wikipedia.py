@@ -158,7 +158,7 @@ def _made_up(count: int) -> Iterator[search.Row]:
         if number % 100 == 0:
             found[50:50] = ["once", "upon", "a", "time"]
         text = " ".join(found)
-        yield search.Row(number, f"Page {number}", "", text, [("", 0, len(text))], ["All"], 150)
+        yield search.Row(number, f"Page {number}", "", text, [("", len(text))], ["All"], 150)
 
 
 def searching_made_up(pages: int) -> None:

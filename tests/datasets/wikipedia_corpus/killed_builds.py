@@ -23,7 +23,7 @@ def _rows() -> list[search.Row]:
     """Pages of different words, so that not all of the index fits into the cache."""
     texts = (" ".join(f"w{i * j}" for j in range(99)) + " the zorp" for i in range(1, _PAGES + 1))
     return [
-        search.Row(i, f"Page {i}", "", text, [("", 0, 20)], ["All"], 101)
+        search.Row(i, f"Page {i}", "", text, [("", 20)], ["All"], 101)
         for i, text in enumerate(texts, 1)
     ]
 

@@ -54,6 +54,8 @@ def test_hits_are_in_their_context(index):
     assert hit.left.endswith("A ") and hit.right.startswith(" fidd.") and "\n" not in str(hit)
     assert hit.url == "https://simple.wikipedia.org/wiki/Zorp"
     assert str(hit).startswith("Zorp, Food: ")
+    (heading,) = index.search("food")
+    assert (heading.section, heading.match) == ("Food", "Food")
 
 
 def test_restrictions(index):
@@ -99,7 +101,7 @@ def test_queries_that_are_none(index, query):
 
 def test_languages_without_blanks(tmp_path):
     assert search.tokenizer_of("ja") == "trigram" and search.tokenizer_of("zh-yue") == "trigram"
-    row = search.Row(1, "ゾルプ", "", "ゾルプは池の動物である。", [("", 0, 12)], [], 12)
+    row = search.Row(1, "ゾルプ", "", "ゾルプは池の動物である。", [("", 12)], [], 12)
     path = tmp_path / "x.sqlite"
     search.build(path, [row], "state", tokenizer=search.tokenizer_of("ja"))
     with search.Index(path) as index:
@@ -109,7 +111,7 @@ def test_languages_without_blanks(tmp_path):
 
 def _rows(number: int) -> list[search.Row]:
     return [
-        search.Row(i, f"Page {i}", "", f"word{i % 7} and the zorp", [("", 0, 20)], ["All"], 4)
+        search.Row(i, f"Page {i}", "", f"word{i % 7} and the zorp", [("", 20)], ["All"], 4)
         for i in range(1, number + 1)
     ]
 

@@ -55,7 +55,7 @@ class Hit:
       id: Of the page.
       title: Of the page.
       url: Of the page.
-      section: Heading of the section that the place is in; empty for the lead.
+      section: Heading of the section that the place is in, or is; empty for the lead.
       left: What stands before the place.
       match: What was found; empty if only the title was.
       right: What stands behind it.
@@ -110,7 +110,7 @@ class Row:
       title: Of the page.
       url: Of the page.
       text: Of the page.
-      sections: Title, beginning and end of each.
+      sections: Title of each, and where it ends.
       categories: Names.
       size: Words of the text; letters, in languages that do not part words by blanks.
     """
@@ -119,7 +119,7 @@ class Row:
     title: str
     url: str
     text: str
-    sections: Sequence[tuple[str, int, int]]
+    sections: Sequence[tuple[str, int]]
     categories: Sequence[str]
     size: int
 
@@ -287,7 +287,7 @@ class Index:
             before, behind = "", marked
         behind = behind.replace(_BEGIN, "").replace(_END, "")
         place = len(before)
-        section = next((name for name, a, b in json.loads(sections) if a <= place < b), "")
+        section = next((name for name, end in json.loads(sections) if place < end), "")
         return Hit(
             id=page,
             title=title,
@@ -467,8 +467,7 @@ def _row(example: dict[str, Any]) -> Row:
         url=example["url"].decode(),
         text=example["text"].decode(),
         sections=[
-            (title.decode(), int(begin), int(end))
-            for title, begin, end in zip(sections["title"], sections["begin"], sections["end"])
+            (title.decode(), int(end)) for title, end in zip(sections["title"], sections["end"])
         ],
         categories=[name.decode() for name in example["categories"]["name"]],
         size=int(example["word_count" if words else "char_count"]),
