@@ -531,6 +531,12 @@ def parser_targets() -> list[Target]:
             ("mediawiki_dump.read_index",),
         ),
         Target(
+            "mediawiki_dump.read_status",
+            [_sample("wikipedia_corpus", "dumpstatus.json")],
+            mediawiki_dump.read_status,
+            ("mediawiki_dump.read_status",),
+        ),
+        Target(
             "mediawiki_dump.read_streams",
             [(_MINIATURES / "wikipedia_corpus" / f"{_WIKI}.xml.bz2").read_bytes()],
             _read_streams,

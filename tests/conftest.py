@@ -11,6 +11,9 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+# Oracles import `sqlite3`: of whatever was imported first, all get the same (see `tfds_extra.core.sqlite`).
+from tfds_extra.core.sqlite import sqlite3  # noqa: E402, F401
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 

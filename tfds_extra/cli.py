@@ -264,10 +264,10 @@ def _search(arguments: argparse.Namespace) -> int:
     if not hasattr(builder, "search_index"):
         raise ValueError(f"{builder.name} has no texts that can be searched")
     with builder.search_index() as index:
-        if arguments.frequency:
-            print(index.frequency(arguments.query, category=arguments.category))
-            return 0
         restricted = {"title": arguments.title, "category": arguments.category}
+        if arguments.frequency:
+            print(index.frequency(arguments.query, **restricted))
+            return 0
         hits = index.search(arguments.query, limit=arguments.number, **restricted)
         print(f"{index.count(arguments.query, **restricted):,} pages")
         print(*hits, sep="\n")

@@ -160,6 +160,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       DRAWN_FIRST: Names of the features that a person of the field wants to know first, each as
         `outer/inner` if it is nested. `tfds-extra show` tells them before the others.
       DRAWN_SPLIT: The split that `tfds-extra show` draws from if none is named, the first by default.
+      SERIAL_BYTES: Bytes of published files that one process reads in the time that workers take to
+        start: for less, no workers are started. Fewer where a byte is much work.
     """
 
     DRAWN_TIMES: tuple[str, str] | None = None
@@ -168,6 +170,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     DRAWN_OBJECTS: Objects | None = None
     DRAWN_FIRST: tuple[str, ...] = ()
     DRAWN_SPLIT: str | None = None
+    SERIAL_BYTES = 64 << 20
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # The registry of classes holds stubs instead (tfds_extra.registry).
@@ -690,12 +693,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     def _log_download_bytes(self) -> None:
         """Says what is about to be done; TFDS itself knows no sizes beforehand."""
+        amount = self.download_amount
+        published = f"{amount} of published files" if amount.size else "the published files"
         if self.variant == MINIATURE:
-            source = f"from the miniature that comes along ({self.download_amount})"
+            source = f"from the miniature that comes along ({amount})"
         elif self.variant == PARTIAL:
-            source = f"from a part of {self.download_amount} of published files"
+            source = f"from a part of {published}"
         else:
-            source = f"from {self.download_amount} of published files"
+            source = f"from {published}"
         size = self.prepared_amount
         takes = "" if size.is_least else f", which takes {size}"
         # Printed like TFDS's own line, so that who reads it can still stop it.
@@ -846,6 +851,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 work_folder=self._work_folder,
                 identity=self._identity(),
                 num_workers=self._num_workers,
+                serial_bytes=self.SERIAL_BYTES,
                 **common,
             )
         self._describe(

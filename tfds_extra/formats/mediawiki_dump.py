@@ -1,4 +1,4 @@
-"""Dumps of MediaWiki wikis: the export XML, of versions 0.3 to 0.11, and the index of multistream files.
+"""Dumps of MediaWiki wikis: the export XML, of versions 0.3 to 0.11, the index of multistream files, and `dumpstatus.json`.
 
 A dump is one XML document, `<mediawiki>`, of a `<siteinfo>` and of pages. A multistream file is the same
 document, compressed in many bzip2 streams one after the other: one with what stands before the first page,
@@ -18,6 +18,7 @@ import bz2
 import dataclasses
 import hashlib
 import io
+import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
@@ -265,6 +266,41 @@ def read_index(file: BinaryIO) -> Iterator[Stream]:
         ids.append(int(fields[1]))
     if ids:
         yield Stream.of(start, ids)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+    """What `dumpstatus.json` says of a file.
+
+    Attributes:
+      job: Which makes it: "articlesmultistreamdump".
+      state: Of the job: "done", "in-progress", "waiting".
+      size: Bytes; 0 if it does not say.
+      digests: Of the file, by kind: "md5", "sha1".
+    """
+
+    job: str
+    state: str
+    size: int
+    digests: dict[str, str]
+
+
+@parser
+def read_status(content: bytes) -> dict[str, Listed]:
+    """What `dumpstatus.json` says of files, by their names.
+
+    Raises:
+      FormatError: It is no such file.
+    """
+    status = json.loads(content)
+    if not isinstance(status, dict) or not isinstance(status.get("jobs"), dict):
+        raise FormatError("no status of a dump: it has no jobs")
+    found = {}
+    for job, facts in status["jobs"].items():
+        for name, file in (facts.get("files") or {}).items():
+            digests = {kind: str(file[kind]) for kind in ("md5", "sha1") if file.get(kind)}
+            found[name] = Listed(job, str(facts["status"]), int(file.get("size") or 0), digests)
+    return found
 
 
 @parser

@@ -25,13 +25,14 @@ from mwparserfromhell.parser import tokens as t
 from tfds_extra.formats import FormatError, parser
 
 FILE, CATEGORY, MEDIA = 6, 14, -2
-MAX_COST = 20_000_000  # Letters that are read again; some three seconds.
+# Letters that are read again in some two seconds; pages in the pieces at hand have a million at most.
+MAX_COST = 10_000_000
 
 _DEEPEST = 40  # The tokenizer's own limit.
 _OPENERS = {"{{": "}}", "{|": "|}", "[[": "]]", "<!--": "-->"}
 _CLOSERS = {closer: opener for opener, closer in _OPENERS.items()}
 _MARKS = re.compile(
-    r"\{\{|\}\}|\{\||\|\}|\[\[|\]\]|<!--|-->|\[(?=[a-z]+:|//)|</?[a-z][^<>\n]{0,400}/?>|<[a-z]",
+    r"\{\{|\}\}|\{\||\|\}|\[\[|\]\]|<!--|-->|\[(?=[a-z]+:|//)|</?[a-z][^<>\n]{0,400}/?>|<[a-z][\w-]*",
     re.IGNORECASE,
 )
 _SINGLE = frozenset(definitions.SINGLE)
@@ -104,28 +105,41 @@ def cost(text: str) -> int:
     """About how many letters the tokenizer has to read again because of markup that is never closed."""
     open_: list[tuple[str, int]] = []
     wasted = 0
+    tag_end = 0  # Of the last tag: what looks like markup in it is of it.
     for mark in _MARKS.finditer(text):
         what, at = mark[0], mark.start()
         if wasted > MAX_COST:
             break
+        if at < tag_end:
+            continue
+        if what in _CLOSERS:
+            wasted += _close(open_, _CLOSERS[what], at)
+            continue
+        if what.startswith("</"):
+            wasted += _close(open_, f"<{_name(what[2:])}", at)
+            continue
         if what == "[":  # Its label ends with the line at the latest.
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
             wasted += end - at if text.find("]", at, end) < 0 else 0
-        elif what in _OPENERS:
-            if len(open_) < _DEEPEST * 50:
-                open_.append((what, at))
+            continue
+        if what not in _OPENERS:
+            if what.endswith(">"):
+                tag_end = mark.end()
+            elif (end := text.find(">", at)) >= 0:
+                wasted += end - at
+                tag_end = end + 1
             else:
                 wasted += len(text) - at
-        elif what in _CLOSERS:
-            wasted += _close(open_, _CLOSERS[what], at)
-        elif what.startswith("</"):
-            wasted += _close(open_, f"<{_name(what[2:])}", at)
-        elif not what.endswith("/>") and (name := _name(what[1:])) not in _SINGLE:
-            if len(open_) < _DEEPEST * 50:
-                open_.append((f"<{name}", at))
-            else:
-                wasted += len(text) - at
+                continue
+            name = _name(what[1:])
+            if name in _SINGLE or text[tag_end - 2] == "/":
+                continue
+            what = f"<{name}"
+        if len(open_) < _DEEPEST * 50:
+            open_.append((what, at))
+        else:
+            wasted += len(text) - at
     return wasted + sum(len(text) - at for _, at in open_)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import bz2
 import dataclasses
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import pathlib
+from unittest import mock
 
 import miniature_scripts
 import preparing
@@ -16,6 +19,7 @@ import tampering
 import tiers
 
 from tfds_extra.datasets.wikipedia_corpus import dump_files
+from tfds_extra.datasets.wikipedia_corpus import wikipedia_corpus_dataset_builder as module
 from tfds_extra.formats import FormatError, mediawiki_dump, wikitext
 
 _MADE = miniature_scripts.load("wikipedia_corpus")
@@ -117,6 +121,18 @@ def test_dumps_that_were_packed_again(data_dir, manual_dir, content):
     assert builder.info.splits["train"].num_examples == _ARTICLES
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress], ids=["gz", "xz"])
+def test_dumps_that_were_packed_otherwise(data_dir, manual_dir, pack):
+    """What systems leave beside them is passed over, in a part as well."""
+    name = f"{_PLAIN.removesuffix('.bz2')}.{'gz' if pack is gzip.compress else 'xz'}"
+    (manual_dir / name).write_bytes(pack(_MADE.xml()))
+    (manual_dir / f"._{name}").write_bytes(b"\0\5\x16\7")
+    (manual_dir / "Thumbs.db").write_bytes(b"\xd0\xcf")
+    for partial in (False, True):
+        builder = preparing.prepared(_NAME, data_dir, manual_dir, partial=partial)
+        assert builder.info.splits["train"].num_examples == _ARTICLES
+
+
 def test_old_versions(data_dir, manual_dir):
     """Before 0.4 redirects are told from the text, before 0.6 namespaces from the title."""
     content = _MADE.xml(version="0.3")
@@ -195,7 +211,9 @@ def test_status_of_a_dump(tmp_path):
     path.write_bytes(_MADE.status({"a.bz2": b"a"}, state="in-progress"))
     with pytest.raises(ValueError, match="in-progress"):
         dump_files.read_status(path, ("a.bz2",))
-    for wrong in (b"<html>", b"[]", b'{"jobs": 7}', b'{"jobs": {"a": {"files": {"b": 3}}}}'):
+    file_is_number = b'{"jobs": {"a": {"status": "done", "files": {"b": 3}}}}'
+    job_is_number = b'{"jobs": {"a": 7}}'
+    for wrong in (b"<html>", b"[]", b'{"jobs": 7}', job_is_number, file_is_number, b"[" * 100_000):
         path.write_bytes(wrong)
         with pytest.raises(ValueError, match="dumpstatus.json"):
             dump_files.read_status(path, ("b",))
@@ -279,9 +297,9 @@ def _file(content: str) -> io.BytesIO:
 
 def test_texts_that_would_take_hours():
     """They are known beforehand, and what is closed is not among them."""
-    for opener in ("{{a|", "{|\n", "<b>", "[[a|", "<!--", "<ref>", "[http://a "):
+    for opener in ("{{a|", "{|\n", "<b>", "[[a|", "<!--", "<ref>", "[http://a ", "{{<a b=c}}", "</a><a b=c "):
         assert wikitext.cost(opener * 30_000) > wikitext.MAX_COST, opener
-    usual = "{{a|b}} [[c|d]] <b>e</b> <br> {|\n|}\n <ref name=x/> <!-- f -->" * 3_000
+    usual = "{{a|b}} [[c|d]] <b>e</b> <br> {|\n|}\n <ref name=x/> <!-- f --><ref\nname=x>g</ref><i\n/>" * 3_000
     assert wikitext.cost(usual) < wikitext.MAX_COST / 100
     deep = "{{a|" * 3000 + "}}" * 3000
     assert wikitext.cost(deep) > 0
@@ -318,6 +336,39 @@ def test_a_page_that_is_there_twice(data_dir, manual_dir):
     (manual_dir / _PLAIN).write_bytes(bz2.compress(content))
     with pytest.raises(Exception, match="3"):
         preparing.prepared(_NAME, data_dir, manual_dir)
+
+
+@pytest.mark.slow
+def test_pieces_of_a_file_that_cannot_be_cut(data_dir, manual_dir, monkeypatch):
+    """One for each process, which makes no difference to what is prepared."""
+    monkeypatch.setattr(module, "_BYTES_PER_PIECE", 1000)
+    (manual_dir / _PLAIN).write_bytes(bz2.compress(_MADE.xml()))
+    digests = []
+    for workers in (1, 2):
+        read = mock.Mock(wraps=mediawiki_dump.read_pages)
+        with mock.patch.object(mediawiki_dump, "read_pages", read):
+            builder = preparing.prepared(
+                _NAME, data_dir / str(workers), manual_dir, num_workers=workers
+            )
+        assert read.call_count == (workers == 1)
+        digests.append(builder.info.metadata["order_digest"])
+    assert digests[0] == digests[1]
+
+
+def test_pieces_of_a_multistream_dump(data_dir, manual_dir):
+    """So many that processes end at about the same time, whatever the size of the wiki."""
+    content, index = bytearray(bz2.compress(_MADE.header().encode())), []
+    for number in range(130):
+        index.append(f"{len(content)}:{number + 1}:x\n")
+        content += bz2.compress(_MADE.page(_MADE.PAGES[0], number + 1).encode())
+    content += bz2.compress(b"</mediawiki>\n")
+    (manual_dir / _MADE.DUMP).write_bytes(content)
+    (manual_dir / _MADE.INDEX).write_bytes(bz2.compress("".join(index).encode()))
+    streams = mock.Mock(wraps=mediawiki_dump.read_streams)
+    with mock.patch.object(mediawiki_dump, "read_streams", streams):
+        builder = preparing.prepared(_NAME, data_dir, manual_dir, num_workers=1)
+    assert builder.info.splits["train"].num_examples == 130
+    assert streams.call_count == 65
 
 
 def test_a_part_that_is_missing(data_dir, manual_dir):

@@ -157,7 +157,8 @@ def test_text_is_that_of_mwparserfromhell(piece, real):
     with bz2.open(real / name) as file:
         wiki = articles.Wiki(mediawiki_dump.read_site(file))
     rows = [row for _, row in sorted(made["ns_all.wikitext"].items())]
-    rows = rows[:: 1 + len(rows) // 100 if len(rows) > 106 else 1 + len(rows) // 40]
+    # mwparserfromhell's own stripping takes five times as long; pages of the Greek piece are short.
+    rows = rows[:: 1 + len(rows) // (100 if "elwiki" in name else 20)]
     for row in rows:
         assert row["status"] == 0
         expected = _stripped(row["wikitext"].decode(), wiki)

@@ -6,8 +6,8 @@ the number of workers. `prepare_on_beam` leaves one machine.
 """
 
 from tfds_extra.core.engines.beam import prepare_on_beam
-from tfds_extra.core.engines.local import prepare_locally
+from tfds_extra.core.engines.local import cores, prepare_locally
 from tfds_extra.core.engines.prepared import PreparedSplit
 from tfds_extra.core.engines.records import OrderDigest
 
-__all__ = ["OrderDigest", "PreparedSplit", "prepare_locally", "prepare_on_beam"]
+__all__ = ["OrderDigest", "PreparedSplit", "cores", "prepare_locally", "prepare_on_beam"]

@@ -20,9 +20,6 @@ from tfds_extra.core.engines import journal, pool, records, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.pieces import SplitExamples
 
-# Starting workers takes about as long as reading this much (measured; each imports TFDS).
-_SERIAL_BYTES = 64 << 20
-
 _LASTING = errors.CorpusError, ArchiveError, runs.DuplicateKeyError
 
 
@@ -39,6 +36,7 @@ def prepare_locally(
     work_folder: pathlib.Path,
     identity: Sequence[Any],
     num_workers: int | None,
+    serial_bytes: int,
 ) -> list[PreparedSplit]:
     """Reads each piece once and writes all splits.
 
@@ -56,6 +54,7 @@ def prepare_locally(
         after that.
       identity: With the pieces, all that decides what the shards hold.
       num_workers: Number of worker processes; 1 for none, None for one a core if that pays.
+      serial_bytes: Bytes of the raw corpus below which it does not.
 
     Returns:
       The splits that have examples.
@@ -88,7 +87,7 @@ def prepare_locally(
             order=order,
             folder=work_folder,
         )
-        if limit is not None or (num_workers is None and raw_bytes < _SERIAL_BYTES):
+        if limit is not None or (num_workers is None and raw_bytes < serial_bytes):
             num_workers = 1  # With a limit: the first examples are those of the first pieces.
 
         def plan() -> dict[str, list[tasks.ShardTask]]:
@@ -125,6 +124,13 @@ def prepare_locally(
     return prepared
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _forget_lost(
     work: journal.Journal,
     job: tasks.Job,
@@ -157,8 +163,7 @@ Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]
 def _doing(job: tasks.Job, num_pieces: int, num_workers: int | None) -> Iterator[Do]:
     """A function like `Pool.do`, that does tasks in workers or in this process."""
     if num_workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        num_workers = min(cores or 1, num_pieces)
+        num_workers = min(cores(), num_pieces)
     pickled = tasks.pickled(job) if num_workers > 1 else None
     if pickled is not None:
         module = type(getattr(job.read, "__self__", job)).__module__

@@ -33,7 +33,6 @@ _REDIRECT = re.compile(
     rf"\s*#\s*(?:{'|'.join(_REDIRECT_WORDS)})\s*:?\s*\[\[(?P<target>[^\[\]|]+)", re.IGNORECASE
 )
 _LINK = re.compile(r"\[\[(?P<target>[^\[\]|]+)")
-_DISAMBIGUATION = re.compile(r"__DISAMBIG__")
 
 
 class Wiki:
@@ -81,7 +80,7 @@ class Wiki:
     def is_disambiguation(self, article: wikitext.Article, text: str) -> bool:
         """Whether a page says that it is one of like titles."""
         used = {name.lower() for name in article.templates}
-        return bool(used & self._marks) or bool(_DISAMBIGUATION.search(text))
+        return bool(used & self._marks) or "__DISAMBIG__" in text
 
 
 def is_article(page: mediawiki_dump.Page) -> bool:

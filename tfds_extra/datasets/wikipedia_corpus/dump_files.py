@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import re
 from collections.abc import Collection, Iterable, Mapping
@@ -12,6 +11,7 @@ from tensorflow_datasets.core import units
 
 from tfds_extra import core
 from tfds_extra.core import digests
+from tfds_extra.formats import mediawiki_dump
 
 # Lists of files with their digests, on the host and beside files that were brought by hand.
 STATUS = "dumpstatus.json"
@@ -144,24 +144,16 @@ def read_status(path: pathlib.Path, wanted: Collection[str]) -> dict[str, digest
     Raises:
       CorpusError: It is no such file, or a job that makes a wanted file is not done.
     """
-    found = {}
     with core.located(path, "", "Get it again."):
-        status = json.loads(path.read_bytes())
-        if not isinstance(status, dict) or not isinstance(status.get("jobs"), dict):
-            raise ValueError("no status of a dump: it has no jobs")
-        for job, facts in status["jobs"].items():
-            for name, file in (facts.get("files") or {}).items():
-                if name in wanted and facts.get("status") != "done":
-                    raise core.CorpusError(
-                        path,
-                        job,
-                        f"the job is not done, but {facts.get('status')!r}",
-                        "Wait for it.",
-                    )
-                sums = {kind: file[kind] for kind in ("md5", "sha1") if file.get(kind)}
-                size = units.Size(int(file.get("size") or 0))
-                found[name] = digests.Published(size, "", name, sums)
-    return found
+        listed = mediawiki_dump.read_status(path.read_bytes())
+    for name in wanted:
+        if name in listed and listed[name].state != "done":
+            problem = f"the job is not done, but {listed[name].state!r}"
+            raise core.CorpusError(path, listed[name].job, problem, "Wait for it.")
+    return {
+        name: digests.Published(units.Size(file.size), "", name, file.digests)
+        for name, file in listed.items()
+    }
 
 
 def read_lists(folder: pathlib.Path, wiki: str, date: str) -> dict[str, digests.Published]:

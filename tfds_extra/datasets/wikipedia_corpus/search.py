@@ -1,24 +1,25 @@
 """Search in a prepared wiki: words, phrases, prefixes, NEAR and boolean queries, and frequencies.
 
 The index is an SQLite file of full-text search (FTS5), which comes with Python, beside the folder of the
-prepared data. It is built once, page by page: what a killed process has built is gone on with, and no
-index is used before it is whole.
+prepared data. It is built once, page by page, in a file of another name: what a killed process has built is
+gone on with, and only what is whole gets the name of an index.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
-import sqlite3
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tfds_extra.core import locks, prepared
+from tfds_extra.core import disk, locks, prepared
+from tfds_extra.core.sqlite import sqlite3
 
 _FORMAT = 1
 _AT_ONCE = 1000  # Pages of a transaction.
@@ -54,7 +55,7 @@ class Hit:
       id: Of the page.
       title: Of the page.
       url: Of the page.
-      section: Heading of the section that the place is in; empty for the lead.
+      section: Heading of the section that the place is in, or is; empty for the lead.
       left: What stands before the place.
       match: What was found; empty if only the title was.
       right: What stands behind it.
@@ -109,7 +110,7 @@ class Row:
       title: Of the page.
       url: Of the page.
       text: Of the page.
-      sections: Title, beginning and end of each.
+      sections: Title of each, and where it ends.
       categories: Names.
       size: Words of the text; letters, in languages that do not part words by blanks.
     """
@@ -118,7 +119,7 @@ class Row:
     title: str
     url: str
     text: str
-    sections: Sequence[tuple[str, int, int]]
+    sections: Sequence[tuple[str, int]]
     categories: Sequence[str]
     size: int
 
@@ -133,11 +134,13 @@ class Index:
           path: The file.
 
         Raises:
-          ValueError: It is none, or not whole.
+          ValueError: It is none.
         """
-        self._file = _connect(path, is_read_only=True)
-        if _meta(self._file).get("is_whole") != 1:
-            raise ValueError(f"{path}: the index is not whole. Build it again.")
+        try:
+            self._file = _connect(path, is_read_only=True)
+            self._tokenizer = _meta(self._file)["tokenizer"]
+        except (sqlite3.Error, KeyError) as e:
+            raise ValueError(f"{path}: no index for searching: {e}") from e
 
     @classmethod
     def of(cls, builder: Any, folder: str | os.PathLike[str] | None = None) -> Index:
@@ -158,10 +161,10 @@ class Index:
         place = pathlib.Path(folder) if folder else data_dir.parent
         path = place / f"search-{data_dir.parent.name}-{data_dir.name}.sqlite"
         state = json.dumps([_FORMAT, builder.info.metadata["order_digest"]], sort_keys=True)
-        if not _is_whole(path, state):
+        if not _is_of(path, state):
             place.mkdir(parents=True, exist_ok=True)
             with locks.alone(path.with_suffix(".lock"), time.sleep):
-                if not _is_whole(path, state):
+                if not _is_of(path, state):
                     first = next(_examples(builder))["language"].decode()
                     build(path, _rows(builder), state, tokenizer=tokenizer_of(first))
         return cls(path)
@@ -197,7 +200,7 @@ class Index:
           ValueError: The query is not written so.
         """
         asked = f"({query}) AND title : ({title})" if title else query
-        within, values = _within(category)
+        within, values = _within("rowid", category)
         found = self._ask(
             f"SELECT rowid, rank FROM words WHERE words MATCH ? {within} ORDER BY rank LIMIT ?",
             (asked, *values, limit),
@@ -207,54 +210,64 @@ class Index:
     def count(self, query: str, *, title: str = "", category: str = "") -> int:
         """How many pages fit a query; the arguments are those of `search`."""
         asked = f"({query}) AND title : ({title})" if title else query
-        within, values = _within(category)
+        within, values = _within("rowid", category)
         ((number,),) = self._ask(
             f"SELECT count(*) FROM words WHERE words MATCH ? {within}", (asked, *values)
         )
         return number
 
-    def frequency(self, words: str, *, category: str = "") -> Frequency:
+    def frequency(self, words: str, *, title: str = "", category: str = "") -> Frequency:
         """How often a word or a phrase occurs in texts.
 
         Args:
           words: Words that follow each other, or the beginning of one (`walk*`).
+          title: A query that titles of pages have to fit.
           category: Name of a category that pages have to be in.
 
         Raises:
-          ValueError: There is no word.
+          ValueError: There is no word, or the query of titles is none.
         """
         words = words.strip().strip('"')
         is_prefix = words.endswith("*")
         terms = self._terms(words.rstrip("*"))
         if not terms or (is_prefix and len(terms) > 1):
             raise ValueError(f"{words!r} is no word, no phrase and no beginning of a word.")
-        if is_prefix:
-            places = self._places("term >= ? AND term < ?", (terms[0], f"{terms[0]}\U0010ffff"))
-        else:
-            places = self._places("term = ?", terms[:1])
-            for number, term in enumerate(terms[1:], 1):
-                behind = self._places("term = ?", (term,))
-                places &= {(page, offset - number) for page, offset in behind}
-        sizes = "SELECT sum(size) FROM page"
-        if category:
-            within = "SELECT page FROM category WHERE name = ?"
-            pages = {page for (page,) in self._ask(within, (category,))}
-            places = {place for place in places if place[0] in pages}
-            ((size,),) = self._ask(f"{sizes} WHERE id IN ({within})", (category,))
-        else:
-            ((size,),) = self._ask(sizes, ())
-        return Frequency(len(places), len({page for page, _ in places}), size or 0)
+        within, values = _within("id", category, title)
+        ((size,),) = self._ask(f"SELECT sum(size) FROM page WHERE true {within}", values, title)
+        within, values = _within("doc", category, title)
+        if len(terms) == 1:
+            last = f"{terms[0]}\U0010ffff" if is_prefix else terms[0]
+            ((occurrences, pages),) = self._ask(
+                "SELECT count(*), count(DISTINCT doc) FROM instances"
+                f" WHERE term BETWEEN ? AND ? AND col = 'text' {within}",
+                (terms[0], last, *values),
+            )
+            return Frequency(occurrences, pages, size or 0)
+        places = [self._places(term, -i, within, values) for i, term in enumerate(terms)]
+        occurrences, pages, last_page = 0, 0, None
+        for page, _ in _in_all(*places):
+            occurrences += 1
+            pages += page != last_page
+            last_page = page
+        return Frequency(occurrences, pages, size or 0)
 
-    def _places(self, where: str, values: Sequence[str]) -> set[tuple[int, int]]:
-        """Page and number of each word in it that fits."""
-        question = f"SELECT doc, offset FROM instances WHERE {where} AND col = 'text'"
-        return set(self._ask(question, tuple(values)))
+    def _places(
+        self, term: str, shift: int, within: str, values: Sequence[str]
+    ) -> Iterator[tuple[int, int]]:
+        """Pages, and where in them a word stands: its number among their words, shifted.
+
+        They are in ascending order, because FTS5 keeps them so.
+        """
+        return self._file.execute(
+            f"SELECT doc, offset + ? FROM instances WHERE term = ? AND col = 'text' {within}",
+            (shift, term, *values),
+        )
 
     def _terms(self, text: str) -> list[str]:
         """Words of a text, as they are in the index."""
         with contextlib.closing(sqlite3.connect(":memory:")) as memory:
-            tokenizer = _meta(self._file)["tokenizer"]
-            memory.execute(f"CREATE VIRTUAL TABLE one USING fts5(text, tokenize='{tokenizer}')")
+            schema = f"CREATE VIRTUAL TABLE one USING fts5(text, tokenize='{self._tokenizer}')"
+            memory.execute(schema)
             memory.execute("CREATE VIRTUAL TABLE terms USING fts5vocab('one', 'instance')")
             memory.execute("INSERT INTO one VALUES (?)", (text,))
             return [term for (term,) in memory.execute("SELECT term FROM terms ORDER BY offset")]
@@ -274,7 +287,7 @@ class Index:
             before, behind = "", marked
         behind = behind.replace(_BEGIN, "").replace(_END, "")
         place = len(before)
-        section = next((name for name, a, b in json.loads(sections) if a <= place < b), "")
+        section = next((name for name, end in json.loads(sections) if place < end), "")
         return Hit(
             id=page,
             title=title,
@@ -287,12 +300,13 @@ class Index:
             rank=rank,
         )
 
-    def _ask(self, question: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    def _ask(self, question: str, values: Sequence[Any], query: str = "") -> list[tuple[Any, ...]]:
+        """Asks the database; the query, by default the first value, is what may be written wrongly."""
         try:
             return self._file.execute(question, values).fetchall()
         except sqlite3.OperationalError as e:
             if "fts5" in str(e) or "no such column" in str(e) or "unterminated" in str(e):
-                raise ValueError(f"{values[0]!r} is no query: {e}. {_HOW}") from e
+                raise ValueError(f"{query or values[0]!r} is no query: {e}. {_HOW}") from e
             raise
 
 
@@ -308,22 +322,22 @@ def build(path: pathlib.Path, rows: Iterable[Row], state: str, *, tokenizer: str
     Raises:
       OSError: The file cannot be written; it names it.
     """
+    unfinished = path.with_name(f"{path.name}.unfinished")
     try:
-        with contextlib.closing(_begun(path, state, tokenizer)) as file:
+        with contextlib.closing(_begun(unfinished, state, tokenizer)) as file:
             done = _meta(file)["done"]
-            waiting: list[Row] = []
-            for number, row in enumerate(rows):
-                if number >= done:
-                    waiting.append(row)
-                if len(waiting) == _AT_ONCE:
-                    _add(file, waiting)
-                    waiting = []
-            _add(file, waiting)
+            rows = itertools.islice(rows, done, None)
+            while some := list(itertools.islice(rows, _AT_ONCE)):
+                _add(file, some)
             with file:
-                file.execute("CREATE INDEX by_category ON category (name, page)")
-                file.execute("INSERT INTO meta VALUES ('is_whole', 1)")
+                file.execute("CREATE INDEX IF NOT EXISTS by_category ON category (name, page)")
+                file.execute("INSERT INTO words (words) VALUES ('optimize')")
     except sqlite3.Error as e:
-        raise OSError(f"{path}: {e} (the index for searching)") from e
+        raise OSError(
+            f"{unfinished}: {e}. It is the unfinished index for searching; remove it to begin anew."
+        ) from e
+    os.replace(unfinished, path)
+    disk.sync(path.parent)
 
 
 def tokenizer_of(language: str) -> str:
@@ -335,12 +349,12 @@ def tokenizer_of(language: str) -> str:
 def _begun(path: pathlib.Path, state: str, tokenizer: str) -> sqlite3.Connection:
     """A file to be gone on with: the one that is there if it is of the same state, or a new one."""
     if path.exists():
-        with contextlib.suppress(sqlite3.Error, ValueError):
+        with contextlib.suppress(sqlite3.Error):
             file = _connect(path)
-            known = _meta(file)
-            if known.get("state") == state and "is_whole" not in known:
+            if _meta(file).get("state") == state:
                 return file
             file.close()
+        # The journal last: without it, the file would be what a kill has left half-written.
         for left in (path, path.with_name(f"{path.name}-journal")):
             left.unlink(missing_ok=True)
     file = _connect(path)
@@ -389,28 +403,42 @@ def _unpacked(packed: bytes) -> str:
 
 
 def _meta(file: sqlite3.Connection) -> dict[str, Any]:
-    try:
-        return dict(file.execute("SELECT key, value FROM meta"))
-    except sqlite3.Error as e:
-        raise ValueError(f"no index for searching: {e}") from e
+    return dict(file.execute("SELECT key, value FROM meta"))
 
 
-def _is_whole(path: pathlib.Path, state: str) -> bool:
-    if not path.exists():
-        return False
+def _is_of(path: pathlib.Path, state: str) -> bool:
+    """Whether there is an index, and of this state."""
     try:
         with contextlib.closing(_connect(path, is_read_only=True)) as file:
-            known = _meta(file)
-    except (sqlite3.Error, ValueError):
+            return _meta(file).get("state") == state
+    except sqlite3.Error:
         return False
-    return known.get("is_whole") == 1 and known.get("state") == state
 
 
-def _within(category: str) -> tuple[str, tuple[str, ...]]:
-    """Condition for pages of a category, and its value."""
-    if not category:
-        return "", ()
-    return "AND rowid IN (SELECT page FROM category WHERE name = ?)", (category,)
+def _within(column: str, category: str, title: str = "") -> tuple[str, tuple[str, ...]]:
+    """Condition for the page that a column names, and its values."""
+    conditions, values = "", ()
+    if category:
+        conditions += f" AND {column} IN (SELECT page FROM category WHERE name = ?)"
+        values += (category,)
+    if title:
+        conditions += f" AND {column} IN (SELECT rowid FROM words WHERE words MATCH ?)"
+        values += (f"title : ({title})",)
+    return conditions, values
+
+
+def _in_all(*ascending: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What all of some ascending sequences have."""
+    first, *others = ascending
+    heads = [next(other, None) for other in others]
+    for one in first:
+        for number, other in enumerate(others):
+            while heads[number] is not None and heads[number] < one:
+                heads[number] = next(other, None)
+            if heads[number] is None:
+                return
+        if all(head == one for head in heads):
+            yield one
 
 
 def _in_line(text: str) -> str:
@@ -439,8 +467,7 @@ def _row(example: dict[str, Any]) -> Row:
         url=example["url"].decode(),
         text=example["text"].decode(),
         sections=[
-            (title.decode(), int(begin), int(end))
-            for title, begin, end in zip(sections["title"], sections["begin"], sections["end"])
+            (title.decode(), int(end)) for title, end in zip(sections["title"], sections["end"])
         ],
         categories=[name.decode() for name in example["categories"]["name"]],
         size=int(example["word_count" if words else "char_count"]),

@@ -6,9 +6,10 @@ import contextlib
 import json
 import os
 import pathlib
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from tfds_extra.core.sqlite import sqlite3
 
 FORMAT = 1  # Of the file; part of its name.
 _CACHE = 32 << 10  # KiB of a table that SQLite holds in memory.
