@@ -966,10 +966,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         ):
             self._check_read_as_dataset(kwargs["read_config"])
             return reading.read_batches(self, split, batch_size, whole=whole, **kwargs)
-        if kwargs["as_supervised"] and kwargs["decoders"] is None and self.info.supervised_keys:
+        keys = self.info.supervised_keys
+        if kwargs["as_supervised"] and keys and kwargs["decoders"] is None and self._reads_itself():
             # Nothing else is parsed.
-            keys = set(tree.flatten(self.info.supervised_keys))
-            kwargs["decoders"] = tfds.decode.PartialDecoding(keys)
+            kwargs["decoders"] = tfds.decode.PartialDecoding(set(tree.flatten(keys)))
         return super()._build_single_dataset(
             split=split, batch_size=-1 if whole else batch_size, **kwargs
         )
