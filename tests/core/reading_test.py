@@ -400,7 +400,7 @@ def test_options_of_the_user_are_kept(builder):
         tfds.decode.PartialDecoding({"deep": {"words": True}, "picture": True}),
         tfds.decode.PartialDecoding(["picture"], {"picture": tfds.decode.SkipDecoding()}),
     ],
-    ids=str,
+    ids=["published bytes", "a number", "some", "parts of some", "some published bytes"],
 )
 def test_decoders_are_the_same(others, chunk, decoders):
     assert _assert_same_examples(*_both(others, decoders=decoders)) == 23

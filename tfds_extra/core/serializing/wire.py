@@ -32,6 +32,7 @@ import math
 import struct
 
 import numpy as np
+from tensorflow_datasets.proto import tf_feature_pb2
 
 # Tags: field number << 3 | wire type LEN (2).
 EXAMPLE_FEATURES = b"\x0a"
@@ -47,8 +48,11 @@ _UINT64_MASK = (1 << 64) - 1
 # What is remembered stays small: sizes of ordinary values, and integers of label size.
 _REMEMBERED_SIZES = 4096
 _REMEMBERED_INTS = range(-1, 1 << 12)
-# Up to this many integers are packed one by one: numpy's fixed cost is higher.
-_FEW_INTS = 48
+# Up to this many integers are joined of remembered varints, or are bytes themselves: a message of
+# protobuf has a higher fixed cost.
+_FEW_INTS, _FEW_BYTES = 2, 48
+# From this many on numpy is faster than protobuf, which takes Python's integers.
+_MANY_INTS = 1536
 # Longer arrays are packed in pieces of this size, so that the scratch space (about thirty
 # bytes a value) stays in the processor's cache.
 _INT_PIECE = 1 << 15
@@ -189,13 +193,20 @@ def pack_ints(values: list[int]) -> bytes:
     """
     if not values:
         return b""
-    if min(values) >= 0 and max(values) < 0x80:
+    if len(values) <= _FEW_BYTES and min(values) >= 0 and max(values) < 0x80:
         return bytes(values)  # Such a varint is the value itself.
     if len(values) <= _FEW_INTS:
         return b"".join(map(_varints.__getitem__, values))
-    if max(values) >> 63:
-        return pack_int_array(np.array(values, np.uint64))
-    return pack_int_array(np.array(values, np.int64))
+    try:
+        message = tf_feature_pb2.Int64List(value=values)
+    except ValueError:  # Beyond int64, which the message has for what is above it.
+        wrapped = [v - (1 << 64) if v >> 63 > 0 else v for v in values]
+        message = tf_feature_pb2.Int64List(value=wrapped)
+    field = message.SerializeToString()
+    start = 1  # Behind the tag and the varint of the size.
+    while field[start] & 0x80:
+        start += 1
+    return field[start + 1 :]
 
 
 def pack_int_array(array: np.ndarray) -> bytes:
@@ -207,11 +218,11 @@ def pack_int_array(array: np.ndarray) -> bytes:
     """
     if array.dtype == np.bool_:
         return array.astype(np.uint8).tobytes()
-    if array.size <= _FEW_INTS:
-        return pack_ints(array.ravel().tolist())
     flat = array.ravel()
-    if flat.size <= _INT_PIECE:
-        return varints(flat)[0].tobytes()
+    if flat.size <= _FEW_BYTES:
+        return pack_ints(flat.tolist())
+    if flat.size < _MANY_INTS and not (flat.max() < 0x80 and flat.min() >= 0):
+        return pack_ints(flat.tolist())
     pieces = range(0, flat.size, _INT_PIECE)
     return b"".join([varints(flat[i : i + _INT_PIECE])[0].tobytes() for i in pieces])
 
