@@ -123,6 +123,7 @@ def test_damages(miniature, data_dir, name):
         (gzip.compress(_MADE.tar({"x.tar": b"x"})), "not one of the published files"),
         (gzip.compress(_MADE.nested({"n00000003": {"n00000004_1.JPEG": _PICTURE}})), "published files"),
     ],
+    ids=["no gzip", "no tar in it", "a stranger", "of another class"],
 )
 def test_damaged_stream(miniature, data_dir, content, part):
     miniature.write_vouched("winter21_whole.tar.gz", content)
