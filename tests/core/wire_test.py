@@ -124,7 +124,14 @@ def test_headers_of_numeric_lists(size):
         assert wire.example([wire.Headers("k", kind)[len(payload)], payload]) == expected
 
 
-@pytest.mark.parametrize("values", [[], [b""], [b"", b"a"], [b"a" * 200] * 3, [b"a" * 5000, b""]])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [], [b""], [b"", b"a"], [b"a" * 200] * 3, [b"a" * 5000, b""], [b""] * 20,
+        [b"a" * k for k in range(300)], [b"a" * 300] * 20,
+    ],
+    ids=lambda values: str(len(values)),
+)  # fmt: skip
 def test_lists_of_byte_strings(values):
     content = wire.bytes_list(values)
     assert content == tf_feature_pb2.BytesList(value=values).SerializeToString()

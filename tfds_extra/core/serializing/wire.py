@@ -53,6 +53,9 @@ _REMEMBERED_INTS = range(-1, 1 << 12)
 _FEW_INTS, _FEW_BYTES = 2, 48
 # From this many on numpy is faster than protobuf, which takes Python's integers.
 _MANY_INTS = 1536
+# More byte strings than this are left to protobuf if they have fewer bytes than this on average; it
+# copies long ones twice.
+_FEW_TEXTS, _SHORT = 16, 256
 # Longer arrays are packed in pieces of this size, so that the scratch space (about thirty
 # bytes a value) stays in the processor's cache.
 _INT_PIECE = 1 << 15
@@ -179,6 +182,8 @@ def example(parts: list[bytes]) -> bytes:
 
 def bytes_list(values: list[bytes]) -> bytes:
     """Returns the content of a BytesList of any length."""
+    if len(values) > _FEW_TEXTS and sum(map(len, values)) < _SHORT * len(values):
+        return tf_feature_pb2.BytesList(value=values).SerializeToString()
     parts = [b""] * (2 * len(values))
     parts[::2] = map(_value_prefixes.__getitem__, map(len, values))
     parts[1::2] = values
