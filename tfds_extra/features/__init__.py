@@ -9,6 +9,7 @@ from tfds_extra.features.declared import (
     int32,
     int64,
     label,
+    speech,
     text,
 )
 from tfds_extra.features.encoded_audio import EncodedAudio
@@ -27,5 +28,6 @@ __all__ = [
     "int32",
     "int64",
     "label",
+    "speech",
     "text",
 ]

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from tfds_extra.features.audio import Audio
+from tfds_extra.features.encoded_audio import EncodedAudio
+
 Shape = tuple[int | None, ...]
 
 
@@ -62,6 +65,20 @@ def float64(doc: str, shape: Shape = ()) -> tfds.features.Tensor:
     return tfds.features.Tensor(
         shape=shape, dtype=np.float64, encoding=tfds.features.Encoding.BYTES, doc=doc
     )
+
+
+def speech(published: str, *, as_samples: bool) -> Audio | EncodedAudio:
+    """A recording of speech with one channel, read as int16 samples at 16,000 Hz.
+
+    Args:
+      published: Format of the published file.
+      as_samples: Whether its samples are stored, rather than the published file.
+    """
+    rate, what = 16_000, "The recording: int16 samples at 16,000 Hz, one channel, full scale 32,768"
+    if as_samples:
+        return Audio(sample_rate=rate, doc=f"{what}.")
+    doc = f"{what}. Stored as the published {published} file."
+    return EncodedAudio(sample_rate=rate, dtype=np.int16, mono=True, doc=doc)
 
 
 def _numbers(dtype: Any, doc: str, shape: Shape) -> Any:

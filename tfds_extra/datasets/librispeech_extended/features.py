@@ -8,13 +8,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from tfds_extra.features import (
-    Audio,
-    EncodedAudio,
     flag,
     float32,
     int32,
     int64,
     label,
+    speech,
     text,
 )
 
@@ -30,16 +29,8 @@ def of_utterances(subsets: list[str], *, as_samples: bool) -> dict[str, Any]:
       subsets: Names of all subsets.
       as_samples: Whether its samples are stored, rather than its FLAC file.
     """
-    what = "The recording: int16 samples at 16,000 Hz, one channel, full scale 32,768"
     return {
-        "speech": Audio(sample_rate=SAMPLE_RATE, doc=f"{what}.")
-        if as_samples
-        else EncodedAudio(
-            sample_rate=SAMPLE_RATE,
-            dtype=np.int16,
-            mono=True,
-            doc=f"{what}. Stored as the published FLAC file.",
-        ),
+        "speech": speech("FLAC", as_samples=as_samples),
         "text": text(
             "What is read: capitals A-Z and apostrophes, words with one blank between them."
         ),

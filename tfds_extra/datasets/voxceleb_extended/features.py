@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from tfds_extra.features import (
-    Audio,
-    EncodedAudio,
     flag,
     float32,
     int32,
     int64,
     label,
+    speech,
     text,
 )
 
@@ -37,18 +34,10 @@ def of_utterances(
       as_samples: Whether its samples are stored, rather than the published file.
     """
     meta, end = f"vox{corpus}_meta.csv", "wav" if corpus == 1 else "m4a"
-    what = "The recording: int16 samples at 16,000 Hz, one channel, full scale 32,768"
     order = "int(speaker_id[2:]) - 10001" if corpus == 1 else "those of dev first, 0 to 5,993"
     number = "; TFDS's `voxceleb` takes 10000 from it to have its label" if corpus == 1 else ""
     made = {
-        "audio": Audio(sample_rate=SAMPLE_RATE, doc=f"{what}.")
-        if as_samples
-        else EncodedAudio(
-            sample_rate=SAMPLE_RATE,
-            dtype=np.int16,
-            mono=True,
-            doc=f"{what}. Stored as the published {'WAV' if corpus == 1 else 'M4A (AAC)'} file.",
-        ),
+        "audio": speech("WAV" if corpus == 1 else "M4A (AAC)", as_samples=as_samples),
         "label": label(speakers, f"The speaker, by their id: {order}."),
         "id": text(
             "speaker_id/youtube_id/number, such as id10270/x6uYqmx31kE/00001: unique in the corpus."
