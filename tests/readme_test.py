@@ -30,10 +30,8 @@ def test_ci_runs_the_test_command(repository, readme):
 
 
 def test_table_of_corpora(readme):
-    rows = dict(re.findall(r"^\| .*? \| `(\w+)` \| (.*) \|$", readme, re.MULTILINE))
-    assert len(rows) == 20
-    working = sorted(name for name, state in rows.items() if state != "planned")
-    assert working == list(registry.names())
+    rows = re.findall(r"^\| .*? \| `(\w+)` \| .* \|$", readme, re.MULTILINE)
+    assert sorted(rows) == list(registry.names())
 
 
 def test_pytorch_recipe(readme, data_dir, monkeypatch):
