@@ -97,7 +97,7 @@ def corpus(
         if isinstance(spec, dict):  # A feature of several tensors that is no dict of features.
             yield f"  {name}  {kind}"
         else:
-            dtype = "string" if spec.np_dtype == object else np.dtype(spec.np_dtype).name
+            dtype = "string" if np.dtype(spec.np_dtype).kind == "O" else np.dtype(spec.np_dtype).name
             yield f"  {name}  {kind} {dtype} {spec.shape or ''}".rstrip()
         if feature.doc.desc:
             yield from textwrap.wrap(

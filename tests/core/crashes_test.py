@@ -313,8 +313,8 @@ def test_journal_forgets_what_is_not_there(tmp_path):
     again = dataclasses.replace(segments[3], file="again.run")
     book.add_piece(3, [again])
     book.add_shard("b", shards["b"])
-    for book in (book, reopened("ab", {("train", 1)}, ["1.run", "again.run"])):
-        assert list(book.segments()) == [*segments[:3], again]
+    for one in (book, reopened("ab", {("train", 1)}, ["1.run", "again.run"])):
+        assert list(one.segments()) == [*segments[:3], again]
 
 
 @pytest.mark.parametrize("content", [b"\0" * 100 + b"\n", b"\xff\n", b"[]\n", b'{"piece": 1, "seg'])

@@ -221,7 +221,7 @@ def test_same_bytes_for_any_features(data):
         assert encoder.encode(example) == expected[-1]
     columns = {name: [row[name] for row in rows] for name in features}
     assert encoder.encode_batch(columns, len(rows)) == expected
-    for example, serialized in zip(rows, expected):
+    for serialized in expected:
         parsed = tf_example_pb2.Example.FromString(serialized)
         assert parsed.SerializeToString(deterministic=True) == serialized
 

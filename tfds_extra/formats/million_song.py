@@ -182,7 +182,8 @@ class Songs:
         """Reads some songs with their arrays, each table and array at once.
 
         Args:
-          start: As in `read`, like `stop`.
+          start: As in `read`.
+          stop: As in `read`.
 
         Returns:
           What `read` gives; and, by published name, one array a song. Those of `segments_pitches` and

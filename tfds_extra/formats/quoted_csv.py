@@ -1,4 +1,4 @@
-"""Tables without a header whose fields are all in quotes, as PHP's and MySQL's exports are:
+"""Tables without a header whose fields are all in quotes, as PHP's and MySQL's exports are.
 
     "4","46","Thu May 14 02:58:07 UTC 2009","a ""quoted"" word","somebody","Way cool!"
 

@@ -148,7 +148,7 @@ def test_rows_are_in_published_order(rows):
         assert columns["batch_index"].tolist() == [i % 10_000 for i in range(count)]
     assert rows["train"]["batch"].tolist() == [1 + i // 10_000 for i in range(50_000)]
     assert not rows["test"]["batch"].any()
-    for split, columns in rows.items():
+    for columns in rows.values():
         names = [_CLASSES[label].encode() for label in columns["label"]]
         assert columns["keyword"].tolist() == names
 

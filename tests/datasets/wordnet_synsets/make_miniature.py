@@ -393,7 +393,7 @@ def _synset_lines(synset: Synset, edition: str) -> str:
     ]
     if not synset.ili:
         lines.append(f"      <ILIDefinition>{synset.gloss}</ILIDefinition>")
-    for source, kind, further, target, _ in lmf_relations(synset, edition):
+    for source, kind, _, target, _ in lmf_relations(synset, edition):
         if not source:
             lines.append(f'      <SynsetRelation relType="{kind}" target="{synset_id(target)}"/>')
     for text, source in lmf_examples(synset):

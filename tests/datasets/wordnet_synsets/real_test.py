@@ -406,7 +406,7 @@ def test_every_synset_and_sense_of_lmf(real, tmp_path, fragment):
         }
         assert {w.decode() for w in row["lemmas"]["word"]} == words
         expected += [(synset["id"], "", _type(r), r["target"]) for r in synset.get("relations", [])]
-    for entry, sense in senses.values():
+    for _, sense in senses.values():
         for relation in sense.get("relations", []):
             target = senses.get(relation["target"], (None, {"synset": relation["target"]}))[1][
                 "synset"

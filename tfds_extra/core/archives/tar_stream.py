@@ -138,7 +138,7 @@ def is_header(block: bytes) -> bool:
 
 
 def parse_pax(data: bytes) -> dict[bytes, bytes]:
-    """Reads pax records, `<length> <key>=<value>\\n` each.
+    """Reads pax records, `<length> <key>=<value>` and a line feed each.
 
     Returns:
         Those named `path` and `size`, and `GNU.sparse.` if there is any whose name so begins.

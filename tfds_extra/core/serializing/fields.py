@@ -399,7 +399,7 @@ def _named(field: Field, function: Callable, *args: Any) -> Any:
 
 def _kind_and_packer(dtype: np.dtype) -> tuple[bytes, Callable[[np.ndarray], bytes] | None]:
     """Returns the tag of the list that stores a dtype, and what packs an array for it."""
-    if dtype == object:
+    if dtype.kind == "O":
         return wire.BYTES_LIST, None
     if dtype.kind == "f":
         return wire.FLOAT_LIST, wire.pack_float_array

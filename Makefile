@@ -1,0 +1,21 @@
+# Commands of those who work on the package; `make` lists them.
+.PHONY: help format check test slow bench
+help:
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
+
+format: ## put imports in order, and format
+	ruff check --fix --quiet .
+	ruff format --quiet .
+
+check: ## what needs no test: imports, docstrings, usual mistakes, format
+	ruff check .
+	ruff format --check .
+
+test: ## the quick tests, some minutes
+	pytest
+
+slow: ## what the quick tests leave out
+	pytest -m slow
+
+bench: ## the benchmarks that need no published files
+	for script in engines images syncing reading imagenet vqa yelp; do python benchmarks/$$script.py; done
