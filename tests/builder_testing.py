@@ -262,6 +262,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                     self.raw_examples(builder)
 
     @each_config
+    @pytest.mark.slow
     def test_validate_finds_what_building_refuses(self, config):
         for name in self.archives(config):
             with self.subTest(name), self.extracted(name, config) as copy:
@@ -287,6 +288,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                     self.assertTrue(any(finding.unchecked for finding in findings))
 
     @each_config
+    @pytest.mark.slow
     def test_download_and_prepare_as_dataset(self, config):
         self.BUILDER_CONFIG_NAMES_TO_TEST = [config] if config else None
         super().test_download_and_prepare_as_dataset()

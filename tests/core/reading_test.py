@@ -366,12 +366,13 @@ _CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("config", _CONFIGS)
+@pytest.mark.parametrize("config", tiers.sampled(_CONFIGS, ["default", "with ids"]))
 def test_examples_are_the_same(any_builder, chunk, config):
     mine, theirs = _both(any_builder, read_config=tfds.ReadConfig(**_CONFIGS[config]))
     assert _assert_same_examples(mine, theirs) == (7 if "part" in config else 23)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train[3:17]", "train[:50%]+train[90%:]", "train[22:]"])
 def test_slices_are_the_same(any_builder, chunk, split):
     assert _assert_same_examples(*_both(any_builder, split)) in (14, 14, 1)

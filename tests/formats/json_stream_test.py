@@ -109,6 +109,7 @@ def test_too_long_a_value(monkeypatch):
         _read(json.dumps(["x" * 100_000]))
 
 
+@pytest.mark.slow
 def test_memory_is_flat():
     class Endless(io.RawIOBase):
         """Many elements that are nowhere as a whole."""

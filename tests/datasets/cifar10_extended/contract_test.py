@@ -187,6 +187,7 @@ class Cifar10ExtendedTest(builder_testing.BuilderTestCase):
             self.assertEqual(label, row["label"])
         np.testing.assert_array_equal(self.column("image", "test"), [row["image"] for row in test])
 
+    @pytest.mark.slow
     def test_single_votes(self):
         with zipfile.ZipFile(io.BytesIO(self.published("cifar10h-raw.zip"))) as archive:
             lines = list(csv.DictReader(io.StringIO(archive.read("cifar10h-raw.csv").decode())))

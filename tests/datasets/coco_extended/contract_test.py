@@ -131,6 +131,7 @@ class CocoExtendedTest(builder_testing.BuilderTestCase):
                 {1: "person", 18: "dog", 38: "kite", 59: "pizza"}[one["category_id"]],
             )
 
+    @pytest.mark.slow
     def test_odd_cases(self):
         """What the miniature has of them, so that nobody takes it out."""
         found = self.examples("2017")

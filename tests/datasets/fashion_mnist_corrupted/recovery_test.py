@@ -33,7 +33,10 @@ def test_every_corruption_is_found(name):
         np.testing.assert_array_equal(found.angle, angles)
 
 
-@pytest.mark.parametrize("name", sorted({*recipes.RECIPES} - {*_PUBLISHED, "canny_edges"}))
+@pytest.mark.parametrize(
+    "name",
+    tiers.sampled(sorted({*recipes.RECIPES} - {*_PUBLISHED, "canny_edges"}), ["stripe", "zigzag"]),
+)
 def test_others_are_unknown(name):
     made, _ = recipes.corrupt(name, _ORIGINALS, "train", 500)
     found = recovery.recover(_ORIGINALS, made)
@@ -41,7 +44,10 @@ def test_others_are_unknown(name):
     assert np.isnan(found.angle).all()
 
 
-@pytest.mark.parametrize("name, severity", [("glass_blur", 2), ("motion_blur", 3), ("rotate", 1)])
+@pytest.mark.parametrize(
+    "name, severity",
+    tiers.sampled([("glass_blur", 2), ("motion_blur", 3), ("rotate", 1)], [("rotate", 1)]),
+)
 def test_other_severities_are_unknown(name, severity):
     made, _ = recipes.corrupt(name, _ORIGINALS, "train", 500, severity)
     assert set(recovery.recover(_ORIGINALS, made).corruption) == {"unknown"}

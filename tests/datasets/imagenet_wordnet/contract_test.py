@@ -98,6 +98,7 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
                 self.assertEqual(features["color_mode"].int2str(example["color_mode"]), mode)
                 self.assertEqual(features["original_format"].int2str(example["original_format"]), kind)
 
+    @pytest.mark.slow
     def test_odd_pictures(self):
         found = self.raw("ilsvrc2012")
         features = self.prepare("ilsvrc2012").info.features
@@ -123,6 +124,7 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
             near = np.abs(image.astype(int) - np.array(colour)).max(axis=-1) < 16
             self.assertGreater(near.mean(), 0.1, stem)
 
+    @pytest.mark.slow
     def test_boxes(self):
         for name, example in self.raw("ilsvrc2012").items():
             row = _MADE.BOXES.get(name.removesuffix(".JPEG"))
@@ -145,6 +147,7 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
         wnids = _texts(self.raw("ilsvrc2012")["n02099601_3.JPEG"]["objects"]["wnid"])
         self.assertEqual(wnids, ["n02092002", ""])
 
+    @pytest.mark.slow
     def test_judgements(self):
         found = self.raw("ilsvrc2012_with_test")
         candidates = {number: (guessed, votes) for number, _, guessed, votes in _MADE.CANDIDATES}

@@ -93,6 +93,7 @@ class MillionSongTest(builder_testing.BuilderTestCase):
                 is_test = config == "full" and "TES" in song["artist_id"]
                 self.assertEqual(example["split"], "test" if is_test else "train")
 
+    @pytest.mark.slow
     def test_every_column_of_summaries(self):
         for config, songs in (("subset_summary", _MADE.subset()), ("summary", _MADE.full())):
             found = self.examples(config)
@@ -101,6 +102,7 @@ class MillionSongTest(builder_testing.BuilderTestCase):
             for song in songs:
                 self.assert_song(found[song["track_id"]], song, columns)
 
+    @pytest.mark.slow
     def test_official_lists(self):
         found = self.examples("full")
         tracks = [song["track_id"] for song in _MADE.full()]

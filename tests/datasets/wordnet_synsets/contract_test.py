@@ -7,6 +7,7 @@ from typing import Any
 import builder_testing
 import miniature_scripts
 import preparing
+import pytest
 
 from tfds_extra.datasets.wordnet_synsets import lookup, relations
 from tfds_extra.datasets.wordnet_synsets import wordnet_synsets_dataset_builder as module
@@ -191,6 +192,7 @@ class WordnetSynsetsTest(builder_testing.BuilderTestCase):
         lines = [" ".join([e["form"], *e["bases"]]) for _, e in found]
         self.assertCountEqual(lines, sum(_MADE.EXCEPTIONS.values(), []))
 
+    @pytest.mark.slow
     def test_every_synset_and_sense_of_lmf(self):
         for edition in ("oewn2024", "oewn2025", "oewn2025plus"):
             found = self.examples(f"{edition}_synsets", "synset_id")

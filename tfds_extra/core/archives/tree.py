@@ -163,6 +163,8 @@ class Tree:
         return tree
 
     def __str__(self) -> str:
+        if len(self._paths) > 2:
+            return f"{self._paths[0]} to {os.path.basename(self._paths[-1])}"
         return ", ".join(self._paths)
 
     def __repr__(self) -> str:
