@@ -74,7 +74,7 @@ def validate(
 
 def _check_file(planned: downloads.PlannedFile) -> Finding:
     """Compares a file in `manual_dir` or in the download folder with what was published of it."""
-    if planned.state == downloads.PARTIAL:
+    if planned.state == downloads.UNFINISHED:
         return Finding(planned.file_name, f"{planned.received:,} bytes are downloaded", absent=True)
     if not planned.is_here:
         return Finding(planned.file_name, "not here", absent=True)

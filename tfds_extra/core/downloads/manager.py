@@ -48,8 +48,8 @@ from tfds_extra.core.downloads.sources import (
     CACHED,
     MANUAL,
     MISSING,
-    PARTIAL,
     TO_FETCH,
+    UNFINISHED,
     DigestError,
     DownloadError,
     ManualFile,
@@ -176,7 +176,7 @@ class DownloadManager(download.DownloadManager):
             state, path, received = CACHED, cached[0], int(cached[1].size)
         else:
             path, received = target, verified.size_of(part) or 0
-            state = PARTIAL if received else TO_FETCH
+            state = UNFINISHED if received else TO_FETCH
         return PlannedFile(
             url=resource.url,
             file_name=published.filename,

@@ -19,7 +19,7 @@ from tfds_extra.core.errors import CorpusError
 # States of a file in a plan.
 MANUAL = "manual"  # In manual_dir.
 CACHED = "cached"  # Downloaded before.
-PARTIAL = "partial"  # Downloaded in part: the rest is to be fetched.
+UNFINISHED = "partial"  # A part is downloaded, and the rest is to be fetched.
 TO_FETCH = "to fetch"
 MISSING = "missing"  # Has to be brought by hand, and is not there.
 
@@ -81,7 +81,7 @@ class PlannedFile:
       url: The URL under which it is listed.
       file_name: Its published name.
       published: Its size and digests, as far as known.
-      state: `MANUAL`, `CACHED`, `PARTIAL`, `TO_FETCH` or `MISSING`.
+      state: `MANUAL`, `CACHED`, `UNFINISHED`, `TO_FETCH` or `MISSING`.
       path: Where it is, or will be; if `MISSING`, where it has to be put.
       received: Bytes of it that are here.
       is_renamed: Whether it lies in `manual_dir` under another name than the published one, so that
