@@ -1,4 +1,4 @@
-"""Published files: what a builder asks for, and how it comes to the disk."""
+"""Published files: how a builder asks for them, and how they come to the disk."""
 
 from tfds_extra.core.downloads.by_hand import described
 from tfds_extra.core.downloads.manager import DownloadManager
