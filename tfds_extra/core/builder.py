@@ -412,7 +412,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           homepage: The publisher's page.
           license: The publisher's terms.
           metadata: What goes into `info.metadata` from the start, such as the tree of classes.
-          **kwargs: Of `tfds.core.DatasetInfo`.
+          **kwargs: Arguments of `tfds.core.DatasetInfo`.
 
         Returns:
           The info, with description and citation read from the builder's folder.
@@ -735,7 +735,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Prepares the data as TFDS does; of several such processes one works and the others wait.
 
         Args:
-          **kwargs: Of `tfds.core.DatasetBuilder.download_and_prepare`.
+          **kwargs: Arguments of `tfds.core.DatasetBuilder.download_and_prepare`.
         """
         prepare = super().download_and_prepare
         if not hooks.is_tfds_own(inspect.unwrap(prepare)):

@@ -49,9 +49,9 @@ class ColumnsEncoder:
         """Compiles the features.
 
         Args:
-          features: Of the example.
-          fields: Of all features, by flat name.
-          items: Of the features, see `shortcuts.compile_items`.
+          features: Features of the example.
+          fields: Fields of all features, by flat name.
+          items: Items of the features, see `shortcuts.compile_items`.
           blank: The empty list of parts.
         """
         self._items = items

@@ -58,8 +58,8 @@ class Field:
       info: Its `TensorInfo`.
       rank: Number of `Sequence`s around the value. From the second on they are ragged:
         the lengths of the inner lists become entries of their own.
-      dtype: Of the value, `object` for text.
-      shape: Of the value, without the dimensions that the sequences add.
+      dtype: Type of the value, `object` for text.
+      shape: Shape of the value, without the dimensions that the sequences add.
       is_text: Whether the value is bytes (or str, stored as UTF-8).
       entry: Where the values go.
       length_entries: Where the lengths of the inner lists go, outermost first.
@@ -136,7 +136,7 @@ class Field:
 
         Args:
           values: All values in a row, in a list, a tuple or an array.
-          lengths: Of the inner lists, one list of lengths for each level of nesting.
+          lengths: Lengths of the inner lists, one list of lengths for each level of nesting.
           parts: See above.
           pack: Turns the values into the content of the list, default `pack_rows`.
 
@@ -188,7 +188,7 @@ class Field:
         """Returns many values as one array, values along the first axis.
 
         Args:
-          values: Of a numeric field; in a list, a tuple or an array.
+          values: Values of a numeric field; in a list, a tuple or an array.
 
         Raises:
           NotPlain: The values are not all of the expected type and shape.
@@ -377,7 +377,7 @@ def store_checked(fields: Mapping[str, Field], flat_example: Mapping, parts: lis
     """Stores an example in TFDS's order, so that the first error is the one that TFDS raises.
 
     Args:
-      fields: Of the whole spec, or of a part of it, in the order of the spec.
+      fields: Fields of the whole spec, or of a part of it, in the order of the spec.
       flat_example: Flattened values; those without a field are ignored.
       parts: The list of parts, as far as these fields are concerned still empty.
 

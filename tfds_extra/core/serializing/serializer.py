@@ -81,7 +81,7 @@ class ExampleEncoder:
         """Compiles the features.
 
         Args:
-          features: Of the dataset (`builder.info.features`).
+          features: Features of the dataset (`builder.info.features`).
         """
         self.features = features
         specs = features.get_serialized_info()

@@ -62,7 +62,7 @@ def compile_features(
 
     Args:
       features: The features.
-      fields: Of all features, by flat name.
+      fields: Fields of all features, by flat name.
 
     Returns:
       A function that encodes and stores an example, and, for a plain `FeaturesDict`,
@@ -83,7 +83,7 @@ def compile_feature(
     Args:
       feature: Any feature.
       key: Its flat name.
-      fields: Of all features, by flat name.
+      fields: Fields of all features, by flat name.
     """
     kind = type(feature)
     encode = _by_the_feature_itself(feature, key, fields)
@@ -225,7 +225,7 @@ def compile_items(
     Args:
       features: The dict.
       key: Its flat name, None for the whole example.
-      fields: Of all features, by flat name.
+      fields: Fields of all features, by flat name.
 
     Returns:
       For each feature its name in the dict, the function, and the words with which

@@ -202,7 +202,7 @@ def pack_int_array(array: np.ndarray) -> bytes:
     """Returns the packed content of an Int64List.
 
     Args:
-      array: Of any shape and any bool or integer dtype; written in C order. uint64 is
+      array: Array of any shape and any bool or integer dtype; written in C order. uint64 is
         written as the int64 of the same bits.
     """
     if array.dtype == np.bool_:
@@ -267,7 +267,7 @@ def pack_float_array(array: np.ndarray) -> bytes:
     quiet one with the rest of its payload kept. Both hold here too.
 
     Args:
-      array: Of any shape and any floating dtype; written in C order.
+      array: Array of any shape and any floating dtype; written in C order.
     """
     if array.dtype == np.float32:
         if array.size <= _FEW_FLOATS:
