@@ -117,7 +117,7 @@ def polygons(segmentation: bytes | str) -> list[np.ndarray]:
 def label_map(
     rles: Sequence[bytes], labels: Sequence[int], height: int, width: int, nothing: int = 255
 ) -> np.ndarray:
-    """Returns one label for each pixel, as for semantic segmentation; later masks cover earlier ones.
+    """Returns one label for each pixel (semantic segmentation); later masks cover earlier ones.
 
     Args:
       rles: Compressed masks of one picture.

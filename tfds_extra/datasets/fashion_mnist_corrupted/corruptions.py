@@ -28,7 +28,7 @@ _PLASMA_BLOCK = 8  # So many squares are made at once, so that they stay in the 
 
 
 def shot_noise(images: np.ndarray, uniform: np.ndarray, photons: float) -> np.ndarray:
-    """Returns Poisson(v * photons) / photons; the number of photons is an inversion of `uniform`."""
+    """Returns Poisson(v * photons) / photons; the number of photons comes from `uniform`."""
     values = np.arange(256) / 255 * photons
     term = np.array([math.exp(-value) for value in values])
     below = term.copy()  # Probability of at most `count` photons, by grey level.
@@ -231,7 +231,7 @@ def stripe(images: np.ndarray) -> np.ndarray:
 
 
 def fog(images: np.ndarray, words: np.ndarray, amount: float, decay: float) -> np.ndarray:
-    """Returns v + amount * a corner of a plasma fractal, scaled so that the brightest pixel stays so.
+    """Returns v + amount * a corner of a plasma fractal, scaled to keep the brightest value.
 
     Args:
       images: The images.
@@ -335,7 +335,7 @@ def spatter(
 
 
 def dotted_line(images: np.ndarray, left_row: np.ndarray, right_row: np.ndarray) -> np.ndarray:
-    """Draws a dotted line from column 0 to 26: two columns of it are missing, two there, in turn."""
+    """Draws a dotted line from column 0 to 26; every other pair of columns is missing."""
     lines = np.stack([_dots(*rows) for rows in zip(left_row.tolist(), right_row.tolist())])
     return _pixels(images / 255 + lines)
 

@@ -125,7 +125,7 @@ class Builder(core.Builder):
         yield from recordings.make(lambda name, content: [_example(name, content, speakers)])
 
     def _of_release(self, table: str) -> list[dict[str, str]]:
-        """Rows of a table of facts that hold for this config's release."""
+        """Returns the rows of a table of facts that hold for this config's release."""
         release = _version(self.builder_config.release)
         return [
             row
@@ -171,7 +171,7 @@ def _example(
 
 
 def _of_speakers(missing: Collection[str]) -> str:
-    """What to call missing recordings: often all of a speaker are."""
+    """Returns what to call missing recordings: often all of a speaker are."""
     return f"recordings (of {', '.join(sorted({name.split('_')[1] for name in missing}))})"
 
 

@@ -24,7 +24,7 @@ LIBRILIGHT = ("none", "1h", "9h")
 
 
 def of_utterances(subsets: list[str], *, as_samples: bool) -> dict[str, Any]:
-    """What is known of an utterance without an alignment.
+    """Returns what is known of an utterance without an alignment.
 
     Args:
       subsets: Names of all subsets.
@@ -79,7 +79,7 @@ def of_utterances(subsets: list[str], *, as_samples: bool) -> dict[str, Any]:
 
 
 def of_folds() -> dict[str, Any]:
-    """What Libri-light's own archive tells besides."""
+    """Returns what Libri-light's own archive tells besides."""
     return {
         "librilight_fold": int32(
             "Fold of 10 minutes in the part 1h, 0 to 5, each a training set of its own; -1 in 9h."
@@ -88,7 +88,7 @@ def of_folds() -> dict[str, Any]:
 
 
 def of_alignments(source: str) -> dict[str, Any]:
-    """What an alignment tells.
+    """Returns what an alignment tells.
 
     Args:
       source: Where it is from, one of `alignments.SOURCES`.

@@ -107,7 +107,7 @@ class SubsetsConfig(tfds.core.BuilderConfig):
 
 
 def configs() -> Iterator[SubsetsConfig]:
-    """All configs, the default first."""
+    """Yields all configs, the default first."""
     # Each selection with all that belongs to it, the plain one first.
     for (name, (_, what)), (aligned, (source, how)), (stored, kept) in itertools.product(
         _SELECTIONS.items(), _ALIGNED.items(), _STORED.items()
@@ -122,7 +122,7 @@ def configs() -> Iterator[SubsetsConfig]:
 
 
 def audio(subset: str) -> core.Archive:
-    """The archive of a subset, or of Libri-light."""
+    """Returns the archive of a subset, or of Libri-light."""
     if subset == FINETUNING:
         others = (*_BESIDE, "phones/*", "README*", "LICENSE*")
         holds = ("1h/*/*/*/*/*.flac", "9h/*/*/*/*.flac")
@@ -138,7 +138,7 @@ def audio(subset: str) -> core.Archive:
 
 
 def aligned(source: str, origins: list[str]) -> dict[str, core.Archive]:
-    """The archives of alignments of some subsets."""
+    """Returns the archives of alignments of some subsets."""
     if source == "textgrid":
         archive = core.Archive(
             _TEXTGRIDS,
@@ -169,7 +169,7 @@ def aligned(source: str, origins: list[str]) -> dict[str, core.Archive]:
 
 
 def prefixes(subset: str, folder: pathlib.Path | None) -> Iterator[tuple[str, ...]]:
-    """What the names of recordings begin with, piece by piece.
+    """Yields what the names of recordings begin with, piece by piece.
 
     Args:
       subset: Name of the archive.

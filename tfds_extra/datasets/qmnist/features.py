@@ -11,7 +11,7 @@ SPLITS = ["none", "train", "test"]
 
 
 def of_digits() -> dict[str, Any]:
-    """What is known of a digit in every config."""
+    """Returns what is known of a digit in every config."""
     return {
         "image": PixelImage(
             shape=SHAPE, doc="The digit: 28 x 28 grey levels, 0 is paper and 255 is ink."
@@ -39,7 +39,7 @@ def of_digits() -> dict[str, Any]:
 
 
 def of_nist() -> dict[str, Any]:
-    """Which QMNIST digit a NIST digit became."""
+    """Returns which QMNIST digit a NIST digit became."""
     return {
         "qmnist_split": label(
             SPLITS, "Split of config qmnist that has this digit, none if neither has."
@@ -60,7 +60,7 @@ def of_mnist_images() -> dict[str, Any]:
 
 
 def of_label_errors() -> dict[str, Any]:
-    """What is known of wrong labels."""
+    """Returns what is known of wrong labels."""
     return {
         "is_mnist_test": flag("Whether the digit is in MNIST's test set: true for test[:10000]."),
         "label_error": {

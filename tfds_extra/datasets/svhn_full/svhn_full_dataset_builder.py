@@ -179,7 +179,7 @@ def _digits(boxes: digit_struct.DigitStruct, image: int, height: int, width: int
         inside = [min(max(e, 0.0), float(m)) for e, m in zip(edges, (height, width) * 2)]
         is_clipped.append(inside != list(edges))
         ymin, xmin, ymax, xmax = inside
-        # A box that lies outside of the image would end before it begins, and becomes empty.
+        # A box of negative size, which no document excludes, becomes an empty box.
         ymax, xmax = max(ymin, ymax), max(xmin, xmax)
         clipped.append((ymin / height, xmin / width, ymax / height, xmax / width))
     tops, lefts, bottoms, rights = zip(*clipped)
