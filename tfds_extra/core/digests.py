@@ -206,7 +206,7 @@ def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
 
 
 def _load_about(path: pathlib.Path) -> dict[str, int]:
-    """Approximate numbers of bytes by file name."""
+    """Returns approximate numbers of bytes by file name."""
     if not path.exists():
         return {}
     about = {}

@@ -18,7 +18,7 @@ class RgbImage(tfds.features.Image):
 
     def decode_example_np(self, example: bytes) -> np.ndarray:
         """Returns the image as uint8 of shape (height, width, 3), without TensorFlow."""
-        import PIL.Image  # Only those who decode without TensorFlow need it.
+        import PIL.Image  # Only decoding without TensorFlow needs it.
 
         with PIL.Image.open(io.BytesIO(example)) as image:
             if image.mode != "CMYK":

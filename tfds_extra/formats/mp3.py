@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from tfds_extra.formats import parser
 
-_V1, _V2, _V25 = 3, 2, 0  # As coded in a header; 1 is reserved.
-_LAYER_1, _LAYER_2, _LAYER_3 = 3, 2, 1  # As coded; 0 is reserved.
+_V1, _V2, _V25 = 3, 2, 0  # Codes of the versions in a header; 1 is reserved.
+_LAYER_1, _LAYER_2, _LAYER_3 = 3, 2, 1  # Codes of the layers in a header; 0 is reserved.
 _SAMPLE_RATES = {
     _V1: (44100, 48000, 32000),
     _V2: (22050, 24000, 16000),

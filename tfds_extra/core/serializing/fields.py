@@ -32,7 +32,13 @@ class Entry:
     """One entry of the feature map: its headers and its place among the parts."""
 
     def __init__(self, key: str, kind: bytes, slot: int):
-        """Args: key, kind: see `wire.Headers`. slot: place of the header in `parts`."""
+        """Creates an entry.
+
+        Args:
+          key: As in `wire.Headers`.
+          kind: As in `wire.Headers`.
+          slot: Place of the header in `parts`.
+        """
         self.headers = wire.Headers(key, kind)
         self.slot = slot
         self._has_bytes = kind == wire.BYTES_LIST
@@ -303,7 +309,7 @@ class Field:
         else:
             array = self._to_array(prepared)
         if isinstance(array, np.ma.MaskedArray) and self.dtype.kind in "biuf":
-            # As protobuf does: a masked float is read as NaN, a masked integer not at all.
+            # Like protobuf, this reads a masked float as NaN, and refuses a masked integer.
             read = float if self.dtype.kind == "f" else operator.index
             numbers = array.astype(int) if self.dtype == np.bool_ else array
             array = np.array([read(value) for value in numbers.flat], self.dtype)

@@ -112,7 +112,12 @@ class Headers(dict):
     """
 
     def __init__(self, key: str, kind: bytes):
-        """Args: key: flat name of the feature. kind: tag of its list in `Feature`."""
+        """Creates the headers.
+
+        Args:
+          key: Flat name of the feature.
+          kind: Tag of its list in `Feature`.
+        """
         super().__init__()
         name = key.encode("utf-8")
         self._key = delimited(ENTRY_KEY, len(name)) + name

@@ -15,12 +15,12 @@ SHAPE = (32, 32, 3)
 
 
 def class_label(doc: str) -> tfds.features.ClassLabel:
-    """One of CIFAR-10's classes."""
+    """Returns the feature for one of CIFAR-10's classes."""
     return label(CLASSES, doc)
 
 
 def shares(doc: str) -> tfds.features.Tensor:
-    """Returns a number for each class."""
+    """Returns the feature for a number for each class."""
     return float64(doc, shape=(10,))
 
 
@@ -44,7 +44,7 @@ def of_cifar10() -> dict[str, Any]:
 
 
 def of_cifair() -> dict[str, Any]:
-    """ciFAIR-10's images."""
+    """Returns the features of ciFAIR-10's images."""
     return {
         "cifair_image": PixelImage(
             shape=SHAPE,
@@ -106,7 +106,7 @@ def of_votes() -> dict[str, Any]:
 
 
 def of_cifar10n() -> dict[str, Any]:
-    """Noisy labels, and who gave them (CIFAR-10N)."""
+    """Returns the features of noisy labels, and of who gave them (CIFAR-10N)."""
     docs = {
         "aggre_label": "the class that most of the three workers chose, one of the three if they"
         " all differ",

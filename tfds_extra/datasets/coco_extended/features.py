@@ -70,7 +70,7 @@ def of_instances() -> dict[str, Any]:
 
 
 def of_captions() -> dict[str, Any]:
-    """Captions."""
+    """Returns the features of captions."""
     return {
         "captions": tfds.features.Sequence(
             {
@@ -83,7 +83,7 @@ def of_captions() -> dict[str, Any]:
 
 
 def of_stuff() -> dict[str, Any]:
-    """Stuff: what cannot be counted."""
+    """Returns the features of stuff, which cannot be counted."""
     return {
         "stuff": tfds.features.Sequence(
             {
@@ -102,7 +102,7 @@ def of_stuff() -> dict[str, Any]:
 
 
 def of_panoptic() -> dict[str, Any]:
-    """Panoptic segmentation: what each pixel is."""
+    """Returns the features of panoptic segmentation: what each pixel is."""
     return {
         "panoptic_image": tfds.features.Image(
             shape=(None, None, 3),

@@ -95,7 +95,7 @@ def of_instances(
 
 
 def of_captions(captions: _Annotations) -> dict[str, Any]:
-    """Captions.
+    """Returns the captions.
 
     Args:
       captions: Annotations of a picture.
@@ -109,7 +109,7 @@ def of_captions(captions: _Annotations) -> dict[str, Any]:
 
 
 def of_stuff(image: dict[str, Any], stuff: _Annotations, rles: list[bytes]) -> dict[str, Any]:
-    """Stuff.
+    """Returns the stuff.
 
     Args:
       image: The picture.
@@ -122,7 +122,7 @@ def of_stuff(image: dict[str, Any], stuff: _Annotations, rles: list[bytes]) -> d
 def of_panoptic(
     image: dict[str, Any], panoptic: _Annotations, content: bytes | None
 ) -> dict[str, Any]:
-    """Panoptic segmentation.
+    """Returns the panoptic segmentation.
 
     Args:
       image: The picture.

@@ -97,7 +97,7 @@ class Builder(core.Builder):
         """Yields the images of one split, many at a time."""
         split, files = piece.split, piece.files
         labels = self._read_labels(files, split)
-        # Of both splits, since an image may stand in both.
+        # The originals of both splits are read, since an image may be in both.
         all_originals = {s: _read_images(files[f"{s}_images"]) for s in _FILES}
         originals = all_originals[split]
         if len(originals) != len(labels):

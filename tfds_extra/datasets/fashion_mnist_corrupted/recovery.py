@@ -125,7 +125,7 @@ def _random(originals: np.ndarray, corrupted: np.ndarray) -> list[tuple[str, flo
 
 
 def _is_shot_noise(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
-    """Returns whether images have whole photons, none in the dark, and about as many as expected."""
+    """Returns whether images have whole photons, none in the dark, and about the right number."""
     (photons,) = recipes.parameters("shot_noise")
     counts, rest = np.divmod(corrupted.astype(np.int64) * photons, 255)
     is_possible = (rest == 0) & ((originals > 0) | (counts == 0))

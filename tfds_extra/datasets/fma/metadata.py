@@ -22,7 +22,7 @@ _LEVELS = {
     "raw_tracks.csv": 1,
     "features.csv": 3,
     "echonest.csv": 3,
-}  # Of columns.
+}  # Number of levels of the columns.
 # Tables that become one feature as a whole.
 _GROUPS = {"raw_tracks.csv": "raw_track", "features.csv": "features", "echonest.csv": "echonest"}
 
@@ -35,7 +35,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "texts": pandas_csv.text_list,
 }
 
-# Of librosa, in the order of the columns: by feature, then statistic, then number.
+# librosa's statistics and features. Columns are in the order of feature, then statistic, then
+# number.
 STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
 LIBROSA = {
     "chroma_cens": (12, "chroma, energy normalized, of the constant-Q transform"),

@@ -188,7 +188,7 @@ class Builder(core.Builder):
             logging.warning("%s is not in the manual_dir, so that there are no %s.", file, what)
 
     def _classes_of(self, tree: core.Tree) -> list[str]:
-        """Returns the wnids of the classes in a tree; [""] for a stream, which is read as a whole."""
+        """Returns the wnids of the classes in a tree; [""] for a stream, which is read whole."""
         if not tree.random_access:
             return [""]
         found = set()

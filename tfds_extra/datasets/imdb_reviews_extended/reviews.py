@@ -1,4 +1,4 @@
-"""What has to be known of all reviews before the first can be written."""
+"""Collects what has to be known of all reviews before the first can be written."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tfds_extra import core
 from tfds_extra.core import digests
 from tfds_extra.formats import imdb_lists
 
-# In this order reviews are numbered; the bags of words have the same.
+# Reviews, and bags of words, are numbered in this order.
 FOLDERS = ("train/pos", "train/neg", "train/unsup", "test/pos", "test/neg")
-SPLITS = ("train", "train", "unsupervised", "test", "test")  # Of the folders.
-LABELS = np.array([1, 0, -1, 1, 0])  # Of the folders, as numbers of `features.CLASSES`.
-_STARS = (range(7, 11), range(1, 5), range(1), range(7, 11), range(1, 5))  # Of the folders.
+SPLITS = ("train", "train", "unsupervised", "test", "test")  # Split of each folder.
+LABELS = np.array([1, 0, -1, 1, 0])  # Label of each folder, as number of `features.CLASSES`.
+_STARS = (range(7, 11), range(1, 5), range(1), range(7, 11), range(1, 5))  # Stars in each folder.
 
 FILE_NAME = re.compile(
     r"(?P<folder>train/(?:pos|neg|unsup)|test/(?:pos|neg))"

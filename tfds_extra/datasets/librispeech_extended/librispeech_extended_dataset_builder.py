@@ -67,7 +67,7 @@ class Builder(core.Builder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS = list(subsets.configs())
-    MAX_SIMULTANEOUS_DOWNLOADS = 5  # As OpenSLR asks.
+    MAX_SIMULTANEOUS_DOWNLOADS = 5  # OpenSLR asks for this limit.
     DRAWN_FIRST = (
         "text",
         "speaker_name",
@@ -202,7 +202,7 @@ class Builder(core.Builder):
     def _example(
         self, part: Part, tables: Tables, name: re.Match, content: bytes, text: str
     ) -> core.SplitExample:
-        """One utterance as an example, with its split and key."""
+        """Returns one utterance as an example, with its split and key."""
         utterance_id = f"{name['speaker']}-{name['chapter']}-{name['index']}"
         stated = flac.parse(content)
         source = (stated.sample_rate, stated.channels, stated.bits_per_sample)

@@ -49,7 +49,7 @@ def of_nist() -> dict[str, Any]:
 
 
 def of_mnist_images() -> dict[str, Any]:
-    """MNIST's image of the digit."""
+    """Returns the feature of MNIST's image of the digit."""
     return {
         "mnist_image": PixelImage(
             shape=SHAPE,

@@ -141,7 +141,7 @@ class Builder(core.Builder):
     def _prefixes(
         self, name: str, tree: core.Tree, lists: Mapping[str, core.Content], *, is_copy: bool
     ) -> list[str]:
-        """Returns the beginnings of the ids of an archive's speakers; checks for missing utterances.
+        """Returns the beginnings of the ids of an archive's speakers, after looking for gaps.
 
         Args:
           name: Name of the part.
