@@ -25,7 +25,7 @@ def shares(doc: str) -> tfds.features.Tensor:
 
 
 def of_cifar10() -> dict[str, Any]:
-    """Returns what was published with CIFAR-10, and follows from it."""
+    """Returns the features of CIFAR-10 itself."""
     return {
         "id": text("train_00000 to train_49999, test_00000 to test_09999, as in TFDS's cifar10."),
         "image": PixelImage(
@@ -57,7 +57,7 @@ def of_cifair() -> dict[str, Any]:
 
 
 def of_cifar10h() -> dict[str, Any]:
-    """Returns how many people chose each class (CIFAR-10H)."""
+    """Returns the features of how many people chose each class (CIFAR-10H)."""
     return {
         "human_counts": int32(
             "CIFAR-10H: how many people chose each class, in its order. All 0 in train.",
@@ -71,7 +71,7 @@ def of_cifar10h() -> dict[str, Any]:
 
 
 def of_votes() -> dict[str, Any]:
-    """Returns every single vote of CIFAR-10H."""
+    """Returns the features of the single votes of CIFAR-10H."""
 
     def of_each_vote(feature: Any, doc: str) -> tfds.features.Sequence:
         return tfds.features.Sequence(feature, doc=f"{doc} Empty in train.")
@@ -132,7 +132,7 @@ def of_cifar10n() -> dict[str, Any]:
 
 
 def of_checks() -> dict[str, Any]:
-    """Returns the duplicates, and wrong labels."""
+    """Returns the features of duplicates and wrong labels."""
     return {
         "duplicates": tfds.features.Sequence(
             {

@@ -79,7 +79,7 @@ def licenses() -> tuple[str, ...]:
 
 
 def metadata() -> dict[str, Any]:
-    """Returns what of these facts stands in `info.metadata`."""
+    """Returns the facts that go into `info.metadata`."""
     kinds = ("instances", "stuff", "panoptic")
     return {
         "categories": {k: [dataclasses.asdict(one) for one in categories(k)] for k in kinds},

@@ -14,7 +14,7 @@ _RLE = "Run lengths of the mask, compressed, as in COCO's results; its size is t
 
 
 def of_pictures() -> dict[str, Any]:
-    """Returns the picture itself."""
+    """Returns the feature of the picture itself."""
     return {
         "image": tfds.features.Image(
             shape=(None, None, 3),
@@ -25,7 +25,7 @@ def of_pictures() -> dict[str, Any]:
 
 
 def of_images() -> dict[str, Any]:
-    """Returns what is known of a picture."""
+    """Returns the features of a picture."""
     return {
         "image/filename": text("Name of the picture's file, such as 000000397133.jpg."),
         "image/id": int64("COCO's id of the picture."),
@@ -39,7 +39,7 @@ def of_images() -> dict[str, Any]:
 
 
 def of_instances() -> dict[str, Any]:
-    """Returns the objects, with masks; the keypoints among them are those of persons."""
+    """Returns the features of objects with masks; those of persons have keypoints."""
     return {
         "objects": tfds.features.Sequence(
             {

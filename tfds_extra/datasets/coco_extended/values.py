@@ -24,7 +24,7 @@ NO_PANOPTIC = bytes.fromhex(
 
 
 def of_image(image: dict[str, Any]) -> dict[str, Any]:
-    """Returns what is known of a picture.
+    """Returns the values of the features of a picture.
 
     Args:
       image: As `coco_json.read` gives it.
@@ -171,7 +171,7 @@ def _masks(pictures: Sequence[tuple[dict[str, Any], _Annotations]]) -> list[byte
 
 
 def _common(image: dict[str, Any], annotations: _Annotations, kind: str) -> dict[str, Any]:
-    """Returns what instances, stuff and segments have in common."""
+    """Returns the values that instances, stuff and segments have in common."""
     labels = facts.labels(kind)
     boxes = np.array([one["bbox"] for one in annotations], np.float64).reshape(-1, 4)
     return {

@@ -33,7 +33,7 @@ _KINDS = {
 
 
 def of_tracks() -> dict[str, Any]:
-    """Returns what the tables tell of a track."""
+    """Returns the features of a track from the tables."""
     genre = tfds.features.ClassLabel(names=list(genres.titles().values()))
     return {
         "track_id": int32("Id of the track, 2 to 155320."),
@@ -60,7 +60,7 @@ def of_tracks() -> dict[str, Any]:
 
 
 def of_recordings() -> dict[str, Any]:
-    """Returns a recording, and what its bytes say."""
+    """Returns the features of a recording, and what its bytes say."""
     return {
         "audio": EncodedAudio(
             undecodable="empty",
@@ -91,7 +91,7 @@ def of_recordings() -> dict[str, Any]:
 
 
 def of_computed() -> dict[str, Any]:
-    """Returns what librosa and Echonest computed of a track."""
+    """Returns the features of a track that librosa and Echonest computed."""
     order = ", ".join(metadata.STATISTICS)
     return {
         "features": {

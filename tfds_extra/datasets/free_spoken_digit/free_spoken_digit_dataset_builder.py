@@ -171,7 +171,7 @@ def _example(
 
 
 def _of_speakers(missing: Collection[str]) -> str:
-    """Returns a name for missing recordings, with their speakers, who are often missing as a whole."""
+    """Returns a name for missing recordings, with their speakers: often all of one are missing."""
     return f"recordings (of {', '.join(sorted({name.split('_')[1] for name in missing}))})"
 
 

@@ -60,7 +60,7 @@ class Facts:
 
 
 def of_ilsvrc(files: Mapping[str, Any]) -> Facts:
-    """Returns what is known of the 1,000 classes.
+    """Returns the facts about the 1,000 classes.
 
     Args:
       files: The published files that are there.
@@ -114,7 +114,7 @@ def _whole(value: Any, place: int) -> int:
 
 
 def of_all_nouns(files: Mapping[str, Any]) -> Facts:
-    """Returns what is known of all nouns.
+    """Returns the facts about all nouns.
 
     Args:
       files: The published files that are there.

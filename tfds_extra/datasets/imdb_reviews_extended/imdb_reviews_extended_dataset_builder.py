@@ -186,7 +186,7 @@ class Builder(core.Builder):
                 )
 
     def _label_errors(self, files: Mapping[str, core.Content]) -> dict[str, dict]:
-        """Returns what is known of the labels, by the path below test/.
+        """Returns the features about wrong labels, by the path below test/.
 
         The publisher's index was made from texts: among reviews with the same text it may name one
         twice, and another not at all. If a name comes twice, its first row counts.

@@ -11,7 +11,7 @@ SPLITS = ["none", "train", "test"]
 
 
 def of_digits() -> dict[str, Any]:
-    """Returns what is known of a digit in every config."""
+    """Returns the features of a digit in every config."""
     return {
         "image": PixelImage(
             shape=SHAPE, doc="The digit: 28 x 28 grey levels, 0 is paper and 255 is ink."
@@ -60,7 +60,7 @@ def of_mnist_images() -> dict[str, Any]:
 
 
 def of_label_errors() -> dict[str, Any]:
-    """Returns what is known of wrong labels."""
+    """Returns the features of wrong labels."""
     return {
         "is_mnist_test": flag("Whether the digit is in MNIST's test set: true for test[:10000]."),
         "label_error": {

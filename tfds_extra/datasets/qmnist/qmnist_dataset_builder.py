@@ -154,7 +154,7 @@ class Builder(core.Builder):
     def _label_error_columns(
         self, split: str, labels: np.ndarray, files: dict[str, core.Content]
     ) -> dict[str, Any]:
-        """Returns what is known of wrong labels: in test, of the digits that are MNIST's."""
+        """Returns the columns about wrong labels: in test, of the digits that are MNIST's."""
         errors = [label_errors.NO_CANDIDATE] * len(labels)
         probabilities = np.full((len(labels), 10), np.nan)
         if split == "test":
@@ -205,7 +205,7 @@ class Builder(core.Builder):
 def _digit_columns(labels: np.ndarray) -> dict[str, np.ndarray]:
     """Returns the columns of a label file by name."""
     columns = dict(zip(_COLUMNS, labels.T))
-    # The publisher's 0 means that it is no duplicate. Digit 0 is there, and nobody's original.
+    # The publisher's 0 means that it is no duplicate. There is a digit 0, but it has no duplicates.
     duplicate_of = columns["duplicate_of"]
     columns["duplicate_of"] = np.where(duplicate_of == 0, -1, duplicate_of).astype(np.int32)
     return columns

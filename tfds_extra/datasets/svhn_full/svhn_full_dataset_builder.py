@@ -170,7 +170,7 @@ def _identity(split: str, file_name: str) -> dict[str, Any]:
 
 
 def _digits(boxes: digit_struct.DigitStruct, image: int, height: int, width: int) -> dict[str, Any]:
-    """Returns what is known of the digits of an image of that size."""
+    """Returns the features of the digits of an image of that size."""
     columns = dict(zip(digit_struct.FIELDS, boxes.digits(image).T.tolist()))
     labels, order = _in_reading_order(columns["left"], columns["label"])
     clipped, is_clipped = [], []

@@ -193,7 +193,7 @@ class Builder(core.Builder):
     def _label_errors(
         self, files: Mapping[str, Any], own: survey.Survey
     ) -> dict[str, dict[str, Any]]:
-        """Returns what is known of the labels of the test set, by path.
+        """Returns the features about wrong labels of the test set, by path.
 
         The study numbers the messages in scikit-learn's order.
         """

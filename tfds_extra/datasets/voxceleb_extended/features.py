@@ -29,7 +29,7 @@ _GENDER = "Gender as published; -1 if {} is not there, as in a part."
 def of_utterances(
     corpus: int, speakers: Sequence[str], *, as_samples: bool = False
 ) -> dict[str, Any]:
-    """Returns what is known of an utterance.
+    """Returns the features of an utterance.
 
     Args:
       corpus: 1 or 2, for VoxCeleb1 or VoxCeleb2.
@@ -88,7 +88,7 @@ def of_utterances(
 
 
 def of_trials() -> dict[str, Any]:
-    """Returns what is known of a trial."""
+    """Returns the features of a trial."""
     made = {"label": label(ANSWERS, "Whether both utterances are of the same speaker.")}
     for side in ("enrol", "test"):
         order = "first" if side == "enrol" else "second"
@@ -102,7 +102,7 @@ def of_trials() -> dict[str, Any]:
 
 
 def of_speakers() -> dict[str, Any]:
-    """Returns what is known of a speaker."""
+    """Returns the features of a speaker."""
     return {
         "speaker_id": text("VoxCeleb's id, such as id10270."),
         "label": int32("The class that the speaker's utterances have; -1 if there are none."),

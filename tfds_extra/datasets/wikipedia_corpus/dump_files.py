@@ -47,7 +47,7 @@ class DumpFile:
 
 
 def url(wiki: str, date: str, name: str) -> str:
-    """Returns where a file of a dump is published: dates with dashes are of the newer product."""
+    """Returns the URL of a file of a dump; dates with dashes belong to the newer product."""
     if "-" in date:
         host = "https://dumps.wikimedia.org/other/mediawiki_content_current/"
         return f"{host}{wiki}/{date}/xml/bzip2/{name}"
@@ -136,7 +136,7 @@ def missing_part(files: Iterable[DumpFile]) -> str:
 
 
 def read_status(path: pathlib.Path, wanted: Collection[str]) -> dict[str, digests.Published]:
-    """Returns what `dumpstatus.json` says of files.
+    """Reads sizes and digests of files from `dumpstatus.json`.
 
     Args:
       path: The file.
@@ -158,7 +158,7 @@ def read_status(path: pathlib.Path, wanted: Collection[str]) -> dict[str, digest
 
 
 def read_lists(folder: pathlib.Path, wiki: str, date: str) -> dict[str, digests.Published]:
-    """Returns what the lists of digests in a folder say of files; empty if there is none."""
+    """Reads digests of files from the lists in a folder; empty if there is none."""
     found = {}
     status = [folder / name for name in (STATUS, f"{wiki}-{date}-{STATUS}")]
     for path in filter(pathlib.Path.is_file, status):

@@ -45,7 +45,7 @@ def _of_pages() -> dict[str, Any]:
 
 
 def of_articles(*, with_wikitext: bool = False) -> dict[str, Any]:
-    """Returns a page with text.
+    """Returns the features of a page with text.
 
     Args:
       with_wikitext: Whether the text with its markup is there, too.
@@ -120,7 +120,7 @@ def of_articles(*, with_wikitext: bool = False) -> dict[str, Any]:
 
 
 def of_redirects() -> dict[str, Any]:
-    """Returns a page that leads to another."""
+    """Returns the features of a page that leads to another."""
     return {
         **_of_pages(),
         "target": text("Title of the page that it leads to, with the name of its namespace."),

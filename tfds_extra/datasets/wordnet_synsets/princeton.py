@@ -418,7 +418,7 @@ def nouns_of_imagenet(own_map: bytes) -> dict[str, str]:
 
 
 def _named(name: str, parse: Callable[..., Any], *args: Any) -> Any:
-    """Returns what a parser finds in a file; its error says which file."""
+    """Parses a file; an error names the file."""
     try:
         return parse(*args)
     except FormatError as e:
