@@ -1,4 +1,4 @@
-"""What `tfds-extra list` and `tfds-extra info` print."""
+"""Makes the lines that `tfds-extra list` and `tfds-extra info` print."""
 
 from __future__ import annotations
 

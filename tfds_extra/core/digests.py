@@ -1,4 +1,4 @@
-"""Which bytes were published: the files in `checksums/`, pins, and digests taken of bytes.
+"""Published digests: the files in `checksums/`, pins, and the digests of bytes.
 
 `checksums/<name>.tsv` is TFDS's format, one row a URL, tab-separated:
 
@@ -98,7 +98,7 @@ class Amount:
 
 @dataclasses.dataclass(eq=False)
 class Published(checksums.UrlInfo):
-    """What was published about one file.
+    """The published facts about one file.
 
     Attributes:
       size: Bytes; 0 if not known.

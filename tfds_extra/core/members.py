@@ -1,4 +1,4 @@
-"""The one way in which builders go through the members of a published archive.
+"""Reads the members of a published archive, in the one way that all builders share.
 
 It tries these rules on each member, in this order:
 
@@ -39,7 +39,7 @@ Make = Callable[[str, bytes], Iterable[T]]
 
 @dataclasses.dataclass(frozen=True)
 class Members:
-    """What is known of the members of an archive, and what is wanted of them.
+    """The members of an archive that a builder wants, with all that is known about the others.
 
     Attributes:
       tree: The archive, or the extracted folder.

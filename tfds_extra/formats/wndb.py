@@ -109,7 +109,7 @@ class Synset(NamedTuple):
 
     @property
     def hypernyms(self) -> list[Pointer]:
-        """What it is a kind of, then what it is an instance of."""
+        """Pointers to the synsets that it is a kind of, then to those that it is an instance of."""
         return [p for symbol in HYPERNYMS for p in self.pointers if p.symbol == symbol]
 
 

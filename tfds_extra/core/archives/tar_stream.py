@@ -64,7 +64,7 @@ class Entry(NamedTuple):
 
 
 class Cursor(Protocol):
-    """What `entries` reads from: `take` advances, `go_to` moves (in a stream only forwards)."""
+    """A source for `entries`: `take` advances, `go_to` moves (in a stream only forwards)."""
 
     @property
     def position(self) -> int: ...

@@ -89,7 +89,7 @@ class _End:
 
 @dataclasses.dataclass(frozen=True)
 class _Index:
-    """Where everything is. `records` and `starts` are in the order of the directory."""
+    """The places of all members. `records` and `starts` are in the order of the directory."""
 
     records: array[int]  # Where each record stands in the file.
     starts: array[int]  # Where each local header stands in the file.

@@ -1,4 +1,4 @@
-"""What a builder asks the download manager for, the plan that it gets, and the errors."""
+"""Files that a builder requests of the download manager, the plan that it gets, and the errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an example of Ballroom holds."""
+"""The features of Ballroom, and their meaning."""
 
 from __future__ import annotations
 

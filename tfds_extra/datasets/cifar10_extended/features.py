@@ -1,4 +1,4 @@
-"""What an example of CIFAR-10 holds, by who found it out."""
+"""The features of CIFAR-10, grouped by who found them out."""
 
 from __future__ import annotations
 

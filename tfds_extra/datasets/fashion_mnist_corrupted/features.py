@@ -1,4 +1,4 @@
-"""What an example of corrupted Fashion-MNIST holds."""
+"""The features of corrupted Fashion-MNIST, and their meaning."""
 
 from __future__ import annotations
 

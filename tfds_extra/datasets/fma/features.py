@@ -1,4 +1,4 @@
-"""What an example of FMA holds: a track with all that is known of it, and its recording."""
+"""The features of FMA: a track with all that is known about it, and its recording."""
 
 from __future__ import annotations
 

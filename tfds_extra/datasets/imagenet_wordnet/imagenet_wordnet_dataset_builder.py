@@ -50,7 +50,7 @@ _OPTIONAL = {
 
 @dataclasses.dataclass
 class PicturesConfig(tfds.core.BuilderConfig):
-    """Which pictures there are.
+    """A choice of pictures.
 
     Attributes:
       splits: Splits of ILSVRC 2012.
@@ -63,7 +63,7 @@ class PicturesConfig(tfds.core.BuilderConfig):
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """What is read at once.
+    """The data that one call of `_generate_examples` reads.
 
     Attributes:
       split: The split.

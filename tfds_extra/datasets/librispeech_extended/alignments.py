@@ -21,7 +21,7 @@ _JSON_NAME = re.compile(r"(?:.*/)?(?P<chapter>[0-9]+-[0-9]+)\.json")
 
 
 class Utterance(NamedTuple):
-    """Where an utterance belongs.
+    """The place of an utterance in the corpus.
 
     Attributes:
       subset: Subset of SLR12, such as train-clean-100, also for Mini LibriSpeech and Libri-light.

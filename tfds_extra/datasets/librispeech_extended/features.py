@@ -1,4 +1,4 @@
-"""What an utterance of LibriSpeech holds."""
+"""The features of an utterance of LibriSpeech, and their meaning."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Builder(core.Builder):
 
     @property
     def DRAWN_TIMES(self) -> tuple[str, str] | None:  # pylint: disable=invalid-name
-        """Where words begin; those that the aligner knows are strong."""
+        """The times at which words begin; words that the aligner knows are strong."""
         return ("words/start", "words/is_oov") if self.builder_config.aligned else None
 
     def _info(self) -> tfds.core.DatasetInfo:

@@ -1,4 +1,4 @@
-"""What the features are, and what they mean; those of files have the published names."""
+"""The features of the Million Song Dataset; those of files have the published names."""
 
 from __future__ import annotations
 

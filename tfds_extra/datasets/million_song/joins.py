@@ -1,4 +1,4 @@
-"""What lists and other data sets say of the tracks, to be joined to them."""
+"""Reads what lists and other data sets say about the tracks, to join it to them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class SongConfig(tfds.core.BuilderConfig):
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """What is read at once.
+    """The data that one call of `_generate_examples` reads.
 
     Attributes:
       name: Name of the published file, as in `published_files`.

@@ -1,4 +1,4 @@
-"""What an example of QMNIST holds."""
+"""The features of QMNIST, and their meaning."""
 
 from __future__ import annotations
 

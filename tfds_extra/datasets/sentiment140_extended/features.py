@@ -1,4 +1,4 @@
-"""What the features of Sentiment140 are, and what they mean."""
+"""The features of Sentiment140, and their meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an example of SVHN holds: a whole number, or a cropped digit."""
+"""The features of SVHN: of a whole number, or of a cropped digit."""
 
 from __future__ import annotations
 

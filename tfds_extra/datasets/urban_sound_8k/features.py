@@ -1,4 +1,4 @@
-"""What an example of UrbanSound8K holds, beside its audio."""
+"""The features of UrbanSound8K, without its audio, and their meaning."""
 
 from __future__ import annotations
 

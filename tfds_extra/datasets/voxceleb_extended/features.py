@@ -1,4 +1,4 @@
-"""What an utterance, a trial and a speaker of VoxCeleb hold."""
+"""The features of utterances, trials and speakers of VoxCeleb, and their meaning."""
 
 from __future__ import annotations
 

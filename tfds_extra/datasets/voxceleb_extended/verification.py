@@ -38,7 +38,7 @@ class ErrorRates(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """How well trials are decided.
+    """The usual measures of a list of trials.
 
     Attributes:
       trials: Number of trials.

@@ -56,7 +56,7 @@ def read_questions(file: BinaryIO, *, choices: bool) -> Iterable[dict[str, Any]]
 
 
 class Answers:
-    """What people answered, by question."""
+    """The answers of people, by question."""
 
     def __init__(self, question_types: Sequence[str], *, people: int | None):
         """Begins without any.
@@ -194,7 +194,7 @@ def _scores(answers: list[str]) -> dict[str, list[Any]]:
 
 
 class Pairs:
-    """Which questions complement each other."""
+    """Pairs of questions that complement each other."""
 
     def __init__(self, file: BinaryIO | None = None):
         """Reads them.

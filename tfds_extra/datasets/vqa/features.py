@@ -1,4 +1,4 @@
-"""What the features are, and what they mean."""
+"""The features of VisualQA, and their meaning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the features of articles and redirects are, and what they mean."""
+"""The features of articles and redirects, and their meaning."""
 
 from __future__ import annotations
 

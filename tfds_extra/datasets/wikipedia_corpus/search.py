@@ -80,11 +80,11 @@ class Hit:
 
 @dataclasses.dataclass(frozen=True)
 class Frequency:
-    """How often something occurs.
+    """The frequency of a word or phrase.
 
     Attributes:
-      occurrences: Places in texts.
-      pages: Pages with such a place.
+      occurrences: Number of places in texts.
+      pages: Number of pages with such a place.
       size: Number of words of all texts; of letters, in languages without blanks between words.
     """
 

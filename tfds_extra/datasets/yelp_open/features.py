@@ -1,4 +1,4 @@
-"""What the features of the tables are, and what they mean."""
+"""The features of Yelp's tables, and their meaning."""
 
 from __future__ import annotations
 
