@@ -24,8 +24,7 @@ A file that only comes by hand has a row under its page, `<page>#<file name>` (s
 A file whose exact number of bytes nobody states has an approximate one in `checksums/<name>.about`,
 a table of the columns `file`, `bytes` and `source` (where the number is from). This number
 announces a download, is compared with the free disk, and bounds what is taken from a server. It is
-0 where
-nobody states anything: then a download takes "at least" the known size of the other files.
+0 where nobody states anything: then a download takes "at least" the known size of the other files.
 
 TFDS's `load_url_infos` reads the words, and `--register_checksums` keeps them. `load_published`,
 below, turns them into entries whose sha256 is empty and which agree with any sha256. TFDS's own

@@ -1,10 +1,9 @@
 """Reads the JSON files of cleanlab/label-errors: labels that a model doubted and people checked.
 
 Each entry of `<corpus>_mturk.json` has a row of a test set, the given label, the label that the
-model
-guessed, and what five people chose: `given`, `guessed`, `neither` or, in some of the files, `both`.
-Source: Northcutt, Athalye and Mueller, "Pervasive Label Errors in Test Sets Destabilize Machine
-Learning Benchmarks", 2021; https://github.com/cleanlab/label-errors.
+model guessed, and what five people chose: `given`, `guessed`, `neither` or, in some of the files,
+`both`. Source: Northcutt, Athalye and Mueller, "Pervasive Label Errors in Test Sets Destabilize
+Machine Learning Benchmarks", 2021; https://github.com/cleanlab/label-errors.
 """
 
 from __future__ import annotations

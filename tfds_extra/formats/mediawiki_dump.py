@@ -1,9 +1,8 @@
 """Reads dumps of MediaWiki wikis: export XML, the index of multistream files, `dumpstatus.json`.
 
 A dump is one XML document, `<mediawiki>`, with a `<siteinfo>` and pages. Versions 0.3 to 0.11 are
-read. A
-multistream file is the same document, compressed in many bzip2 streams one after the other: one
-with all that stands before the first page, then one for each hundred pages, then one with the
+read. A multistream file is the same document, compressed in many bzip2 streams one after the other:
+one with all that stands before the first page, then one for each hundred pages, then one with the
 closing tag, then sometimes an empty one. Its index tells where each stream begins and which pages
 are in it, so that a stream can be read without those before it.
 

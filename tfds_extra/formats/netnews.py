@@ -3,8 +3,7 @@
 Source: RFC 1036, "Standard for Interchange of USENET Messages", 1987, which builds on RFC 822. The
 messages were posted in 1993 by programs that followed it more or less. They declare no character
 set, so that every byte is read as the character of ISO 8859-1 with that number, and nothing is
-lost. Only LF
-ends a line: CR, form feed and other control characters stand inside of lines.
+lost. Only LF ends a line: CR, form feed and other control characters stand inside of lines.
 """
 
 from __future__ import annotations

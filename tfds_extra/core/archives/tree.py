@@ -7,11 +7,9 @@ for member in tree.members("recordings/"):
 ```
 
 A `Tree` is a folder, an archive, or the consecutive parts of one archive. Its first bytes tell
-which
-format it has, never its suffix: tar (plain, gzip, bzip2, xz), zip (stored, deflated, bzip2 and LZMA
-members, zip64, split), and archives inside those (`Tree.nested`). Memory does not depend on the
-size
-of the archive or of its members, apart from the index: 32 bytes a member for a zip.
+which format it has, never its suffix: tar (plain, gzip, bzip2, xz), zip (stored, deflated, bzip2
+and LZMA members, zip64, split), and archives inside those (`Tree.nested`). Memory does not depend
+on the size of the archive or of its members, apart from the index: 32 bytes a member for a zip.
 
 Trust. All that could write outside the tree or exhaust the machine is refused with the member's
 name: absolute names, drive letters, `..`, NUL, the same name twice, links and devices, encrypted
