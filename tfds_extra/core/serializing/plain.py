@@ -150,7 +150,7 @@ def join_rows(rows: Any) -> tuple[Sequence, list[int]]:
     """Joins the rows of a nested sequence, which takes its outermost level away.
 
     Args:
-      rows: list, tuple or array of lists, tuples or arrays.
+      rows: List, tuple or array of lists, tuples or arrays.
 
     Returns:
       All elements of the rows, and the length of each row.

@@ -167,7 +167,7 @@ def class_numbers(feature: tfds.features.ClassLabel, values: Sequence) -> Any:
 
     Args:
       feature: The class label.
-      values: list, tuple or array of numbers, or of names.
+      values: List, tuple or array of numbers, or of names.
 
     Raises:
       NotPlain: Some are out of range, or neither numbers nor names.
