@@ -1,4 +1,4 @@
-"""`python -m tfds_extra` is the `tfds-extra` command, also where that is not on the PATH."""
+"""`python -m tfds_extra` runs the `tfds-extra` command, even if that is not on the PATH."""
 
 import sys
 

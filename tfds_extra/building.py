@@ -1,7 +1,7 @@
-"""What `tfds-extra build` does: as `tfds build`, but it says less, and what a user wants to know.
+"""Does the work of `tfds-extra build`: the same as `tfds build`, but with fewer messages.
 
-`tfds build` prints the whole description, features and citation of what it prepared, and imports
-Apache Beam, which warns of libraries that nobody asked for, even where nothing runs on it.
+`tfds build` prints the whole description, features and citation of the data. It also imports Apache
+Beam, even if nothing runs on it, and Beam warns of libraries that nobody asked for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def execute(args: build.Args) -> None:
     """Prepares the data sets that the options of `tfds build` name.
 
     Args:
-      args: The options; those for publishing and for several processes are not looked at.
+      args: The options; those for publishing and for several processes are ignored.
     """
     for module in args.generation.imports.split(","):
         importlib.import_module(module)

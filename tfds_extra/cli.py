@@ -1,4 +1,4 @@
-"""The `tfds-extra` command: `tfds build` with this package's builders known, and what goes with it."""
+"""The `tfds-extra` command: `tfds build` for this package's builders, and further commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status: 0, 1 if something is wrong, 2 for bad usage.
 
-    Stopped with Ctrl-C it is 130.
+    The exit status is 130 if the command was stopped with Ctrl-C.
     """
     if argv is None:
         _quieten()
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = run(arguments)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # `tfds-extra list | head`: who reads has seen enough.
+    except BrokenPipeError:  # In `tfds-extra list | head`, the reader has ended.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -64,15 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _quieten() -> None:
-    """Leaves out what libraries say that no user can act on, in the process of this command."""
+    """Suppresses messages of libraries that no user can act on, in the process of this command."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # Preparing and drawing need none.
-    # Of texts in scripts that Matplotlib's font does not have, which a picture shows as boxes.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # Preparing and drawing need no GPU.
+    # Letters of scripts that Matplotlib's font does not have are shown as boxes.
     warnings.filterwarnings("ignore", message="Glyph .* missing from font")
 
 
 def _is_news(record: Any) -> bool:
-    """Leaves out what TFDS says of data sets that it looks for, and of how it reads images."""
+    """Filters out TFDS's messages about data sets that it looks for, and about reading images."""
     message = record.getMessage()
     return "has no dataset_info.json" not in message and "OpenCV is not installed" not in message
 
@@ -175,7 +175,7 @@ def _build(arguments: list[str]) -> int:
     known, rest = ours.parse_known_args(arguments[1:])
     if not flags.FLAGS.is_parsed():
         flags.FLAGS(["tfds-extra"])
-    # What `tfds build` does not do itself. A shell leaves the `~` of `--data_dir=~/x` alone.
+    # `tfds build` does not expand `~`, and a shell does not expand it in `--data_dir=~/x`.
     rest = [re.sub(r"^(--\w+_(?:dir|path)=)?(?=~)(.*)", _expanded, option) for option in rest]
     args = cli_utils.make_flags_parser(build.Args, description="")(["tfds-extra build", *rest])
     names = [
@@ -185,7 +185,7 @@ def _build(arguments: list[str]) -> int:
     ]
     if not names and not args.automation.exclude_datasets:
         ours.error("which corpus? `tfds-extra list` shows them all")
-    if args.generation.download_only:  # TFDS's own way would fetch with its own manager.
+    if args.generation.download_only:  # TFDS would use its own download manager for this.
         for name in names:
             _fetch(
                 argparse.Namespace(
@@ -195,19 +195,20 @@ def _build(arguments: list[str]) -> int:
                 )
             )  # fmt: skip
         return 0
-    # Names, not paths: `tfds build` looks for a script of that path unless something is imported.
+    # With `imports`, `tfds build` takes these for names; without, it looks for scripts at such
+    # paths.
     imports = ",".join(filter(None, ("tfds_extra", args.generation.imports)))
     generation = dataclasses.replace(args.generation, imports=imports)
     args = dataclasses.replace(args, positional_datasets=names, datasets=[], generation=generation)
     if args.publishing.publish_dir or args.generation.num_processes > 1 or not names:
-        args.execute()  # What few need is TFDS's own.
+        args.execute()  # TFDS itself handles these rare options.
     else:
         building.execute(args)
     return 0
 
 
 def _expanded(option: re.Match[str]) -> str:
-    """An option with the home folder in place of `~`."""
+    """Returns an option with the home folder in place of `~`."""
     return (option[1] or "") + os.path.expanduser(option[2])
 
 
@@ -233,7 +234,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from tfds_extra import show
 
     builder = _builder(arguments)
-    if arguments.manual_dir and not builder.is_prepared():  # From the files that are there.
+    if arguments.manual_dir and not builder.is_prepared():  # The files are prepared first.
         config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
         builder.download_and_prepare(download_dir=arguments.download_dir, download_config=config)
     if not builder.is_prepared():
@@ -297,7 +298,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 
 def _to_validate(arguments: argparse.Namespace) -> list[str]:
-    """The configs that are named; all that are prepared, damaged or not, if none is."""
+    """Returns the named configs; if none is named, all that are prepared, damaged or not."""
     if arguments.corpus:
         corpus = _resolved(arguments.corpus)
         name, kwargs = _parsed(corpus)
@@ -320,10 +321,9 @@ def _to_validate(arguments: argparse.Namespace) -> list[str]:
 
 
 def _resolved(corpus: str) -> str:
-    """How TFDS writes what a user calls a corpus.
+    """Returns a user's name for a corpus in the form that TFDS reads.
 
-    Another name is replaced, which is said. The version may stand behind a slash, as in what is
-    printed (`info.full_name`).
+    An alias is replaced, with a message. The version may follow a slash, as in `info.full_name`.
 
     Raises:
       ValueError: There is no such corpus.
@@ -344,7 +344,7 @@ def _resolved(corpus: str) -> str:
 
 
 def _parsed(corpus: str) -> tuple[str, dict[str, Any]]:
-    """Name of a builder, and arguments for it, from what a user calls a corpus.
+    """Returns the name of a builder, and arguments for it, from a user's name for a corpus.
 
     Raises:
       ValueError: There is no such corpus, or what follows its name cannot be read.
@@ -363,7 +363,7 @@ def _parsed(corpus: str) -> tuple[str, dict[str, Any]]:
 
 
 def _builder(arguments: argparse.Namespace) -> Builder:
-    """The builder that the command line names."""
+    """Returns the builder that the command line names."""
     name, kwargs = _parsed(arguments.corpus)
     return registry.builder_cls(name)(
         data_dir=arguments.data_dir,
@@ -372,13 +372,13 @@ def _builder(arguments: argparse.Namespace) -> Builder:
 
 
 def _manager(builder: Builder, arguments: argparse.Namespace) -> downloads.DownloadManager:
-    """What downloads the files of a builder."""
+    """Returns the download manager for the files of a builder."""
     config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
     return builder._make_download_manager(arguments.download_dir, config)
 
 
 def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> list[str]:
-    """Names, as `tfds build` reads them, of the configs to build of one corpus."""
+    """Returns the names of a corpus's configs to build, in the form that `tfds build` reads."""
     name, kwargs = _parsed(corpus)
     configs = [config.name for config in registry.builder_cls(name).BUILDER_CONFIGS]
     if "config" in kwargs:

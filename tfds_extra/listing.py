@@ -1,4 +1,4 @@
-"""What `tfds-extra list` and `tfds-extra info` print."""
+"""Makes the lines that `tfds-extra list` and `tfds-extra info` print."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tfds_extra.core import Builder, digests, downloads, own_copies
 
 _WIDTH = 80  # Columns of a terminal.
-_MANY = 12  # So many configs have a line each.
-_ALIKE = 4  # Configs of the same splits, on average, that make it better to name them together.
+_MANY = 12  # Up to so many configs have a line each.
+_ALIKE = 4  # If on average so many configs have the same splits, they are named together.
 _LEGEND = """
 *      something of it is prepared here: `tfds-extra info NAME` says what
 h      files have to be brought by hand
@@ -27,10 +27,10 @@ All configs, features and the terms in full: tfds-extra info NAME"""
 
 
 def corpora(data_dir: str | None) -> Iterator[str]:
-    """Lines about all corpora, one for each, of at most 80 columns.
+    """Yields the lines about all corpora, one for each, of at most 80 columns.
 
     Args:
-      data_dir: Where prepared data lies; TFDS's default if None.
+      data_dir: Folder of prepared data; TFDS's default if None.
     """
     rows = [("", "NAME", "WHAT", "KIND", "COUNT", "FETCH", "DISK", "LICENCE")]
     for name in registry.names():
@@ -58,10 +58,10 @@ def corpus(
     extracted: Mapping[str, own_copies.Copy],
     planned: Sequence[downloads.PlannedFile],
 ) -> Iterator[str]:
-    """Lines about one corpus, in its config.
+    """Yields the lines about one corpus, in its config.
 
     Args:
-      builder: Of the corpus.
+      builder: Builder of the corpus.
       extracted: What the user has extracted of it.
       planned: The other files that it needs.
     """
@@ -94,7 +94,7 @@ def corpus(
         kind = type(feature).__name__
         if isinstance(feature, tfds.features.Sequence):
             kind += f" of {type(feature.feature).__name__}"
-        if isinstance(spec, dict):  # A feature of several tensors that is no dict of features.
+        if isinstance(spec, dict):  # The feature has several tensors, but is no dict of features.
             yield f"  {name}  {kind}"
         else:
             dtype = "string" if np.dtype(spec.np_dtype).kind == "O" else np.dtype(spec.np_dtype).name
@@ -109,7 +109,7 @@ def corpus(
 def files(
     extracted: Mapping[str, own_copies.Copy], planned: Sequence[downloads.PlannedFile]
 ) -> Iterator[str]:
-    """Lines about files: name, size, whether they are here, and where they are or come from."""
+    """Yields lines about files: name, size, state, and where they are or come from."""
     for copy in extracted.values():
         yield f"{copy.path}: used as it is"
     rows = [("FILE", "SIZE", "STATE", "")]
@@ -120,7 +120,7 @@ def files(
 
 
 def prepared(builder: Builder) -> list[str]:
-    """Names of the configs, with their variants, that are prepared; the corpus's if it has none."""
+    """Returns the names of prepared configs with variants; for no configs, the corpus's name."""
     folder = builder.data_dir_root / builder.name
     found = folder.glob(f"*/{builder.version}/dataset_info.json")
     names = sorted(path.parent.parent.name for path in found)
@@ -130,7 +130,7 @@ def prepared(builder: Builder) -> list[str]:
 
 
 def by_hand(builder: Builder) -> bool:
-    """Whether a file has to be brought by hand."""
+    """Returns whether a file has to be brought by hand."""
     from tfds_extra.core import ManualFile
 
     return any(
@@ -141,7 +141,7 @@ def by_hand(builder: Builder) -> bool:
 
 
 def kinds(cls: type[Builder]) -> list[str]:
-    """What the data is: audio, image, text, ...; from TAGS.txt."""
+    """Returns the kinds of the data (audio, image, text, ...) from TAGS.txt."""
     tags = cls.get_metadata().tags or []
     prefix = "content.data-type."
     found = [tag.partition(" ")[0].removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
@@ -149,19 +149,19 @@ def kinds(cls: type[Builder]) -> list[str]:
 
 
 def leaves(features: Any, specs: Any = None, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Names and features, those that are nested in others as `outer/inner`.
+    """Yields names and features; nested features have names such as `outer/inner`.
 
     Args:
-      features: Such as `info.features`.
-      specs: Shape and type of each, which in a sequence are those of all its elements together.
-      prefix: What the names begin with.
+      features: A dict of features, such as `info.features`.
+      specs: Shape and type of each feature; in a sequence, of all its elements together.
+      prefix: Beginning of all names.
 
     Yields:
       Name, feature, and its `tfds.features.TensorInfo`.
     """
     specs = specs or features.get_tensor_info()
     for name, feature in features.items():
-        inner = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
+        inner = getattr(feature, "feature", feature)  # The feature inside of a sequence, or itself.
         if isinstance(inner, tfds.features.FeaturesDict):
             yield from leaves(inner, specs[name], f"{prefix}{name}/")
         else:
@@ -169,7 +169,7 @@ def leaves(features: Any, specs: Any = None, prefix: str = "") -> Iterator[tuple
 
 
 def table(rows: Sequence[Sequence[str]], gap: int = 2) -> Iterator[str]:
-    """Rows with their columns aligned; the last column may be of any length."""
+    """Yields the rows with their columns aligned; the last column may be of any length."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths)]
@@ -180,7 +180,7 @@ def table(rows: Sequence[Sequence[str]], gap: int = 2) -> Iterator[str]:
 
 
 def _paragraph(name: str, text: str) -> list[str]:
-    """Text with its name before it, in lines; what has no spaces is never cut."""
+    """Returns the lines of a text with its name before it; words are never cut."""
     return textwrap.wrap(
         f"{name}: {text}",
         _WIDTH,
@@ -191,9 +191,9 @@ def _paragraph(name: str, text: str) -> list[str]:
 
 
 def _classes(features: tfds.features.FeaturesDict) -> Iterator[str]:
-    """A line for each label, of as many classes as there is room for."""
+    """Yields a line for each label, with as many classes as there is room for."""
     for name, feature, _ in leaves(features):
-        label = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
+        label = getattr(feature, "feature", feature)  # The feature inside of a sequence, or itself.
         if isinstance(label, tfds.features.ClassLabel) and label.num_classes:
             names = ", ".join(one.replace(" ", "\N{NO-BREAK SPACE}") for one in label.names)
             line = textwrap.fill(
@@ -215,7 +215,7 @@ def _splits(counts: dict[str, int]) -> str:
 
 
 def _configs(builder: Builder) -> Iterator[str]:
-    """Lines about the configs: their splits and what they are; of very many, mostly the names alone."""
+    """Yields lines about the configs with splits and description; for very many, mostly names."""
     configs = builder.BUILDER_CONFIGS
     counts = {c.name: _splits(builder.counts_of(c.name)) for c in configs}
     if len(configs) > _MANY and len(set(counts.values())) == 1:
@@ -249,7 +249,7 @@ def _indented(text: str) -> list[str]:
 
 
 def _folded(names: Sequence[str]) -> list[str]:
-    """Names, where those that differ by a number at their end stand in the place of one."""
+    """Returns the names; names that differ only by a number at the end are joined to one."""
     numbers: dict[str, list[str]] = {}
     for name in names:
         match = re.fullmatch(r"(.+_)(\d+)", name)
@@ -266,7 +266,7 @@ def _short_amount(amount: digests.Amount) -> str:
 
 
 def _short(number: float, base: int) -> str:
-    """A number in at most four characters: 698, 3.0k, 107k, 1.2M."""
+    """Returns a number in at most four characters: 698, 3.0k, 107k, 1.2M."""
     for unit in ("", "k", "M", "G", "T"):
         if number < 999.5 or unit == "T":
             break

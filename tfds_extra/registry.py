@@ -3,10 +3,10 @@
 A builder is found by its folder, `datasets/<name>/<name>_dataset_builder.py`, and its module is
 imported when it is asked for. TFDS has two places to look: providers, which answer `tfds.load`,
 `tfds.builder` and `tfds build`, and the registry of imported classes, which answers
-`tfds.list_builders`. The builder classes themselves stay out of that registry (`core.Builder` sees
-to it), because it refuses a name that it has already seen, as happens when a module is imported
-under two names (`tfds build path/to/folder`, a test runner, a worker process). A stub stands there
-for each.
+`tfds.list_builders`. The builder classes themselves stay out of that registry (see `core.Builder`),
+because it refuses a name that it has already seen. That happens when a module is imported under two
+names (`tfds build path/to/folder`, a test runner, a worker process). The registry has a stub for
+each builder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PACKAGE = pathlib.Path(__file__).resolve().parent
 
 @functools.cache
 def names() -> tuple[str, ...]:
-    """Names of all builders of this package, sorted."""
+    """Returns the names of all builders of this package, sorted."""
     folders = (_PACKAGE / "datasets").iterdir()
     return tuple(sorted(f.name for f in folders if (f / f"{f.name}_dataset_builder.py").exists()))
 
@@ -36,8 +36,8 @@ def builder_cls(name: str) -> type[tfds.core.DatasetBuilder]:
 
 @functools.cache
 def aliases() -> dict[str, str]:
-    """Other names of the corpora, each with the name of its builder; `about.tsv` lists them."""
-    # Imports much, for those only who mean another name.
+    """Returns other names of the corpora, each with its builder's name, from `about.tsv`."""
+    # This imports much, and is only needed for other names.
     from tfds_extra.core import tables
 
     return {
@@ -49,13 +49,13 @@ def aliases() -> dict[str, str]:
 
 
 def resource_dir(kind: str) -> pathlib.Path:
-    """Folder `checksums` or `dummy_data`: inside an installed package, beside it in a checkout."""
+    """Returns the folder `checksums` or `dummy_data`, in an installed package or a checkout."""
     installed = _PACKAGE / kind
     return installed if installed.is_dir() else _PACKAGE.parent / kind
 
 
 class _Provider(tfds.core.DatasetBuilderProvider):
-    """Answers TFDS's look-ups of our names."""
+    """Answers when TFDS looks up one of our builders."""
 
     def has_dataset(self, name: str) -> bool:
         return name in names()
@@ -65,9 +65,10 @@ class _Provider(tfds.core.DatasetBuilderProvider):
 
 
 class _AliasProvider(tfds.core.DatasetBuilderProvider):
-    """Answers to other names of our corpora, and says what they are called here.
+    """Answers when TFDS looks up another name of one of our corpora, and says its name here.
 
-    It is asked last, so that a data set of that name, TFDS's own above all, comes first.
+    It is asked last, so that data sets that really have that name, above all TFDS's own, come
+    first.
     """
 
     def has_dataset(self, name: str) -> bool:
@@ -79,7 +80,7 @@ class _AliasProvider(tfds.core.DatasetBuilderProvider):
 
 
 def _stub(name: str) -> type:
-    """A class that stands for builder `name` in TFDS's registry and builds the real one."""
+    """Returns a class that stands for builder `name` in TFDS's registry and builds the real one."""
 
     def build(cls, *args, **kwargs):
         del cls
@@ -92,7 +93,8 @@ def _stub(name: str) -> type:
 @functools.cache  # A second call would register every name twice, which TFDS refuses.
 def register() -> None:
     """Registers all builders with TFDS."""
-    # First in line: the providers behind import TFDS's own 22 packages of builders to answer.
+    # It is asked first, because later providers import TFDS's own 22 packages of builders to
+    # answer.
     tfds.core.add_dataset_builder_provider(_Provider(), index=0)
     tfds.core.add_dataset_builder_provider(_AliasProvider())
     for name in names():

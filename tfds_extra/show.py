@@ -19,23 +19,23 @@ from tfds_extra.formats import coco_rle
 
 _WIDTH = 12  # Inches; matplotlib's default of 100 dots an inch makes it 1,200 pixels.
 _ROW = 2.2
-_LINE = 0.16  # Inches of a line of text.
-_LINES = 24  # At most.
-_WRITTEN = 0.8  # Of the width of a text's place; labels of the axes beside it take from that.
-_LETTERS = 200  # More of them do not fit into a line.
+_LINE = 0.16  # Height in inches of a line of text.
+_LINES = 24  # The most lines of a text.
+_WRITTEN = 0.8  # Share of its place's width that a text may use; labels of axes may take the rest.
+_LETTERS = 200  # No line has more letters.
 _UNBROKEN = "\N{NO-BREAK SPACE}"
-_HASHES = re.compile(r"(.*[/_])?(sha1|sha256|md5|crc32)")  # Of use to programs, not to eyes.
+_HASHES = re.compile(r"(.*[/_])?(sha1|sha256|md5|crc32)")  # Programs need digests, people do not.
 _CAPTION = 45  # Letters in a line of a caption.
-_PLACES = 6  # Images, charts and texts that stand side by side.
+_PLACES = 6  # So many images, charts and texts stand side by side.
 
 
 def read(builder: core.Builder, split: str, number: int) -> Iterator[dict[str, Any]]:
-    """Reads the first examples of a split, without TensorFlow where that takes long to import.
+    """Reads the first examples of a split, if possible without TensorFlow, whose import takes long.
 
     Args:
-      builder: Whose data is prepared.
-      split: Name of a split, or a part of one as TFDS writes it.
-      number: How many examples at most.
+      builder: A builder whose data is prepared.
+      split: Name of a split, or of a part of a split in TFDS's form.
+      number: The most examples.
 
     Yields:
       Each example, decoded to numpy values.
@@ -59,23 +59,23 @@ def draw(
     segments: core.Segments | None = None,
     objects: core.Objects | None = None,
 ) -> Any:
-    """Draws each example: its recordings or images, and what else is known of it.
+    """Draws each example: its recordings or images, and its other features as text.
 
-    Values that are missing (empty, NaN, or -1 where the feature's doc speaks of it) are left out.
+    Missing values (empty, NaN, or -1 if the feature's doc mentions it) are left out.
 
-    An example with recordings takes a row; of those with images several stand in one.
+    An example with recordings takes a row; several examples with images stand in one row.
 
     Args:
-      info: Of the dataset.
-      examples: As `read` or `as_dataset(...).as_numpy_iterator()` gives them.
-      title: Above all rows; by default the full name of the dataset.
+      info: Info of the dataset.
+      examples: Examples from `read` or `as_dataset(...).as_numpy_iterator()`.
+      title: Title above all rows; by default the full name of the dataset.
       times: Names of the features that hold times to draw over the recordings, and which of them are
         strong; see `core.Builder.DRAWN_TIMES`.
       distributions: Names of the features to draw as bars beside an image; see
         `core.Builder.DRAWN_DISTRIBUTIONS`.
-      first: Names of the features to be told first; see `core.Builder.DRAWN_FIRST`.
-      segments: Of music that was analyzed; see `core.Builder.DRAWN_SEGMENTS`.
-      objects: With masks, to draw over the first image; see `core.Builder.DRAWN_OBJECTS`.
+      first: Names of the features to print first; see `core.Builder.DRAWN_FIRST`.
+      segments: Segments of music that was analyzed; see `core.Builder.DRAWN_SEGMENTS`.
+      objects: Objects with masks to draw over the first image; see `core.Builder.DRAWN_OBJECTS`.
 
     Returns:
       A `matplotlib.figure.Figure`.
@@ -99,7 +99,7 @@ def draw(
     shares = [3] * (columns - 1) + [2.3]
     width = _WRITTEN * _WIDTH * shares[-1] / sum(shares)
     texts = [_describe(info.features, example, drawn, first, width, 9) for example in examples]
-    # Of many features the text is higher than the picture has to be.
+    # The text of many features may be higher than the row of the picture.
     height = max(_ROW, 0.6 + _LINE * max(text.count("\n") + 1 for text in texts))
     picture = _figure(title, height * len(examples))
     axes = picture.subplots(len(examples), columns, squeeze=False, width_ratios=shares)
@@ -116,7 +116,7 @@ def draw(
             if times:
                 _draw_times(example, times, waveform, spectrogram)
         row[-1].axis("off")
-        # Outside of the layout, which would take room for it from the axes of all columns.
+        # It is not part of the layout, which would take room for it from the axes of all columns.
         row[-1].text(0, 1, text, va="top", fontsize=9, in_layout=False)
     return picture
 
@@ -126,7 +126,7 @@ def _names(info: tfds.core.DatasetInfo, kind: Any) -> list[str]:
 
 
 def _figure(title: str, height: float) -> Any:
-    """A picture of so many inches below its title."""
+    """Returns an empty figure of `height` inches below its title."""
     from matplotlib import figure
 
     height += 0.5 + _LINE * (title.count("\n") + 1)
@@ -147,19 +147,19 @@ def _draw_images(
     images = _names(info, tfds.features.Image)
     boxes = {name: key for name, f in info.features.items() if (key := _box_key(f)) is not None}
     if objects and objects.name in boxes:
-        # Boxes of other sequences would hide what is in these.
+        # Boxes of other sequences would hide these objects.
         boxes = {objects.name: boxes[objects.name]}
     else:
         objects = None
-    # Where nothing is known of a whole split (of its examples at least), there is nothing to draw.
+    # A distribution that is missing in all examples is not drawn.
     distributions = [
         name
         for name in distributions
         if name in info.features and not all(np.isnan(e[name]).all() for e in examples)
     ]
     drawn = [*images, *boxes, *distributions]
-    places = len(images) + len(distributions) + 1  # Axes of an example.
-    # Masks and keypoints want larger images.
+    places = len(images) + len(distributions) + 1  # Number of axes for an example.
+    # Masks and keypoints need larger images.
     shares = [2 if objects and place < len(images) else 1 for place in range(places)]
     across = max(1, min(len(examples), _PLACES // sum(shares)))
     width = _WRITTEN * _WIDTH / (across * sum(shares))
@@ -187,7 +187,7 @@ def _draw_images(
 
 
 def _draw_image(axis: Any, name: str, image: np.ndarray) -> None:
-    # Not stretched to the image's own darkest and lightest.
+    # Brightness is not stretched to the image's own darkest and lightest pixels.
     limits = {"vmin": 0, "vmax": 255} if image.dtype == np.uint8 else {}
     axis.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap="gray", **limits)
     axis.set_title(name, fontsize=9)
@@ -196,7 +196,7 @@ def _draw_image(axis: Any, name: str, image: np.ndarray) -> None:
 
 
 def _box_key(feature: Any) -> str | None:
-    """Where in a sequence the boxes are: their name in its dicts, "" if it is one of boxes."""
+    """Returns the name of the boxes in a sequence of dicts; "" for a sequence of boxes, or None."""
     if not isinstance(feature, tfds.features.Sequence):
         return None
     if isinstance(feature.feature, tfds.features.BBoxFeature):
@@ -209,7 +209,7 @@ def _box_key(feature: Any) -> str | None:
 
 
 def _draw_boxes(axis: Any, feature: Any, key: str, value: Any, image: np.ndarray) -> None:
-    """Draws boxes, as shares of the height and width, and the class of each if it has one."""
+    """Draws boxes, given as shares of height and width, and the class of each if it has one."""
     from matplotlib import patches
 
     height, width = image.shape[:2]
@@ -228,7 +228,7 @@ def _draw_boxes(axis: Any, feature: Any, key: str, value: Any, image: np.ndarray
         size = ((right - left) * width, (bottom - top) * height)
         axis.add_patch(patches.Rectangle(corner, *size, fill=False, color="tab:orange"))
         words = [_text(inner, value[name][i]) for name, inner in classes.items()]
-        if words:  # Legible on any image.
+        if words:  # With a background, they are legible on any image.
             axis.text(
                 *corner, " ".join(words), va="bottom", fontsize=7,
                 bbox={"facecolor": "tab:orange", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
@@ -238,7 +238,7 @@ def _draw_boxes(axis: Any, feature: Any, key: str, value: Any, image: np.ndarray
 def _draw_objects(
     axis: Any, objects: core.Objects, example: dict[str, Any], image: np.ndarray
 ) -> None:
-    """Draws masks over an image, each of another colour, then keypoints, and a caption below."""
+    """Draws masks over an image, each in another colour, then keypoints, and a caption below."""
     from matplotlib import colors
 
     height, width = image.shape[:2]
@@ -268,7 +268,7 @@ def _draw_objects(
 
 
 def _draw_bars(axis: Any, info: tfds.core.DatasetInfo, name: str, shares: np.ndarray) -> None:
-    """Draws a number for each class, by the names of the label's classes."""
+    """Draws a bar for each class, with the names of the label's classes."""
     names = getattr(info.features[info.supervised_keys[1]], "names", None)
     numbers = np.arange(len(shares))
     axis.barh(numbers, shares)
@@ -281,13 +281,13 @@ def _draw_bars(axis: Any, info: tfds.core.DatasetInfo, name: str, shares: np.nda
 
 
 def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> None:
-    """Draws a line at each time, a short one below the others at those that are not strong."""
+    """Draws a line at each time; times that are not strong get a short line at the bottom."""
     seconds, strong = (functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names)
     # A sequence of dicts is read as lists.
     seconds, strong = np.asarray(seconds), np.asarray(strong, bool)
     called = names[1].rpartition("/")[2].removeprefix("is_")
     for axis, color in zip(axes, ("tab:orange", "white")):
-        height = axis.get_xaxis_transform()  # Of the axis, from 0 to 1.
+        height = axis.get_xaxis_transform()  # The height of the axis goes from 0 to 1.
         options = {"transform": height, "linewidth": 1}
         axis.vlines(seconds[~strong], 0, 0.3, color, label=f"{(~strong).sum()} others", **options)
         axis.vlines(seconds[strong], 0, 1, "red", label=f"{strong.sum()} {called}", **options)
@@ -305,7 +305,7 @@ def _draw_segments(
     segments: core.Segments,
     first: Sequence[str],
 ) -> Any:
-    """Draws a row an example: its values over time with its marks, and its text."""
+    """Draws a row for each example: its values over time with its marks, and its text."""
     drawn = [segments.starts, *segments.values, *segments.marks]
     shares = [3] * len(segments.values) + [2.3]
     width = _WRITTEN * _WIDTH * shares[-1] / sum(shares)
@@ -333,7 +333,7 @@ def _draw_segments(
 
 
 def _draw_marks(axis: Any, example: dict[str, Any], names: Sequence[str]) -> None:
-    """Draws lines at times of several kinds in strips below; those of the last one over all."""
+    """Draws lines at times, each kind in a strip at the bottom, the last over the whole height."""
     bottom, top = axis.get_ylim()
     strip = 0.07 * (top - bottom)
     axis.set_ylim(bottom - strip * len(names), top)
@@ -349,7 +349,7 @@ def _draw_marks(axis: Any, example: dict[str, Any], names: Sequence[str]) -> Non
 
 
 def _with_classes(info: tfds.core.DatasetInfo, title: str) -> str:
-    """The title, and two lines at most of the classes of the label."""
+    """Returns the title, followed by at most two lines with the classes of the label."""
     keys = info.supervised_keys or ()
     name = keys[1] if len(keys) > 1 else None
     label = info.features[name] if isinstance(name, str) else None
@@ -368,7 +368,7 @@ def _describe(
     width: float,
     size: float,
 ) -> str:
-    """The features that are known and not drawn, two lines each, as many as there is room for."""
+    """Returns a text of the known features that are not drawn, with at most two lines for each."""
     leaves = {
         name: (feature, value)
         for name, feature, value in _leaves(
@@ -388,7 +388,7 @@ def _describe(
 
 
 def _two_lines(text: str, width: float, size: float) -> list[str]:
-    """A text of some points in at most two lines of some inches; what is left out is dots."""
+    """Wraps a text (`size` in points, `width` in inches) to at most two lines, cut with dots."""
     lines = list(itertools.islice(_wrapped(text, width, size), 3))
     if len(lines) > 2:
         while _inches(f"{lines[1]} ...", size) > width:
@@ -398,7 +398,7 @@ def _two_lines(text: str, width: float, size: float) -> list[str]:
 
 
 def _wrapped(text: str, width: float, size: float) -> Iterator[str]:
-    """The lines of a text; a word that is wider than a line is cut."""
+    """Yields the lines of a text; a word that is wider than a line is cut."""
     line = ""
     for word in re.split(r"[\t\n\r ]+", text.strip()):
         longer = f"{line} {word}" if line else word
@@ -417,7 +417,7 @@ def _wrapped(text: str, width: float, size: float) -> Iterator[str]:
 
 
 def _inches(text: str, size: float) -> float:
-    """How wide a text of some points is drawn."""
+    """Returns the width in inches of a text of `size` points."""
     from matplotlib import font_manager, textpath
 
     font = font_manager.FontProperties(size=size)
@@ -425,12 +425,12 @@ def _inches(text: str, size: float) -> float:
 
 
 def _place(names: list[str]) -> Any:
-    """What to sort names by: as they are, but digests last."""
+    """Returns a sort key for names that keeps their order, but puts digests last."""
     return lambda name: (bool(_HASHES.fullmatch(name)), names.index(name))
 
 
 def _is_missing(feature: Any, value: Any) -> bool:
-    """Whether nothing is known: it is empty, NaN, or -1 where that is said to mean so."""
+    """Returns whether a value is missing: empty, NaN, or -1 if the feature's doc says so."""
     if isinstance(value, (bytes, str)) or not np.size(value):
         return not len(value)
     kind = np.asarray(value).dtype.kind
@@ -440,16 +440,16 @@ def _is_missing(feature: Any, value: Any) -> bool:
         return False
     if isinstance(feature, tfds.features.ClassLabel) or "-1" in (feature.doc.desc or ""):
         return bool(np.all(np.asarray(value) == -1))
-    return np.ndim(value) > 0 and not np.any(value)  # Counts of nothing.
+    return np.ndim(value) > 0 and not np.any(value)  # All counts are 0.
 
 
 def _leaves(
     features: Mapping[str, Any], example: dict[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Name, feature and value: first what stands alone, then the groups; of a sequence, an array."""
+    """Yields name, feature and value of all features: first single ones, then those in groups."""
     groups = {}
     for name, feature in features.items():
-        inner = getattr(feature, "feature", feature)  # Of a sequence, or the feature itself.
+        inner = getattr(feature, "feature", feature)  # A sequence's inner feature, or the feature.
         if isinstance(inner, tfds.features.FeaturesDict):
             groups[name] = inner
         else:
@@ -459,10 +459,10 @@ def _leaves(
 
 
 def _text(feature: Any, value: Any) -> str:
-    """A value as a person would write it."""
+    """Returns a value in a form for people."""
     if np.ndim(value) == 1:
         return ", ".join(_text(feature, one) for one in value)
-    if np.ndim(value) > 1:  # A few rows fill the two lines there are.
+    if np.ndim(value) > 1:  # A few rows fill the two lines.
         return ", ".join(f"[{_text(feature, row)}]" for row in value[:9])
     if isinstance(feature, tfds.features.ClassLabel) and value >= 0:
         return feature.int2str(int(value))

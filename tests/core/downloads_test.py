@@ -274,7 +274,7 @@ def test_ends_in_the_right_error(server, manager, tmp_path, case, kind):
     assert len(server.requests("/corpus.bin")) == requests
     # Nothing is there that could be taken for the file; and when all is well, the file comes.
     assert not cached_files(tmp_path)
-    assert manager(infos).plan(url)[0].state in (downloads.TO_FETCH, downloads.PARTIAL)
+    assert manager(infos).plan(url)[0].state in (downloads.TO_FETCH, downloads.UNFINISHED)
     server.add("/corpus.bin", CONTENT)
     assert manager(infos).download(url).read_bytes() == CONTENT
 
@@ -1522,7 +1522,7 @@ def test_plan(server, manager, tmp_path):
     seen = {n: (f.state, str(f.amount), str(f.remaining)) for n, f in by_name.items()}
     assert seen == {
         "a.bin": (downloads.CACHED, "2.86 MiB", "0 bytes"),
-        "b.bin": (downloads.PARTIAL, "2.86 MiB", "1.91 MiB"),
+        "b.bin": (downloads.UNFINISHED, "2.86 MiB", "1.91 MiB"),
         "c.bin": (downloads.MANUAL, "2.86 MiB", "0 bytes"),
         "d.bin": (downloads.TO_FETCH, "unknown", "unknown"),
         "e.bin": (downloads.MISSING, "unknown", "0 bytes"),
@@ -1641,7 +1641,7 @@ def test_a_partial_file_that_is_taken_away_in_between(server, manager, monkeypat
     part.parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(b"begun")
     (planned,) = manager(infos).plan(url)
-    assert (planned.state, planned.received) == (downloads.PARTIAL, 5)
+    assert (planned.state, planned.received) == (downloads.UNFINISHED, 5)
     assert [file.state for file in manager(infos).plan(url)] == [downloads.TO_FETCH]
     explain = downloads.DownloadManager._explain
 
@@ -1667,7 +1667,7 @@ def test_a_full_disk_keeps_what_was_fetched(server, manager):
     with mock.patch.object(transfer.Partial, "write", full):
         with pytest.raises(CorpusError, match="What was fetched is kept"):
             manager(infos).download(url)
-    assert manager(infos).plan(url)[0].state == downloads.PARTIAL
+    assert manager(infos).plan(url)[0].state == downloads.UNFINISHED
     assert manager(infos).download(url).read_bytes() == CONTENT
     assert int(server.requests("/corpus.bin")[1]["Range"][6:-1]) > 1_000_000
 

@@ -1,4 +1,4 @@
-"""What every builder stands on."""
+"""The base of all builders."""
 
 from tfds_extra.core.archives import Content, Member, Tree
 from tfds_extra.core.builder import MINIATURE, PARTIAL, Builder, Objects, Segments

@@ -1,9 +1,9 @@
 """The base class of every builder in this package.
 
-What a builder's own module states is the corpus: configs, features, URLs, and how a raw record
-becomes an example. What holds for all of them is here: where checksums and facts are found, the
-miniature and the partial variant, files that the user brings in `manual_dir`, the count of examples
-against the publisher's, and how examples are written.
+A builder's own module states what is peculiar to its corpus: configs, features, URLs, and how a raw
+record becomes an example. This module has what all builders share: where checksums and facts are
+found, the miniature and the partial variant, files that the user brings in `manual_dir`, the check
+of the number of examples against the publisher's, and how examples are written.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ PARTIAL = "partial"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 _TFDS_CONFIG = ".config"
-_LISTED = 12  # Configs that an error names.
-_SHOWN = 3  # Patterns of paths that it names.
-_UNKNOWN = "unknown"  # In counts.tsv.
+_LISTED = 12  # An error names at most so many configs.
+_SHOWN = 3  # An error names at most so many patterns of paths.
+_UNKNOWN = "unknown"  # Stands in counts.tsv for a number that nobody states.
 
 _NOTICES = {
     MINIATURE: "MINIATURE: made-up data in the published layout, to try a pipeline on. Not the"
@@ -76,9 +76,10 @@ class Segments:
 
     Attributes:
       starts: Name of the feature with the start of each segment, in seconds.
-      values: Names of those with a row of values for each segment.
-      marks: Names of those with times in seconds: beats, bars and sections, say, the finest first.
-      end: Name of the one with the end of the last segment.
+      values: Names of the features with a row of values for each segment.
+      marks: Names of the features with times in seconds, such as beats, bars and sections; the
+        finest comes first.
+      end: Name of the feature with the end of the last segment, in seconds.
     """
 
     starts: str
@@ -92,9 +93,10 @@ class Objects:
     """Features of objects with masks, as `tfds-extra show` draws them over their picture.
 
     Attributes:
-      name: Name of the sequence of them, which has boxes and a class.
-      rle: In it, the compressed mask of each, as COCO has them (`formats.coco_rle`).
-      keypoints: In it, x, y and visibility of points, of shape (points, 3); empty if there are none.
+      name: Name of the sequence of objects, which has their boxes and classes.
+      rle: Name, in that sequence, of the compressed mask in COCO's form (`formats.coco_rle`).
+      keypoints: Name, in that sequence, of x, y and visibility of points, of shape (points, 3);
+        empty if there are none.
       limbs: Pairs of points between which a line is drawn.
       captions: Name of the feature with sentences about the picture; empty if there is none.
     """
@@ -107,9 +109,9 @@ class Objects:
 
 
 class _UrlInfos:
-    """What was published of each URL: of a class all of them, of a builder those of its config.
+    """What was published at each URL: all URLs of a builder class, or those of a builder's config.
 
-    In a miniature its own files stand in for the published ones, URL by URL.
+    For a miniature, the values describe the miniature's files, under the same URLs.
     """
 
     def __get__(self, builder: Builder | None, cls: type[Builder]) -> dict[str, digests.Published]:
@@ -127,7 +129,7 @@ class _UrlInfos:
 
 
 class _Info(tfds.core.DatasetInfo):
-    """Facts of a corpus; what is prepared is read only if it is whole (`Builder.fault`)."""
+    """TFDS's info of a corpus, which reads prepared data only if it is whole (`Builder.fault`)."""
 
     def __init__(self, *, builder: Builder, **kwargs: Any):
         self._judge = builder.fault
@@ -141,27 +143,29 @@ class _Info(tfds.core.DatasetInfo):
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     """Base builder: a subclass declares one corpus.
 
-    A subclass gives `VERSION`, `RELEASE_NOTES`, `BUILDER_CONFIGS`, `_info` (through `dataset_info`),
-    `published_files`, `_split_generators` (through `fetch` and `by_split`) and `_generate_examples`.
-    In its folder lie README.md, CITATIONS.bib, TAGS.txt, `counts.tsv`, the publisher's number of
-    examples by config (`*` for all of them) and split, or the word `unknown` where nobody states it,
-    and `about.tsv`, the corpus in short.
+    A subclass gives `VERSION`, `RELEASE_NOTES`, `BUILDER_CONFIGS`, `_info` (through
+    `dataset_info`), `published_files`, `_split_generators` (through `fetch` and `by_split`) and
+    `_generate_examples`. Its folder holds README.md, CITATIONS.bib, TAGS.txt, `counts.tsv` and
+    `about.tsv`. `counts.tsv` is the publisher's number of examples by config (`*` for all configs)
+    and split, with the word `unknown` where nobody states it; `about.tsv` describes the corpus in
+    short.
 
     Attributes:
-      DRAWN_TIMES: Where a recording has times in it worth seeing (beats, say): names of the feature
-        that holds them, in seconds, and of the one that tells which of them are strong, each as
-        `outer/inner`. `tfds-extra show` draws them.
-      DRAWN_DISTRIBUTIONS: Names of the features that hold a number for each class of the label (the
-        share of people who chose it, say). `tfds-extra show` draws them as bars.
+      DRAWN_TIMES: Two names, each as `outer/inner`: the feature with interesting times of a
+        recording, such as beats, in seconds; and the feature that says which of them are strong.
+        `tfds-extra show` draws them.
+      DRAWN_DISTRIBUTIONS: Names of the features that hold a number for each class of the label,
+        such as the share of people who chose it. `tfds-extra show` draws them as bars.
       DRAWN_SEGMENTS: Features of analyzed music that `tfds-extra show` draws over time, in configs that
         have them.
       DRAWN_OBJECTS: Features of objects that `tfds-extra show` draws over the first image, in configs
         that have them.
       DRAWN_FIRST: Names of the features that a person of the field wants to know first, each as
-        `outer/inner` if it is nested. `tfds-extra show` tells them before the others.
+        `outer/inner` if it is nested. `tfds-extra show` prints them before the others.
       DRAWN_SPLIT: The split that `tfds-extra show` draws from if none is named, the first by default.
-      SERIAL_BYTES: Bytes of published files that one process reads in the time that workers take to
-        start: for less, no workers are started. Fewer where a byte is much work.
+      SERIAL_BYTES: No workers are started for fewer bytes of published files than this, which one
+        process reads in the time that workers take to start. A corpus with much work for each byte
+        has a lower number.
     """
 
     DRAWN_TIMES: tuple[str, str] | None = None
@@ -194,19 +198,19 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           config: Name of a config, or a config. A name that ends in `-miniature` or `-partial`, as
             found under the data folder, means the same as the argument of that name.
           miniature: Prepare from the small made-up corpus that comes with this package, offline.
-            Its data lies under a config name of its own and is never taken for the corpus.
-          partial: Prepare from whatever part of the published files there is. Its data, too, lies
-            under a config name of its own; what is missing is counted in `info.metadata`.
-          num_workers: Number of processes that prepare the data: 1 for this one alone, None for one
-            a core where that pays. The prepared bytes do not depend on it.
-          file_format: As in `tfds.core.GeneratorBasedBuilder`: of the record files. If None, that of
-            the data that is there, or what TFDS has by default; `tfds.data_source` prepares
-            `array_record`.
-          **kwargs: Of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`.
+            The data lies under a config name of its own and is never taken for the corpus.
+          partial: Prepare from whatever part of the published files there is. The data, too, lies
+            under a config name of its own; `info.metadata` counts the missing examples.
+          num_workers: Number of processes that prepare the data: 1 for this process alone, None for
+            one process per core where that saves time. The prepared bytes do not depend on it.
+          file_format: Format of the record files, as in `tfds.core.GeneratorBasedBuilder`. None
+            means the format of data that is already prepared, or else TFDS's default;
+            `tfds.data_source` prepares `array_record`.
+          **kwargs: Arguments of `tfds.core.GeneratorBasedBuilder`: `data_dir`, `version`.
 
         Raises:
-          ValueError: There is no argument, config or version of that name, an argument is of another
-            type, or both `miniature` and `partial` are asked for.
+          ValueError: There is no argument, config or version of that name, an argument has a wrong
+            type, or both `miniature` and `partial` are set.
           CorpusError: The data is prepared in another format than `file_format`.
         """
         self._check_arguments(
@@ -224,11 +228,11 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self._manual_dir: pathlib.Path | None = None
         self._num_workers = num_workers
         self._work_folder: pathlib.Path | None = None
-        self._unpublished = ""  # Where TFDS has its files before they are published.
-        self._sources: dict[str, str] = {}  # What was read, by name in `published_files`.
+        self._unpublished = ""  # TFDS's temporary folder, before it gets its final name.
+        self._sources: dict[str, str] = {}  # Paths that were read, by name in `published_files`.
         super().__init__(config=config, **kwargs)
         self._set_file_format(file_format)
-        # What pickling rebuilds the builder from; TFDS leaves file_format out.
+        # Pickling rebuilds the builder from these arguments; TFDS leaves out file_format.
         self._original_state.update(
             miniature=self.variant == MINIATURE,
             partial=self.variant == PARTIAL,
@@ -238,7 +242,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @classmethod
     def _check_arguments(cls, given: Mapping[str, Any]) -> None:
-        """Raises a `ValueError` that says what is right for an argument that is wrong."""
+        """Raises a `ValueError` if an argument is wrong; it says what would be right."""
         known = _parameters(cls)
         for name, value in given.items():
             if name not in known:
@@ -263,12 +267,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             ) from None
 
     def _set_file_format(self, file_format: str | file_adapters.FileFormat | None) -> None:
-        """Chooses the format to prepare, or, of data that is there, to read."""
+        """Chooses the format in which data is prepared, or, if it is there already, read."""
         info = self.info
         if not info.initialized:
             info.set_file_format(file_format, override=True)
             return
-        # What `tfds convert_format` has added, which TFDS restores only where it has no code.
+        # Formats that `tfds convert_format` added. TFDS restores them only for builders without
+        # code.
         for other in info.as_proto.alternative_file_formats:
             other = file_adapters.FileFormat.from_value(other)
             if other not in info.alternative_file_formats:
@@ -279,19 +284,19 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 raise self._clash(file_format)
 
     def _read_as(self, suitable: Collection[file_adapters.FileFormat]) -> bool:
-        """Has the prepared data read in one of some formats; False if it is there in none of them."""
+        """Makes TFDS read the data in one of some formats; returns False if it has none of them."""
         info = self.info
         if info.file_format not in suitable:
             available = [f for f in info.alternative_file_formats if f in suitable]
             if not available:
                 return False
             if info.file_format not in info.alternative_file_formats:
-                info.alternative_file_formats.append(info.file_format)  # For who reads it next.
+                info.alternative_file_formats.append(info.file_format)  # For a later call.
             info.set_file_format(available[0], override=True, override_if_initialized=True)
         return True
 
     def _clash(self, wanted: file_adapters.FileFormat) -> CorpusError:
-        """The error that the data is prepared in another format than the wanted one."""
+        """Returns the error for data that is prepared in another format than the wanted one."""
         problem = f"prepared as {self.info.file_format.value}, not as {wanted.value}"
         remedy = (
             f"Choose another data_dir (downloads are used again if download_dir is"
@@ -331,17 +336,17 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @classmethod
     def miniature_dir(cls) -> pathlib.Path:
-        """Folder of the miniature: its files under their published names, and its facts."""
+        """Returns the folder of the miniature, with files under published names and with facts."""
         return registry.resource_dir("dummy_data") / cls.name
 
     def facts_path(self, file_name: str) -> pathlib.Path:
-        """Path of a table of facts: the miniature's own, or the one in the builder's folder."""
+        """Returns the path of a table of facts, of the miniature or in the builder's folder."""
         if self.variant == MINIATURE:
             return self.miniature_dir() / file_name
         return pathlib.Path(os.fspath(self._get_pkg_dir_path())) / file_name
 
     def read_facts(self, file_name: str) -> list[dict[str, str]]:
-        """Rows of a table of facts."""
+        """Returns the rows of a table of facts."""
         return tables.read_tsv(self.facts_path(file_name))
 
     @functools.cached_property
@@ -350,7 +355,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return self.counts_of(self.base_config_name or "")
 
     def counts_of(self, config: str) -> dict[str, int]:
-        """Number of examples that the publisher states for each split of a config; 0 if unknown."""
+        """Returns the publisher's number of examples for each split of a config; 0 if unknown."""
         return {
             row["split"]: 0 if row["examples"] == _UNKNOWN else int(row["examples"])
             for row in self.read_facts("counts.tsv")
@@ -359,14 +364,15 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @classmethod
     def about(cls, fact: str, config: str | None = None) -> list[str]:
-        """What `about.tsv` says of the corpus, or of one of its configs.
+        """Returns what `about.tsv` says of the corpus, or of one of its configs.
 
         Args:
           fact: One of the facts that the file explains, such as `summary`.
           config: Name of a config, for facts that differ between them.
 
         Returns:
-          The values: none, one, or several aliases. A builder without that file says nothing.
+          The values: none, one, or several aliases. The list is empty for a builder without that
+            file.
         """
         path = pathlib.Path(inspect.getfile(cls)).parent / "about.tsv"
         return [
@@ -382,7 +388,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @property
     def prepared_amount(self) -> digests.Amount:
-        """Size of the data when it is prepared: of that which is, or about what it will take."""
+        """Size of the prepared data, or, before it is prepared, about what it will take."""
         if self.info.dataset_size:
             return digests.Amount(int(self.info.dataset_size))
         if self.variant or not (size := self.about("bytes_per_example", self.base_config_name)):
@@ -399,14 +405,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> tfds.core.DatasetInfo:
-        """The return value of `_info`.
+        """Builds the return value of `_info`.
 
         Args:
           features: Feature connectors by name, each with a `doc`.
           homepage: The publisher's page.
           license: The publisher's terms.
           metadata: What goes into `info.metadata` from the start, such as the tree of classes.
-          **kwargs: Of `tfds.core.DatasetInfo`.
+          **kwargs: Arguments of `tfds.core.DatasetInfo`.
 
         Returns:
           The info, with description and citation read from the builder's folder.
@@ -477,13 +483,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return "\n".join(filter(None, instructions))
 
     def _incomplete_folders(self) -> Iterator[str]:
-        """Says of folders in `manual_dir` why they are not taken for the archives whose root they are."""
+        """Yields, for each folder in `manual_dir` with the name of a root, why it is not taken."""
         archives = {
             name: file
             for name, file in self.published_files().items()
             if isinstance(file, Archive) and own_copies.lacking(file, self._manual_dir)
         }
-        extracted = self.extracted() if archives else {}  # They may be found elsewhere.
+        extracted = self.extracted() if archives else {}  # Another folder may hold the archive.
         lacking: dict[str, list[str]] = {}
         for name, file in archives.items():
             if name not in extracted:
@@ -497,16 +503,16 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @abc.abstractmethod
     def published_files(self) -> dict[str, Archive | File]:
-        """The published files that this config needs, by a short name of the builder's choice."""
+        """Returns the published files that this config needs, by short names that it chooses."""
 
     def also_published(self) -> Mapping[str, digests.Published]:
-        """What is known of URLs that follow from the config, so that no table can list them."""
+        """Returns what is known about URLs that follow from the config and are in no table."""
         return {}
 
     def member_digests(
         self, file: str, tree: archives.Tree | None, prefix: str = ""
     ) -> Mapping[str, str]:
-        """Published digests of the members of an archive, where somebody listed them.
+        """Returns the published digests of the members of an archive, where somebody listed them.
 
         Building and `validate` use the same ones.
 
@@ -516,8 +522,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           prefix: Only members whose name begins with it are asked for.
 
         Returns:
-          Hexadecimal digests by member name, each a sha256, sha1 or md5 as its length tells, or
-          empty for a known member whose digest nobody listed.
+          Hexadecimal digests by member name. The length of a digest tells whether it is a sha256, a
+          sha1 or an md5; it is empty for a known member whose digest nobody listed.
         """
         del file, tree, prefix
         return {}
@@ -533,16 +539,16 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         what: str | Callable[[Collection[str]], str] = "files",
         checks_rest: bool = True,
     ) -> Members:
-        """The members of a published archive, to be gone through.
+        """Returns the members of a published archive, ready to be read.
 
         Args:
           file: Short name of the archive.
           tree: The archive.
-          wanted: As in `Members`, like the others.
-          pattern: As there.
-          prefix: As there.
-          what: As there.
-          checks_rest: As there.
+          wanted: As in `Members`.
+          pattern: As in `Members`.
+          prefix: As in `Members`.
+          what: As in `Members`.
+          checks_rest: As in `Members`.
         """
         return Members(
             tree,
@@ -559,25 +565,26 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def fetch(
         self, dl_manager: download.DownloadManager
     ) -> dict[str, archives.Tree | archives.Content]:
-        """The published files, ready to be read in place.
+        """Returns the published files, ready to be read in place.
 
-        Where the user has extracted an archive in `manual_dir`, or unpacked a file, that is used as
-        it is; otherwise the published file is taken from there or downloaded, and its digest
-        checked.
+        If the user has extracted an archive in `manual_dir`, or unpacked a file there, that copy is
+        used as it is. Otherwise the published file is taken from `manual_dir` or downloaded, and
+        its digest is checked.
 
         Args:
-          dl_manager: The one that `_split_generators` was given.
+          dl_manager: The download manager that `_split_generators` was given.
 
         Returns:
           The content of each of `published_files` that is extracted or in `to_download`: a `Tree` for
-          an archive, member names are relative to its root, and a `Content` for a file.
+          an archive, with member names relative to its root, and a `Content` for a file.
 
         Raises:
           CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
             cannot be read.
         """
         extracted = self.extracted()
-        # In one call: what is missing is then named at once, and held against the free disk.
+        # One call for all files, so that an error names all that are missing, and the sum of their
+        # sizes is compared with the free disk.
         paths = dl_manager.download(self.to_download(extracted))
         published: dict[str, archives.Tree | archives.Content] = {}
         for name, file in self.published_files().items():
@@ -598,10 +605,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return published
 
     def extracted(self) -> dict[str, own_copies.Copy]:
-        """The published archives that the user has extracted in `manual_dir`, and unpacked files.
+        """Finds the archives that the user has extracted in `manual_dir`, and unpacked files.
 
         Returns:
-          The folder of an archive, or the unpacked file, by its name in `published_files`.
+          The folder of each such archive, or the unpacked file, by its name in `published_files`.
         """
         if self._manual_dir is None:
             return {}
@@ -615,13 +622,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return found
 
     def is_here(self, file: Archive | File, *, only_packed: bool = False) -> bool:
-        """Whether the user has brought a published file in `manual_dir`, packed or not.
+        """Returns whether the user has brought a published file in `manual_dir`, packed or not.
 
-        For files that a config can do without: `published_files` may leave them out.
+        It serves for optional files, which `published_files` may leave out.
 
         Args:
           file: The file.
-          only_packed: Whether only the file as it was published counts.
+          only_packed: Whether only the file as it was published counts, and no extracted copy.
         """
         if self._manual_dir is None:
             return False
@@ -634,10 +641,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return own_copies.find(file, names, self._manual_dir, is_part=True) is not None
 
     def to_download(self, extracted: Collection[str]) -> dict[str, Any]:
-        """The `files` of what is not extracted, by its name in `published_files`.
+        """Returns the `files` of all that is not extracted, by name in `published_files`.
 
         Args:
-          extracted: Names of what is, from `extracted`.
+          extracted: Names of what the user has extracted, from `extracted`.
         """
         return {
             name: file.files
@@ -652,15 +659,15 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         folder: epath.PathLike | None = None,
         features: tfds.features.FeaturesDict | None = None,
     ) -> str:
-        """What keeps prepared data from being read rightly; its records are not looked at.
+        """Returns what is wrong with the prepared data, without reading its records.
 
         Args:
-          folder: Where it is; `data_dir` by default.
-          features: Those of `info` by default, which may not be there yet.
+          folder: The folder of the data; `data_dir` by default.
+          features: The features; those of `info` by default, which may not exist yet.
 
         Returns:
-          The file and what is wrong with it; empty if nothing is, or nothing is prepared, or
-          somebody has replaced how TFDS reads it, as `tfds.testing.mock_data` does.
+          The file and what is wrong with it. Empty if nothing is wrong, if nothing is prepared, or
+          if somebody has replaced how TFDS reads data, as `tfds.testing.mock_data` does.
         """
         readers = (super().as_dataset, super()._as_dataset, super().as_data_source)
         if not all(map(hooks.is_tfds_own, readers)):
@@ -675,7 +682,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def is_prepared(self) -> bool:
-        """Whether the data is prepared, and whole as far as `fault` can tell."""
+        """Returns whether the data is prepared, and whole as far as `fault` can tell."""
         return (self.data_path / constants.DATASET_INFO_FILENAME).exists() and not self.fault()
 
     def _check_whole(self) -> None:
@@ -692,7 +699,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             )
 
     def _log_download_bytes(self) -> None:
-        """Says what is about to be done; TFDS itself knows no sizes beforehand."""
+        """Prints what is about to be done; TFDS itself knows no sizes beforehand."""
         amount = self.download_amount
         published = f"{amount} of published files" if amount.size else "the published files"
         if self.variant == MINIATURE:
@@ -703,7 +710,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             source = f"from {published}"
         size = self.prepared_amount
         takes = "" if size.is_least else f", which takes {size}"
-        # Printed like TFDS's own line, so that who reads it can still stop it.
+        # Printed, as TFDS does with its own line, so that the user can still stop the preparation.
         print(f"Preparing {self.info.full_name} {source}{takes}, in {self.data_dir}", flush=True)
 
     def _download_and_prepare(
@@ -725,10 +732,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         super()._download_and_prepare(dl_manager, download_config)
 
     def download_and_prepare(self, **kwargs: Any) -> None:
-        """As TFDS's; of several processes that prepare the same data, one does and the others wait.
+        """Prepares the data as TFDS does; of several such processes one works and the others wait.
 
         Args:
-          **kwargs: Of `tfds.core.DatasetBuilder.download_and_prepare`.
+          **kwargs: Arguments of `tfds.core.DatasetBuilder.download_and_prepare`.
         """
         prepare = super().download_and_prepare
         if not hooks.is_tfds_own(inspect.unwrap(prepare)):
@@ -754,8 +761,9 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         work_folder = final.parent / f"unfinished.{final.name}"
         lock = final.parent / f"{final.name}.lock"
         reused = final.exists() and not config.download_mode.overwrite_dataset
-        # Data that is there may lie in a folder that must not be written to. What is beside it is
-        # of somebody who makes it anew, or was killed when it had been made.
+        # The folder of data that is there may be read-only. A lock or a work folder beside it
+        # belongs to a process that makes the data anew, or that was killed after it had made the
+        # data.
         is_alone = not work_folder.exists() and not lock.exists()
         if (reused and is_alone) or not _is_local(self.data_dir):
             super().download_and_prepare(**kwargs)
@@ -763,8 +771,9 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         with locks.alone(lock, time.sleep) as locked:
             if locked:
                 for remains in final.parent.glob(f"{_TFDS_INCOMPLETE}*_{final.name}"):
-                    shutil.rmtree(remains, ignore_errors=True)  # Of a process that was killed.
-            # Others may prepare the same at the same time, or somebody else was killed.
+                    shutil.rmtree(remains, ignore_errors=True)  # A killed process left them.
+            # Without a lock others may prepare the same data now. A read-only work folder belongs
+            # to a killed process of another user.
             is_own = not locked or not _is_writable(work_folder)
             if is_own:
                 left = work_folder
@@ -792,7 +801,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 )
                 if locked or not is_there or not final.exists():
                     raise
-                # Another process has published the same in the meantime.
+                # Another process has published the same data in the meantime.
                 self.info.read_from_directory(self.data_dir)
             shutil.rmtree(work_folder, ignore_errors=True)
         if not self.info.initialized:  # Somebody else has prepared it in the meantime.
@@ -800,16 +809,16 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
     @contextlib.contextmanager
     def _synced_before_published(self) -> Iterator[None]:
-        """Has all be on the disk before TFDS renames its folder to what readers look for.
+        """Waits until all files are on the disk before TFDS gives its folder the final name.
 
-        Otherwise a power cut may leave the name, and files without content. The last that TFDS does
-        before is to tell its `info` the new name.
+        Otherwise a power cut may leave the final name with empty files under it. The last step of
+        TFDS before it renames is to tell its `info` the new name.
         """
         update = self.info.update_data_dir
 
         def sync_and_update(data_dir: str) -> None:
             unpublished = pathlib.Path(self._unpublished)
-            # TFDS keeps the name of the default config beside the folders of configs.
+            # TFDS keeps the name of the default config in a folder beside those of the configs.
             for folder in (unpublished.parent.parent / _TFDS_CONFIG, unpublished):
                 disk.sync_all(folder)
             update(data_dir)
@@ -821,7 +830,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
     ) -> Sequence[tfds.core.SplitInfo]:
         on_beam = bool(download_config.beam_runner or download_config.beam_options)
-        if not (on_beam or self._work_folder):  # In a bucket, by TFDS alone.
+        if not (on_beam or self._work_folder):  # The data is in a bucket: TFDS prepares it alone.
             split_infos = super()._generate_splits(dl_manager, download_config)
             self._describe(
                 {split.name: split.num_examples for split in split_infos},
@@ -861,7 +870,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return [one.split_info for one in made]
 
     def _describe(self, counts: dict[str, int], order_digests: dict[str, str]) -> None:
-        """Holds the number of examples against the publisher's, and writes it into the metadata."""
+        """Compares the number of examples with the publisher's, and notes it in the metadata."""
         self.info.metadata.update(
             variant=self.variant or "complete",
             missing=self._check_counts(counts),
@@ -869,7 +878,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         )
 
     def _order_digest(self, split: tfds.core.SplitInfo) -> str:
-        """Digest of the records of a split, read back."""
+        """Reads the records of a split back, and returns their order digest."""
         digest = engines.OrderDigest()
         for shard in prepared.records(split.filepaths, self.info.file_format):
             for record in shard:
@@ -877,7 +886,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return digest.hexdigest()
 
     def _identity(self) -> list[Any]:
-        """All that decides what is made of the published files."""
+        """Returns everything that decides what is made of the published files."""
         folder = pathlib.Path(inspect.getfile(type(self))).parent
         code = {path.name: path.read_bytes() for path in sorted(folder.glob("*.py"))}
         features = json.dumps(self.info.features.to_json(), sort_keys=True)
@@ -888,16 +897,16 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return [self.info.full_name, code, features, facts]
 
     def _check_counts(self, found: dict[str, int]) -> dict[str, int]:
-        """Holds the number of examples read against the publisher's.
+        """Compares the number of examples that were read with the publisher's.
 
         Args:
           found: Number of examples by split.
 
         Returns:
-          How many are missing in each split; all zero unless the builder is a partial one.
+          How many are missing in each split; all zero unless the builder is partial.
 
         Raises:
-          CorpusError: Too many, or too few and the builder is not a partial one.
+          CorpusError: There are too many examples, or too few and the builder is not partial.
         """
         if not sum(found.values()):
             raise CorpusError(
@@ -921,7 +930,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return missing
 
     def _where_it_looked(self) -> str:
-        """What was read, and what lies there instead of the corpus."""
+        """Returns a text that says what was read, and what lies there instead of the corpus."""
         lines = []
         for name, file in self.published_files().items():
             source = self._sources.get(name, "")
@@ -936,14 +945,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     # ----------------------------------------------------------------------------------- reading
 
     def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
-        """As TFDS's; data that is not whole is refused by name.
+        """Reads the data as TFDS does; refuses data that is not whole.
 
         Args:
-          *args: Of `tfds.core.DatasetBuilder.as_dataset`.
-          **kwargs: Of the same.
+          *args: As in `tfds.core.DatasetBuilder.as_dataset`.
+          **kwargs: As in `tfds.core.DatasetBuilder.as_dataset`.
 
         Raises:
-          CorpusError: What is prepared is not whole.
+          CorpusError: The prepared data is not whole; the message names the file.
           ImportError: There is no TensorFlow.
         """
         read = super().as_dataset
@@ -968,7 +977,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             return reading.read_batches(self, split, batch_size, whole=whole, **kwargs)
         keys = self.info.supervised_keys
         if kwargs["as_supervised"] and keys and kwargs["decoders"] is None and self._reads_itself():
-            # Nothing else is parsed.
+            # Only the two supervised features are parsed.
             kwargs["decoders"] = tfds.decode.PartialDecoding(set(tree.flatten(keys)))
         return super()._build_single_dataset(
             split=split, batch_size=-1 if whole else batch_size, **kwargs
@@ -989,15 +998,15 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         return reading.read_examples(self, split, **kwargs)
 
     def _should_cache_ds(self, split: Any, shuffle_files: bool, read_config: Any) -> bool:
-        # A corpus in published order is shuffled even where it lies in one file, so that what is
-        # cached would come in the same order again.
+        # With `shuffle_files`, the records of a corpus in published order are shuffled too, and a
+        # cache would repeat the first order.
         reshuffles = read_config.shuffle_reshuffle_each_iteration is not False
         if shuffle_files and reshuffles and self.info.disable_shuffling:
             return False
         return super()._should_cache_ds(split, shuffle_files, read_config)
 
     def _reads_itself(self) -> bool:
-        """Whether nobody has replaced how examples are read."""
+        """Returns whether nobody has replaced how examples are read."""
         ours = type(self)._as_dataset is Builder._as_dataset
         return ours and hooks.is_tfds_own(super()._as_dataset)
 
@@ -1007,17 +1016,17 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             raise NotImplementedError(str(self._clash(file_adapters.DEFAULT_FILE_FORMAT)))
 
     def as_data_source(self, split: Any = None, **kwargs: Any) -> Any:
-        """As TFDS's; what is slow to decode is decoded in threads where several items are asked for.
+        """Opens the data as TFDS does; decodes several slow items at a time, in threads.
 
         Args:
           split: As in TFDS.
-          **kwargs: Of `tfds.core.DatasetBuilder.as_data_source`.
+          **kwargs: As in `tfds.core.DatasetBuilder.as_data_source`.
 
         Raises:
-          CorpusError: What is prepared is not whole.
+          CorpusError: The prepared data is not whole; the message names the file.
           NotImplementedError: The data is prepared in a format without random access; the message
             says what can be done.
-          ValueError: There is no example in a split.
+          ValueError: A split has no examples.
         """
         open_source = super().as_data_source
         if not hooks.is_tfds_own(open_source):
@@ -1038,7 +1047,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 def _parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """The arguments that builders of a class take, but for `config` and those of any name."""
+    """Returns the keyword-only arguments that builders of a class take."""
     parameters = {}
     for base in reversed(cls.__mro__):
         for name, parameter in inspect.signature(base.__init__).parameters.items():
@@ -1048,7 +1057,7 @@ def _parameters(cls: type) -> dict[str, inspect.Parameter]:
 
 
 def _no_config(cls: type[Builder], config: str) -> str:
-    """What is said of the name of a config that there is not."""
+    """Returns the message for a config name that does not exist."""
     if not cls.builder_configs:
         return f"{cls.name} has no configs, hence no {config!r}."
     variants = [f"{name}-{variant}" for name in cls.builder_configs for variant in _NOTICES]
@@ -1066,7 +1075,7 @@ def _no_config(cls: type[Builder], config: str) -> str:
 def _split_variant(
     config: str | tfds.core.BuilderConfig | None,
 ) -> tuple[str | tfds.core.BuilderConfig | None, str | None]:
-    """Config without the variant that its name ends in, and the variant."""
+    """Returns the config without the variant that its name ends in, and the variant."""
     name = config if isinstance(config, str) else getattr(config, "name", "")
     for variant in (MINIATURE, PARTIAL):
         if name == variant:
@@ -1089,7 +1098,7 @@ def _check_readable(folder: pathlib.Path) -> None:
 
 
 def _is_writable(folder: pathlib.Path) -> bool:
-    """Whether a folder, if there is one, and all that lies in it may be written to."""
+    """Returns whether a folder and all files in it may be written to, or it does not exist."""
     if not folder.exists():
         return True
     rights = os.R_OK | os.W_OK | os.X_OK

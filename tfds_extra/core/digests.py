@@ -1,4 +1,4 @@
-"""Which bytes were published: the files in `checksums/`, pins, and digests taken of bytes.
+"""Published digests: the files in `checksums/`, pins, and the digests of bytes.
 
 `checksums/<name>.tsv` is TFDS's format, one row a URL, tab-separated:
 
@@ -6,7 +6,7 @@
 
 Many publishers state an md5 or a sha1, and some state nothing. Their URLs stand in the same table,
 so that all of TFDS's tools know them, with a word where the sha256 would be and 0 where nobody
-states the number of bytes:
+states a number of bytes:
 
     <url> <bytes> md5         <file name>     the digest is in checksums/<name>.md5
     <url> <bytes> sha1        <file name>     the digest is in checksums/<name>.sha1
@@ -15,21 +15,21 @@ states the number of bytes:
 
 `checksums/<name>.md5` and `.sha1` are what `md5sum` and `sha1sum` write, `<hex>  <file name>`, so
 that `md5sum -c` checks a folder of files by them; the file name links the two. `.gitblob` looks the
-same, with git's name for the content, which `git hash-object` writes: of a file that somebody keeps
-in a repository it is often all there is. It is made of the number of bytes, too, so that this has to
-be known. A file that has a sha256 as well may be listed there too: then all its digests must match.
+same, with git's name for the content, which `git hash-object` writes. For a file in somebody's
+repository it is often the only digest. It depends on the number of bytes, so that this has to be
+known. A file that has a sha256 as well may be listed there too: then all its digests must match.
 A file that only comes by hand has a row under its page, `<page>#<file name>` (see
 `downloads.ManualFile`).
 
 A file whose exact number of bytes nobody states has an approximate one in `checksums/<name>.about`,
-a table of the columns `file`, `bytes` and `source`: where the number is from. It is what a download
-is announced with and held against the free disk, and it bounds what is taken from a server. It is 0
-where nobody says anything: then a download takes "at least" what is known of the other files.
+a table of the columns `file`, `bytes` and `source` (where the number is from). This number
+announces a download, is compared with the free disk, and bounds what is taken from a server. It is
+0 where nobody states anything: then a download takes "at least" the known size of the other files.
 
-What TFDS does with the words: `load_url_infos` reads them and `--register_checksums` keeps them.
-`load_published`, below, turns them into entries whose sha256 is empty and which agree with any
-sha256. TFDS's own `DownloadManager` (`tfds build --download_only`) then takes such files without
-verifying them, and ours verifies them when it finds them in the cache.
+TFDS's `load_url_infos` reads the words, and `--register_checksums` keeps them. `load_published`,
+below, turns them into entries whose sha256 is empty and which agree with any sha256. TFDS's own
+`DownloadManager` (`tfds build --download_only`) then takes such files without verifying them, and
+ours verifies them when it finds them in the cache.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Amount:
     Attributes:
       size: Bytes.
       is_about: Whether the number is approximate.
-      is_least: Whether there is more to it, of which nobody says how much.
+      is_least: Whether more bytes of unknown number are to be added.
     """
 
     size: int = 0
@@ -77,16 +77,16 @@ class Amount:
         )
 
     def less(self, size: int) -> Amount:
-        """What remains when so many bytes are taken away."""
+        """Returns the amount without `size` bytes, at least 0."""
         return dataclasses.replace(self, size=max(0, self.size - size))
 
     @property
     def in_bytes(self) -> str:
-        """In words, to the byte."""
+        """The amount in words, to the byte."""
         return self._said(f"{self.size:,} bytes")
 
     def __str__(self) -> str:
-        """In words, in a unit that fits."""
+        """Returns the amount in words, in a unit that fits."""
         return self._said(str(units.Size(self.size)) if self.size else "0 bytes")
 
     def _said(self, number: str) -> str:
@@ -97,7 +97,7 @@ class Amount:
 
 @dataclasses.dataclass(eq=False)
 class Published(checksums.UrlInfo):
-    """What was published about one file.
+    """The published facts about one file.
 
     Attributes:
       size: Bytes; 0 if not known.
@@ -112,13 +112,13 @@ class Published(checksums.UrlInfo):
 
     @property
     def amount(self) -> Amount:
-        """Bytes, exact or not."""
+        """The number of bytes, exact or not."""
         if self.size:
             return Amount(int(self.size))
         return Amount(self.about, is_about=True) if self.about else Amount(is_least=True)
 
     def __eq__(self, other: object) -> bool:
-        """Whether nothing known of both differs, which is how TFDS verifies a file."""
+        """Returns whether all that is known of both is equal; TFDS verifies files with `==`."""
         if not isinstance(other, checksums.UrlInfo):
             return NotImplemented
         sizes = self.size, other.size
@@ -129,7 +129,7 @@ class Published(checksums.UrlInfo):
 
     @classmethod
     def of(cls, url_info: checksums.UrlInfo, file_name: str) -> Published:
-        """The same as `url_info`, which may be a plain one of TFDS, with a name if it has none."""
+        """Returns `url_info`, which may be TFDS's own class, as `Published`, with a name."""
         name = url_info.filename or file_name
         if isinstance(url_info, cls):
             return dataclasses.replace(url_info, filename=name)
@@ -138,7 +138,7 @@ class Published(checksums.UrlInfo):
         return cls(url_info.size, url_info.checksum, name, {"sha256": url_info.checksum})
 
     def difference(self, size: int, digests: Mapping[str, str]) -> str:
-        """How a file differs from the published one, in words; empty if it does not."""
+        """Returns how a file differs from the published one, in words; empty if it does not."""
         found = []
         if self.size and size != self.size:
             found.append(f"it has {size:,} bytes and not {int(self.size):,}")
@@ -148,11 +148,11 @@ class Published(checksums.UrlInfo):
         return " and ".join(found)
 
     def digester(self) -> Digester:
-        """One for a file that ought to be this one."""
+        """Returns a digester for a file that ought to be this one."""
         return Digester(self.digests, int(self.size))
 
     def __str__(self) -> str:
-        """Size and digests, for messages."""
+        """Returns the size and digests, for messages."""
         amount = self.amount
         size = amount.in_bytes if amount.size else "size not published"
         sums = [f"{kind} {digest}" for kind, digest in self.digests.items()]
@@ -160,7 +160,7 @@ class Published(checksums.UrlInfo):
 
 
 def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
-    """What was published about each URL.
+    """Returns what was published about each URL.
 
     Args:
       path: `<name>.tsv`; `<name>.md5` and so on, and `<name>.about`, are read from beside it if they
@@ -205,7 +205,7 @@ def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
 
 
 def _load_about(path: pathlib.Path) -> dict[str, int]:
-    """Approximate numbers of bytes by file name."""
+    """Returns approximate numbers of bytes by file name."""
     if not path.exists():
         return {}
     about = {}
@@ -217,7 +217,7 @@ def _load_about(path: pathlib.Path) -> dict[str, int]:
 
 
 def parse_coreutils(text: str, kind: str, source: object = "digests") -> dict[str, str]:
-    """Digests by file name, from what `md5sum`, `sha1sum` or `sha256sum` wrote.
+    """Returns the digests by file name, from what `md5sum`, `sha1sum` or `sha256sum` wrote.
 
     Args:
       text: The lines `<hex>  <file name>`; empty ones and `#` comments are skipped.
@@ -240,11 +240,11 @@ def parse_coreutils(text: str, kind: str, source: object = "digests") -> dict[st
 
 
 def altered(content: bytes, published: str) -> str:
-    """How the content of a file differs from the published one, in words; empty if it does not.
+    """Returns in words how content differs from the published content; empty if it does not.
 
     Args:
       content: The bytes.
-      published: Hexadecimal sha256, sha1 or md5, as its length tells.
+      published: Hexadecimal sha256, sha1 or md5; its length tells which.
     """
     kind = kind_of(published)
     found = hashlib.new(kind, content, usedforsecurity=False).hexdigest()
@@ -252,7 +252,7 @@ def altered(content: bytes, published: str) -> str:
 
 
 def kind_of(digest: str) -> str:
-    """The algorithm of a hexadecimal digest, which its length tells."""
+    """Returns the algorithm of a hexadecimal digest, told by its length."""
     return next(kind for kind in _HEX_DIGITS if _is_digest(digest, kind))
 
 
@@ -261,10 +261,10 @@ def _is_digest(text: str, kind: str) -> bool:
 
 
 def save_rows(path: pathlib.Path, before: str, rows: Mapping[str, checksums.UrlInfo]) -> None:
-    """Writes a checksum table: the one `before`, with rows replaced by those of the same URL.
+    """Writes a checksum table: the text `before`, with some rows replaced or added.
 
-    New rows come at the end, by URL. TFDS's own function sorts the whole table and drops the
-    comments, which say where digests are from.
+    A row replaces the one of the same URL; new rows come at the end, sorted by URL. TFDS's own
+    function sorts the whole table and drops the comments, which say where digests are from.
     """
     lines = before.splitlines()
     at = {line.split("\t")[0]: number for number, line in enumerate(lines)}
@@ -286,14 +286,15 @@ def replace_text(path: pathlib.Path, text: str) -> None:
 
 
 class Digester:
-    """Size and digests of bytes that go by. The sha256, TFDS's name for a file, is always taken."""
+    """Computes size and digests of a stream; always the sha256, because TFDS names files by it."""
 
     def __init__(self, kinds: Iterable[str] = (), expected_size: int = 0):
-        """Begins.
+        """Begins without bytes.
 
         Args:
-          kinds: Of the digests.
-          expected_size: Number of bytes that there ought to be; for `gitblob`, which begins with it.
+          kinds: Algorithms of the digests.
+          expected_size: Number of bytes that will come; only `gitblob`, which begins with it, needs
+            it.
         """
         self.size = 0
         self._sums = {kind: _running(kind, expected_size) for kind in {"sha256", *kinds}}
@@ -307,7 +308,7 @@ class Digester:
         return {kind: running.hexdigest() for kind, running in self._sums.items()}
 
     def read(self, file: object, check: Callable[[], None] = lambda: None) -> Digester:
-        """Takes in a binary file from where it stands to its end; `check` may raise to stop."""
+        """Takes in a binary file from its position to its end; `check` may raise to stop."""
         while block := file.read(_BLOCK):
             check()
             self.update(block)
@@ -315,8 +316,8 @@ class Digester:
 
 
 def _running(kind: str, expected_size: int) -> Any:
-    """A digest of no bytes yet."""
-    # Not for security: md5 and sha1 are what there is, also where policy forbids them as such.
+    """Returns a new hash object."""
+    # The flag lets md5 and sha1, often the only published digests, work where policy forbids them.
     if kind == _GIT_BLOB:
         return hashlib.sha1(b"blob %d\0" % expected_size, usedforsecurity=False)
     return hashlib.new(kind, usedforsecurity=False)
@@ -329,8 +330,8 @@ class Hashed(io.RawIOBase):
         """Wraps a file.
 
         Args:
-          file: At its beginning.
-          digest: Of `hashlib`.
+          file: The file, at its beginning.
+          digest: A hash object of `hashlib`.
         """
         self._file, self._digest = file, digest
 
@@ -345,7 +346,7 @@ class Hashed(io.RawIOBase):
 
 
 def of_listing(files: Mapping[str, bytes]) -> str:
-    """One digest of many files: the sha256 of the lines `<sha256>  <path>`, sorted by path.
+    """Returns one digest of many files: the sha256 of the lines `<sha256>  <path>`, sorted by path.
 
     Args:
       files: The sha256 of each file, as 32 bytes, by path.
@@ -355,7 +356,7 @@ def of_listing(files: Mapping[str, bytes]) -> str:
 
 
 class Pins:
-    """The sha256 of files for which nobody published one, as first seen, in the download folder."""
+    """A table in the download folder: the first seen sha256 of files without a published one."""
 
     _HEADER = (
         "# No digest was published for these files. This is what each was when first seen here; a\n"
@@ -366,18 +367,18 @@ class Pins:
         self.path = path
 
     def get(self, url: str) -> Published | None:
-        """What is pinned for a URL."""
+        """Returns what is pinned for a URL."""
         if not self.path.exists():
             return None
         row = checksums.load_url_infos(self.path).get(url)
         return row and Published.of(row, "")
 
     def add(self, url: str, url_info: checksums.UrlInfo) -> None:
-        """Pins a file; the caller sees to it that nobody else writes at the same time."""
+        """Pins a file; the caller makes sure that nobody else writes at the same time."""
         before = self.path.read_text(encoding="utf-8") if self.path.exists() else self._HEADER
         save_rows(self.path, before, {url: url_info})
 
 
 def url_info(size: int, sha256: str, file_name: str) -> checksums.UrlInfo:
-    """TFDS's record of a file that was seen."""
+    """Returns TFDS's record of a file that was read."""
     return checksums.UrlInfo(units.Size(size), sha256, file_name)

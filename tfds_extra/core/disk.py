@@ -1,4 +1,4 @@
-"""What survives a power cut: files and folders that are brought to the disk."""
+"""Brings files and folders to the disk, so that they survive a power cut."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from etils import epath
 
 from tfds_extra.core import errors
 
-_BACKGROUND_BYTES = 4 << 20  # Larger ones leave more to wait for (measured).
+_BACKGROUND_BYTES = 4 << 20  # With larger steps more is left to wait for in the end (measured).
 _MOST_PENDING = 64  # Files may be written faster than the disk takes them.
 
 
 def sync(path: str | os.PathLike[str]) -> None:
-    """Waits until a file is on the disk, or the names in a folder are.
+    """Waits until a file, or the list of names in a folder, is on the disk.
 
     Args:
       path: The file or folder.
 
     Raises:
-      OSError: The disk refuses what was written; it names the path.
+      OSError: The disk refuses what was written; the error names the path.
     """
     is_folder = os.path.isdir(path)
     try:
@@ -38,7 +38,7 @@ def sync(path: str | os.PathLike[str]) -> None:
             finally:
                 os.close(file)
     except OSError:
-        if not is_folder:  # Windows opens no folders, some network file systems do not sync them.
+        if not is_folder:  # Windows opens no folders, and some network file systems sync none.
             raise
 
 
@@ -52,26 +52,26 @@ def sync_all(folder: pathlib.Path) -> None:
 
 
 def put(source: pathlib.Path | epath.Path, target: epath.Path) -> None:
-    """Gives a file a second name, or, where the file system has but one for each, another name.
+    """Gives a file a second name, or renames it where the file system has no hard links.
 
     Args:
-      source: The file; it stays there if it can.
-      target: The name, on the same file system.
+      source: The file; it keeps this name if it can.
+      target: The new name, on the same file system.
     """
     if isinstance(source, pathlib.Path):
         try:
             os.link(source, target)
             return
-        except OSError:  # Such as exFAT and some network file systems.
+        except OSError:  # exFAT and some network file systems have no links.
             pass
     source.replace(target)
 
 
 class Writeback:
-    """Syncs a file in the background while it is written, so that in the end there is less to do.
+    """Syncs a file in the background while it is written, so that less is left to do in the end.
 
-    Whoever has written it calls `wait` in the same thread before he relies on it: what a disk
-    refuses, it tells once.
+    The thread that writes the file has to call `wait` before it relies on the file, because the
+    operating system reports what a disk refuses only once.
     """
 
     def __init__(self, file: BinaryIO):
@@ -80,16 +80,16 @@ class Writeback:
         self._begun = 0
 
     def go_on(self, *, to_end: bool = False) -> None:
-        """To be called after writing; does something every few megabytes, or at the end."""
+        """Begins to sync, every few megabytes and at the end; to be called after each writing."""
         position = self._file.tell() if self._is_local else 0
         if position - self._begun >= _BACKGROUND_BYTES or (to_end and position):
             self._begun = position
             self._file.flush()
             pending = _pending()
-            # Each holds a file open, of which a process may have but so many.
+            # Each pending sync holds a file open, and the number of open files is limited.
             while pending and (len(pending) >= _MOST_PENDING or pending[0].done()):
                 pending.popleft().result()
-            # Of its own, since the file may be closed before its turn comes.
+            # A descriptor of its own, since the file may be closed before its turn comes.
             own = os.dup(self._file.fileno())
             pending.append(_background().submit(_sync_and_close, own, self._file.name))
 
@@ -98,7 +98,7 @@ _OF_THREAD = threading.local()
 
 
 def _pending() -> collections.deque[futures.Future[None]]:
-    """What this thread has begun to sync: another one may be preparing something else."""
+    """Returns the syncs that this thread has begun; other threads may prepare something else."""
     if not hasattr(_OF_THREAD, "pending"):
         _OF_THREAD.pending = collections.deque()
     return _OF_THREAD.pending
@@ -108,11 +108,11 @@ def wait() -> None:
     """Waits for what this thread has begun to sync in the background.
 
     Raises:
-      OSError: The disk refuses something; it names the file.
+      OSError: The disk refuses something; the error names the file.
     """
     pending = _pending()
     begun = list(pending)
-    pending.clear()  # What is told of now is not told again by whoever comes next.
+    pending.clear()  # An error that is raised now is not raised again by a later call.
     futures.wait(begun)
     for one in begun:
         one.result()

@@ -1,4 +1,4 @@
-"""Keeps TFDS from warning users of what it does itself."""
+"""Prevents a warning with which TFDS would tell users of its own use of a deprecated property."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import tensorflow_datasets as tfds
 
 
 def remember(feature: Any) -> None:
-    """Gives a feature, and all that are nested in it, the value of their deprecated `dtype`.
+    """Sets the deprecated property `dtype` of a feature and of all features nested in it.
 
-    TFDS's own decoding of tensors that are stored as bytes asks for it, and computing it is what logs
-    "`FeatureConnector.dtype` is deprecated. Please change your code". It is a cached property.
-    TensorFlow is imported.
+    TFDS reads it when it decodes tensors that are stored as bytes. Computing it logs
+    "`FeatureConnector.dtype` is deprecated. Please change your code", but the property is cached.
+    This function imports TensorFlow.
 
     Args:
       feature: A feature connector, such as `info.features`.

@@ -52,22 +52,22 @@ def located(file: object, place: object, remedy: str = "") -> Iterator[None]:
         yield
     except CorpusError:
         raise
-    except ArchiveError as e:  # Which says where by itself.
+    except ArchiveError as e:  # Its message has file and place already.
         raise CorpusError("", "", str(e).rstrip(".")) from e
     except (ValueError, OSError) as e:
         raise CorpusError(file, place, str(e).rstrip("."), remedy) from e
 
 
 def check_same_rows(file: object, found: np.ndarray, expected: np.ndarray) -> None:
-    """Raises if two of the published files do not tell the same about the same rows.
+    """Raises if two of the published files say different things about the same rows.
 
     Args:
       file: The file that `found` is from.
-      found: What it tells, a row an entry.
-      expected: What the other file tells.
+      found: What it says, one entry for each row.
+      expected: What the other file says.
 
     Raises:
-      CorpusError: There are more or fewer, or a row differs.
+      CorpusError: The numbers of rows differ, or a row differs.
     """
     remedy = "Get the file again from its publisher."
     if len(found) != len(expected):
@@ -81,15 +81,15 @@ def check_same_rows(file: object, found: np.ndarray, expected: np.ndarray) -> No
 
 
 def require(module: str, package: str, what: str) -> None:
-    """Raises if a package is missing that a light environment leaves out.
+    """Raises if an optional package is not installed.
 
     Args:
-      module: Its module.
-      package: Its name for pip.
-      what: What needs it, as the beginning of a sentence.
+      module: The package's module.
+      package: The package's name for pip.
+      what: What needs the package, as the beginning of a sentence.
 
     Raises:
-      ImportError: It is not installed; the message has the command that installs it.
+      ImportError: The package is not installed; the message has the command that installs it.
     """
     if importlib.util.find_spec(module) is None:
         raise ImportError(f"{what} needs {package}: python -m pip install {package}", name=module)
@@ -97,7 +97,7 @@ def require(module: str, package: str, what: str) -> None:
 
 @contextlib.contextmanager
 def file_named(path: object) -> Iterator[None]:
-    """Has an `OSError` of the operating system inside the block say which file it is about."""
+    """Adds the file's name to an `OSError` of the operating system inside the block."""
     try:
         yield
     except OSError as e:
@@ -106,16 +106,16 @@ def file_named(path: object) -> Iterator[None]:
         raise OSError(e.errno, e.strerror, str(path)) from e
     except CorpusError:
         raise
-    except Exception as e:  # ArrayRecord's writer has classes of its own.
+    except Exception as e:  # ArrayRecord's writer has error classes of its own.
         if os.strerror(errno.EFBIG) not in str(e):
             raise
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path)) from e
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error of any writer says that there is no space left.
+    """Returns whether an error of any writer says that there is no space left.
 
-    TensorFlow's and ArrayRecord's writers each raise a class of their own.
+    TensorFlow's and ArrayRecord's writers raise error classes of their own.
     """
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOSPC
@@ -124,17 +124,18 @@ def is_disk_full(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def disk_full_named(folder: object, remedy: str = "choose another data_dir") -> Iterator[None]:
-    """Turns "no space left" of any writer inside the block into an `OSError` that says where.
+    """Turns "no space left" of any writer inside the block into an `OSError` that names the folder.
 
-    Otherwise it has only the name of a temporary file.
+    The original error has only the name of a temporary file.
 
     Args:
-      folder: Where there is no space; an inner block knows better.
-      remedy: What can be done about it, other than freeing some.
+      folder: The folder on the full disk. If such blocks are nested, the innermost names its
+        folder.
+      remedy: What the user can do, other than freeing space.
     """
     try:
         yield
-    except CorpusError:  # It says which disk: that of temporary files.
+    except CorpusError:  # Its message names the full disk, that of temporary files.
         raise
     except Exception as e:
         if not is_disk_full(e) or (getattr(e, "strerror", None) or "").startswith(_DISK_FULL):

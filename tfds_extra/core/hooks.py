@@ -1,7 +1,7 @@
-"""Whether TFDS's own code is at work where this package does something in its place.
+"""Tells whether somebody has replaced a method of TFDS that this package overrides.
 
-Tests replace methods of `tfds.core.DatasetBuilder` (`tfds.testing.mock_data` does), and whoever
-replaces one wants his own to be used.
+Tests replace methods of `tfds.core.DatasetBuilder` (`tfds.testing.mock_data` does), and such a
+replacement has to be used instead of this package's method.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from tensorflow_datasets.core import dataset_builder, load
 
 
 def is_tfds_own(method: Any) -> bool:
-    """Whether a method is the one that TFDS's builders came with, and no replacement.
+    """Returns whether a method is the one that TFDS's builders came with, and no replacement.
 
     Args:
       method: What a builder class inherits from TFDS. TFDS's decorators pass on where the function
         beneath was defined; the wrapper that somebody else puts around it counts as a replacement.
     """
-    # Not held against the method that was there at import time: that is often under a mock.
+    # Comparing with the method of import time would be wrong: imports often happen under a mock.
     return getattr(method, "__globals__", None) is vars(dataset_builder)
 
 
 def is_in_data_source() -> bool:
-    """Whether `tfds.data_source` is among the callers.
+    """Returns whether `tfds.data_source` is among the callers.
 
-    It tells a builder what it is for only if it is given neither `data_dir` nor `builder_kwargs`.
+    `tfds.data_source` passes `file_format` to a builder only if it gets neither `data_dir` nor
+    `builder_kwargs`.
     """
     frame = sys._getframe()
     while frame is not None:

@@ -1,4 +1,4 @@
-"""One at a time, among the threads of this process and all processes that share a folder."""
+"""Locks that one thread holds at a time, among all processes that share a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ except ImportError:  # Windows, whose files have no rights that a umask takes aw
 _POLL = 0.1  # Seconds between two looks.
 _NOT_ALLOWED = errno.EACCES, errno.EPERM, errno.EROFS
 
-# A lock of the operating system belongs to the process: it does not hold threads apart.
+# A lock of the operating system belongs to the process, so that each path has a lock for threads
+# too.
 _IN_PROCESS: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
 _GUARD = threading.Lock()
 
@@ -30,17 +31,17 @@ _GUARD = threading.Lock()
 def alone(path: pathlib.Path, wait: Callable[[float], None]) -> Iterator[bool]:
     """Holds the lock file at `path` during the block.
 
-    The operating system releases the lock of a process that dies, so that none is ever stale. Its
-    file may be left by one; whoever comes next takes it over or removes it.
+    The operating system releases the lock of a process that dies, so that no lock is ever stale.
+    The file of such a lock may stay; the next process takes it over or removes it.
 
     Args:
-      path: The lock file; it vanishes with the lock.
+      path: The lock file; it is removed with the lock.
       wait: Called with a number of seconds to wait, again and again until the lock is free; it may
         raise in order to give up.
 
     Yields:
-      Whether the lock is held. It is not where there cannot be one: on a file system that has no
-      locks, or in a folder that must not be written to (where it was waited for whoever held it).
+      Whether the lock is held. It is not held where no lock is possible: on a file system without
+      locks, or in a read-only folder (after waiting for the process that holds the lock there).
     """
     with _GUARD:
         in_process = _IN_PROCESS[os.path.abspath(path)]
@@ -54,8 +55,8 @@ def alone(path: pathlib.Path, wait: Callable[[float], None]) -> Iterator[bool]:
             yield lock is not None
         finally:
             if lock is not None:
-                # While it is still held: nobody else may have made a new one. Windows refuses to
-                # delete an open file, where an empty file stays.
+                # The file is removed while the lock is held, so that it is still ours. Windows
+                # refuses to delete an open file, and an empty file stays.
                 with contextlib.suppress(OSError):
                     os.unlink(path)
                 lock.release()
@@ -66,7 +67,7 @@ def alone(path: pathlib.Path, wait: Callable[[float], None]) -> Iterator[bool]:
 def _acquired(
     path: pathlib.Path, wait: Callable[[float], None]
 ) -> fasteners.InterProcessLock | None:
-    """The lock, held; None if there cannot be one."""
+    """Waits for the lock and returns it; returns None where no lock is possible."""
     told = False
     while True:
         try:
@@ -81,15 +82,16 @@ def _acquired(
                 continue
         else:
             lock = fasteners.InterProcessLock(path)
-            lock.lockfile = os.fdopen(file, "r+b", buffering=0)  # It would open it in its own way.
+            # Otherwise fasteners would open the file in its own way.
+            lock.lockfile = os.fdopen(file, "r+b", buffering=0)
             try:
                 if lock.acquire(blocking=False):
                     with contextlib.suppress(FileNotFoundError):
                         if os.path.samestat(os.fstat(file), os.stat(path)):
                             return lock
-                    lock.release()  # Of a file that somebody has deleted: not the lock any more.
+                    lock.release()  # Somebody has deleted the file, so that it locks nothing.
                     continue
-            except threading.ThreadError:  # How fasteners passes on ENOLCK and the like.
+            except threading.ThreadError:  # fasteners turns ENOLCK and the like into this.
                 if is_new:
                     with contextlib.suppress(OSError):
                         os.unlink(path)
@@ -104,37 +106,39 @@ def _acquired(
 
 
 def _opened(path: pathlib.Path) -> tuple[int, bool]:
-    """The lock file, open, and whether it was made now."""
+    """Returns the open lock file, and whether this call made it."""
     while True:
-        # Apart from making it: Linux does not let O_CREAT open another user's file in a folder
-        # like /tmp (fs.protected_regular).
+        # Opening and making it are two steps, because Linux does not let O_CREAT open another
+        # user's file in a folder like /tmp (fs.protected_regular).
         with contextlib.suppress(FileNotFoundError):
             return os.open(path, os.O_RDWR), False
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError, FileNotFoundError):
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             if hasattr(os, "fchmod"):
-                # Whatever the umask: if this process is killed, other users take the file over.
+                # Other users may write to it whatever the umask is, so that they can take it over
+                # if this process is killed.
                 with contextlib.suppress(OSError):
                     os.fchmod(file, 0o666)
             return file, True
 
 
 def _freed(path: pathlib.Path) -> bool | None:
-    """Removes a lock file that must not be written to, if nobody holds it.
+    """Removes a read-only lock file, if nobody holds the lock.
 
     Returns:
-      Whether nobody holds it; None if that cannot be found out, or it cannot be removed.
+      Whether nobody holds the lock; None if that cannot be found out, or the file cannot be
+      removed.
     """
     if fcntl is None:
         return None
     try:
         file = os.open(path, os.O_RDONLY)
-    except OSError:  # It is not there, and must not be made, or it must not be read.
+    except OSError:  # The file does not exist and cannot be made, or it cannot be read.
         return None
     try:
-        # A shared lock needs no right to write, and is not had while somebody holds the file. While
-        # it is held nobody else takes the file, so that what is removed is free.
+        # A shared lock needs no right to write, and fails while somebody holds the lock. While we
+        # have it nobody else can take the lock, so that the file that is removed below is free.
         fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError as e:
         os.close(file)

@@ -1,15 +1,15 @@
-"""The one way in which builders go through the members of a published archive.
+"""Reads the members of a published archive, in the one way that all builders share.
 
-What it does with each member, in this order:
+It tries these rules on each member, in this order:
 
-1.  What an operating system left is passed over (`archives.system_files`).
-2.  A member that the builder asks for is read, held against its published digest if that is known,
+1.  A file that an operating system left is passed over (`archives.system_files`).
+2.  A member that the builder asks for is read, compared with its published digest if that is known,
     and made into examples. If its digest differs, the message also says what the parser finds.
-3.  Any other member with a known digest is held against it too, unless the corpus is a part.
+3.  Any other member with a known digest is compared with it too, unless the corpus is a part.
 4.  Members that the archive is known to have, and that no example is made of, are passed over.
-5.  A member that nobody knows is refused by name.
+5.  Any other member (a stranger) is refused by name.
 
-At the end, what was asked for and has not come is an error, unless the corpus is a part.
+At the end, a member that was asked for and is missing is an error, unless the corpus is a part.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tfds_extra.core import archives, digests
 from tfds_extra.core.errors import CorpusError, located
 
 GET_AGAIN = "Get the published archive again, or remove what does not belong to it."
-# What to do if published files are missing.
+# The remedy if published files are missing.
 IF_PARTIAL = (
     "If you have only a part and mean to prepare that, pass builder_kwargs={'partial': True}, or"
     " --partial."
@@ -39,20 +39,20 @@ Make = Callable[[str, bytes], Iterable[T]]
 
 @dataclasses.dataclass(frozen=True)
 class Members:
-    """What is known of the members of an archive, and what is wanted of them.
+    """The members of an archive that a builder wants, with all that is known about the others.
 
     Attributes:
       tree: The archive, or the extracted folder.
       wanted: Names of the members that are asked for. Each must be there, unless `is_part`.
       digests: Published digests by name: sha256, sha1 or md5, as their length tells; empty for a
         member that is known, but whose digest nobody listed.
-      pattern: Members with such a name are asked for, too, but need not be there.
+      pattern: Members with a matching name are asked for, too, but need not be there.
       others: Patterns (see `fnmatch`) of the members that are of no use.
-      prefix: Only members whose name begins with it.
-      what: What the wanted members are, for messages; or what to call those that are missing, given
-        their names.
+      prefix: Only members whose name begins with it are looked at.
+      what: What messages call the wanted members; or a function that takes the names of the missing
+        ones and returns what to call them.
       is_part: Whether the corpus may be a part.
-      checks_rest: Whether members that are not asked for are held against their digests.
+      checks_rest: Whether members that are not asked for are compared with their digests.
     """
 
     tree: archives.Tree
@@ -66,11 +66,11 @@ class Members:
     checks_rest: bool = True
 
     def make(self, make: Make[T]) -> Iterator[T]:
-        """Yields what is made of the members that are asked for, one after the other.
+        """Yields what `make` makes of the members that are asked for, one after the other.
 
         Args:
-          make: Takes the name and the content of one. A `ValueError` that it raises, or that is
-            raised while its result is gone through, becomes a `CorpusError` with file and member.
+          make: Takes the name and the content of a member. A `ValueError` from it, or from
+            iterating over its result, becomes a `CorpusError` with file and member.
 
         Raises:
           CorpusError: A member is damaged, altered or unknown, or one is missing.
@@ -98,11 +98,11 @@ class Members:
         return self.make(lambda name, content: [(name, content)])
 
     def parsed(self, parse: Callable[[bytes], T]) -> dict[str, T]:
-        """All members that are asked for, by name, each parsed."""
+        """Returns all members that are asked for, each parsed, by name."""
         return dict(self.make(lambda name, content: [(name, parse(content))]))
 
     def _is_checked(self, name: str) -> bool:
-        """Whether a member that is not asked for has to be read, if only to verify it.
+        """Returns whether a member that is not asked for has to be read, if only to verify it.
 
         Raises:
           CorpusError: The member is unknown.
@@ -115,12 +115,12 @@ class Members:
 
 
 def stranger(tree: archives.Tree, name: str) -> CorpusError:
-    """The error about a member that nobody knows."""
+    """Returns the error for a member that is not one of the published files."""
     return CorpusError(tree, name, "it is not one of the published files", GET_AGAIN)
 
 
 def _found_by(make: Make[Any], name: str, content: bytes) -> str:
-    """What the parser says of an altered member, which often tells what happened to it."""
+    """Returns what the parser says of an altered member, which often tells what happened to it."""
     try:
         for _ in make(name, content):
             pass
@@ -131,7 +131,7 @@ def _found_by(make: Make[Any], name: str, content: bytes) -> str:
 
 @contextlib.contextmanager
 def find_member(tree: archives.Tree, name: str) -> Iterator[archives.Member]:
-    """Inside, a member of an archive that may only be readable from its beginning.
+    """Yields a member of an archive that may only be readable from its beginning.
 
     Args:
       tree: The archive, or the extracted folder.
@@ -153,14 +153,14 @@ def _check_none_missing(
     """Raises if published files are missing, unless the corpus may be a part.
 
     Args:
-      file: Where they should be.
-      place: In which part of it.
-      missing: Their names.
-      what: What they are.
+      file: The archive or folder.
+      place: The folder in it where the files should be.
+      missing: Names of the missing files.
+      what: What messages call them.
       is_part: Whether the corpus may be a part.
 
     Raises:
-      CorpusError: There are any.
+      CorpusError: Some are missing.
     """
     if missing and not is_part:
         problem = f"{len(missing):,} published {what} are missing, the first is {min(missing)}"
@@ -174,20 +174,22 @@ def with_companions(
     *,
     in_memory: int = _IN_MEMORY,
 ) -> Iterator[tuple[str, bytes, bytes | None]]:
-    """Gives each member the one that belongs to its whole group, in whatever order they come.
+    """Joins each member with the companion of its group, in whatever order they come.
 
-    LibriSpeech has a transcript for all recordings of a chapter, which may stand before, among or
-    behind them. Recordings that come before their transcript wait, on disk when there are many.
+    LibriSpeech has one transcript (the companion) for all recordings of a chapter (the group),
+    which may stand before, among or behind them. Recordings that come before their transcript wait
+    for it, on disk when there are many.
 
     Args:
       members: Names and contents, from `Members.contents`.
-      group_of: Takes a name, and tells the group. It has one companion, which is small.
+      group_of: Takes a name, and returns the group. A group has one companion, which is small.
       is_companion: Takes a name, and tells whether it is the companion of its group.
-      in_memory: Bytes that may wait in memory. What exceeds them goes to an unnamed temporary file.
+      in_memory: Bytes that may wait in memory. More than that goes to an unnamed temporary file.
 
     Yields:
       Name and content of each member that is no companion, and the content of the companion of its
-      group, as soon as both have come. At the end, those whose companion never came, with None.
+      group, as soon as both have come. Members whose companion never came follow at the end, with
+      None.
 
     Raises:
       CorpusError: A group has two companions.

@@ -1,8 +1,8 @@
-"""Where what a user has extracted or unpacked of a published file lies in `manual_dir`.
+"""Finds own copies: archives that the user has extracted, and files that he has unpacked.
 
-It is in a folder of the archive's own, one folder deeper, or in the layout of somebody else's copy.
-Everything that is found here is held against the published digests later. Files as they were
-downloaded are found by `downloads.by_hand`.
+An own copy lies in `manual_dir`: in a folder of the archive's name, one folder deeper, or in the
+layout of somebody else's copy. All that is found here is compared with the published digests later.
+`downloads.by_hand` finds files as they were downloaded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Copy:
     """An extracted or unpacked copy.
 
     Attributes:
-      path: The folder that stands for the root of the archive, or the unpacked file.
+      path: The folder that corresponds to the root of the archive, or the unpacked file.
       renamed: How the layout differs from the archive's, as in `Archive.layouts`.
     """
 
@@ -33,16 +33,16 @@ class Copy:
 def find(
     published: Archive | File, file_names: Sequence[str], folder: pathlib.Path, *, is_part: bool
 ) -> Copy | None:
-    """The user's extracted or unpacked copy of a published file.
+    """Returns the user's extracted or unpacked copy of a published file.
 
     Args:
       published: The file.
-      file_names: Names of its archive, or of the parts of it.
+      file_names: Names of its archive, or of the archive's parts.
       folder: The `manual_dir`.
       is_part: Whether a part of the archive's content is enough.
 
     Returns:
-      The copy; None if there is none that can be told from other folders.
+      The copy; None if there is no folder or file that is surely a copy.
     """
     for place in places(published, file_names, folder):
         if isinstance(published, File):
@@ -53,17 +53,17 @@ def find(
                 if _holds(place, published, renamed, is_part):
                     return Copy(place, renamed)
     if isinstance(published, Archive) and published.root and not published.shares_root:
-        # What a folder of this very name lacks is told when it is read.
+        # A folder with the root's name is taken even if it lacks files: reading it will name them.
         if (folder / published.root).is_dir():
             return Copy(folder / published.root)
     return None
 
 
 def lacking(archive: Archive, folder: pathlib.Path) -> list[str]:
-    """What a folder of the root's name lacks of what tells it from the other archives of that root.
+    """Returns what an archive `holds` and the folder with the name of its shared root does not.
 
     Args:
-      archive: Of which no copy is found.
+      archive: An archive without a copy.
       folder: The `manual_dir`.
 
     Returns:
@@ -78,18 +78,18 @@ def lacking(archive: Archive, folder: pathlib.Path) -> list[str]:
 def places(
     published: Archive | File, file_names: Sequence[str], folder: pathlib.Path
 ) -> Iterator[pathlib.Path]:
-    """Where an extracted or unpacked copy is looked for, the likeliest place first.
+    """Yields where an extracted or unpacked copy is looked for, the likeliest place first.
 
     Args:
-      published: As in `find`, like the others.
-      file_names: As there.
-      folder: As there.
+      published: As in `find`.
+      file_names: As in `find`.
+      folder: As in `find`.
     """
     if not published.is_recognisable:
         return
     last = published.root.rpartition("/")[2]
     names = [name for name in dict.fromkeys((published.root, last, *published.also_called)) if name]
-    # Programs that extract into a folder name it after the archive.
+    # Programs that make a folder to extract into name it after the archive.
     stems = [_stem(name) for name in file_names[:1]]
     yield from (folder / name for name in names)
     yield from (folder / name / name for name in names)
@@ -103,14 +103,14 @@ def places(
 
 
 def _stem(file_name: str) -> str:
-    """Name of an archive without its suffixes: `UrbanSound8K` of `UrbanSound8K.tar.gz`."""
+    """Returns the name of an archive without suffixes: `UrbanSound8K` for `UrbanSound8K.tar.gz`."""
     return re.sub(r"(\.tar)?\.[A-Za-z0-9]{1,4}$", "", file_name)
 
 
 def _holds(
     folder: pathlib.Path, archive: Archive, renamed: Mapping[str, str], is_part: bool
 ) -> bool:
-    """Whether a folder is the root of an extracted archive, in one of its layouts."""
+    """Returns whether a folder is the root of an extracted archive, in one of its layouts."""
     if not archive.holds:
         return True  # Its name is enough.
     found = (_holds_any(folder, pattern, renamed) for pattern in archive.holds)
@@ -118,7 +118,7 @@ def _holds(
 
 
 def _holds_any(folder: pathlib.Path, pattern: str, renamed: Mapping[str, str]) -> bool:
-    """Whether something in a folder is of a pattern of `Archive.holds`."""
+    """Returns whether something in a folder matches a pattern of `Archive.holds`."""
     return any(
         # `._1.wav` is no recording.
         not is_system_file(path.relative_to(folder).as_posix())

@@ -1,8 +1,9 @@
-"""A raw corpus as independent pieces, each read once, whichever splits it holds.
+"""Divides a raw corpus into independent pieces; each is read once, whichever splits it holds.
 
 A builder's `_generate_examples(piece)` reads one piece (an archive, a range of its members, a file)
-and yields `(split, key), example`, or `Rows` of many. TFDS wants a generator for each split; `by_split` gives it one,
-and our engines take the pieces behind it and read each of them once for all splits together.
+and yields `(split, key), example`, or `Rows` with many examples. TFDS wants a generator for each
+split. `by_split` makes such generators; our engines take the pieces out of them, and read each
+piece once for all splits together.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ ReadPiece = Callable[[PieceT], "Iterable[SplitExample | Rows]"]
 
 @dataclasses.dataclass(frozen=True)
 class SplitFiles:
-    """A piece of a corpus that has files of its own for each split: one split.
+    """A piece that is one split, of a corpus that has separate files for each split.
 
     Attributes:
       split: Name of the split.
@@ -33,13 +34,13 @@ class SplitFiles:
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """Many examples at once, a column for each feature: much faster to write than one by one.
+    """Many examples at once, with a column for each feature.
 
-    A builder may yield it in place of single examples.
+    A builder may yield it in place of single examples, because it is much faster to write.
 
     Attributes:
-      split: Their split.
-      keys: Their keys.
+      split: The split of the examples.
+      keys: The keys of the examples.
       columns: Values by the name of the top-level feature: lists, numpy or pyarrow arrays.
     """
 
@@ -54,13 +55,13 @@ class Rows:
 
 
 def _item(column: Any, index: int) -> Any:
-    """A value of a column, as Python's own if the column is pyarrow's."""
+    """Returns a value of a column; of a pyarrow column, as a Python object."""
     value = column[index]
     return value.as_py() if hasattr(value, "as_py") else value
 
 
 def one_by_one(piece: Any, read: ReadPiece) -> Iterator[SplitExample]:
-    """The examples of a piece, those that come as `Rows` one after the other."""
+    """Yields the examples of a piece one after the other; takes `Rows` apart."""
     for item in read(piece):
         yield from item if isinstance(item, Rows) else (item,)
 
@@ -69,7 +70,7 @@ def one_by_one(piece: Any, read: ReadPiece) -> Iterator[SplitExample]:
 class SplitExamples:
     """The examples of one split, as `_split_generators` returns them.
 
-    Iterating it is TFDS's own way: it reads every piece and leaves out what belongs to other splits.
+    TFDS iterates over it. That reads every piece, and leaves out the examples of other splits.
 
     Attributes:
       split: Name of the split.
@@ -91,11 +92,11 @@ class SplitExamples:
 def by_split(
     splits: Iterable[str], pieces: Sequence[PieceT], read: ReadPiece
 ) -> dict[str, SplitExamples]:
-    """The return value of `_split_generators` for pieces that may mix splits.
+    """Makes the return value of `_split_generators` for pieces that may mix splits.
 
     Args:
       splits: Names of all splits.
-      pieces: Independent parts of the corpus; they pickle, and are small.
+      pieces: Independent parts of the corpus; they are small and can be pickled.
       read: The builder's `_generate_examples`.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Prepared data: whether a folder holds all that reading needs, and its records one by one."""
+"""Judges whether a folder of prepared data is whole, and reads its records one by one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfds_extra.core.engines import records as tfrecord
 _INFO = "dataset_info.json"
 _FEATURES = "features.json"
 _METADATA = "metadata.json"
-# Whose classes of features there are.
+# Feature classes may only come from these packages.
 _OURS = ("tensorflow_datasets.", "tfds_extra.")
 _DIGEST = re.compile(r"[0-9a-f]{32,64}")
 
@@ -33,19 +33,19 @@ def fault(
     features: tfds_features.FeaturesDict,
     expected_counts: Mapping[str, int],
 ) -> str:
-    """What keeps a folder from being read rightly, without looking into its records.
+    """Returns what is wrong with a folder of prepared data, without reading its records.
 
     Args:
-      folder: Of one version of one config.
-      name: The builder's.
-      version: The builder's.
-      variant: What the metadata has to say of the variant.
-      features: The builder's.
+      folder: The folder of one version of one config.
+      name: The builder's name.
+      version: The builder's version.
+      variant: The variant that the metadata has to state.
+      features: The builder's features.
       expected_counts: The publisher's number of examples by split; 0 if unknown.
 
     Returns:
-      The file and what is wrong with it; empty if nothing is, or there is no such folder, or an
-      empty one.
+      The file and what is wrong with it. Empty if nothing is wrong, or the folder does not exist or
+      is empty.
     """
     try:
         if not folder.exists() or not any(folder.iterdir()):
@@ -65,10 +65,10 @@ def fault(
 
 
 def _object(path: epath.Path) -> dict[str, Any]:
-    """What a file of JSON says.
+    """Returns the object in a JSON file.
 
     Raises:
-      ValueError: It is missing, or holds something else.
+      ValueError: The file is missing, or holds something else.
     """
     try:
         found = json.loads(path.read_text())
@@ -82,13 +82,13 @@ def _object(path: epath.Path) -> dict[str, Any]:
 
 
 def _check_features(folder: epath.Path, features: tfds_features.FeaturesDict) -> None:
-    """Holds features.json and the names of classes against those of the code.
+    """Compares features.json and the names of classes with those of the code.
 
     Raises:
       ValueError: They differ.
     """
     stored = _object(folder / _FEATURES)
-    for name in _class_names(stored):  # Reading it imports them.
+    for name in _class_names(stored):  # `from_json` would import any class that is named there.
         if not name.startswith(_OURS):
             raise ValueError(f"{_FEATURES}: no feature is of the class {name}")
     try:
@@ -114,7 +114,7 @@ def _check_features(folder: epath.Path, features: tfds_features.FeaturesDict) ->
 
 
 def _class_names(stored: Any) -> Iterator[str]:
-    """Names of the classes of all features, however deep they lie."""
+    """Yields the names of the classes of all features, however deep they lie."""
     if isinstance(stored, dict):
         for key, value in stored.items():
             if key == "pythonClassName":
@@ -132,14 +132,14 @@ def _check_splits(
     metadata: dict[str, Any],
     expected_counts: Mapping[str, int],
 ) -> None:
-    """Holds the number of examples and shards that are told against each other.
+    """Compares the stated numbers of examples and shards with each other and with the files.
 
     Raises:
-      ValueError: They differ, or are none.
+      ValueError: They differ, or are no numbers.
     """
     lengths = {}
     try:
-        # What `tfds convert_format` has added has as many shards of the same lengths.
+        # A format that `tfds convert_format` added has as many shards, of the same lengths.
         added = info.get("alternativeFileFormats", [])
         file_formats = [info.get("fileFormat", "tfrecord"), *added]
         for split in info.get("splits", []):
@@ -182,8 +182,8 @@ def records(
     """Yields the serialized examples of each shard, in order.
 
     Args:
-      paths: Of the shards.
-      file_format: Theirs.
+      paths: Paths of the shards.
+      file_format: Their file format.
     """
     for path in map(os.fspath, paths):
         if file_format is file_adapters.FileFormat.ARRAY_RECORD:

@@ -19,16 +19,16 @@ class Archive:
         hand; or a tuple of these, the consecutive parts of one archive. Sizes, digests and names are
         in the checksum file.
       root: Folder in the archive that holds the corpus; empty if the corpus has no folder there.
-      holds: How a copy that the user has extracted is recognised where its name does not tell:
-        patterns of paths below `root` (see `pathlib.Path.glob`), each of which there must be; of a
-        part, one is enough. A pattern may be several, with `|` between them, of which one will do.
-      shares_root: Whether other archives have the same root, so that a folder of that name may be
-        theirs alone. Only a copy that `holds` what it must is then this archive's.
-      also_called: Other names that the root has in copies that people have, such as that of a clone.
-      layouts: Other ways in which people have the extracted files. Each says what the names of files
-        begin with in the archive, and what instead in the copy.
-      others: Patterns (see `fnmatch`) of the members that no example is made of. What is neither one
-        of them nor listed by the builder is refused.
+      holds: Patterns of paths below `root` (see `pathlib.Path.glob`) by which an extracted copy is
+        recognised where its name is not enough. Each pattern must match something; in a part, one
+        match is enough. A pattern may consist of alternatives with `|` between them.
+      shares_root: Whether other archives have the same root, so that a folder of that name may come
+        from another archive. Then only a folder that has all of `holds` is taken for this archive.
+      also_called: Other names of the root in people's copies, such as the name of a clone.
+      layouts: Other layouts that people's extracted copies have. Each maps the beginning of names
+        in the archive to the beginning of the same names in the copy.
+      others: Patterns (see `fnmatch`) of the members that no example is made of. A member that
+        matches none of them and is not listed by the builder is refused.
     """
 
     files: str | download.Resource | tuple[str | download.Resource, ...]
@@ -53,11 +53,11 @@ class Archive:
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """A published file that is no archive: as it is, or one file that was compressed.
+    """A published file that is no archive, but may be compressed.
 
     Attributes:
       files: Its URL, `downloads.Mirrors` of it, or a `downloads.ManualFile`.
-      root: Name that it has when a user has unpacked it; empty for one that is not compressed.
+      root: Name of the file after it was unpacked; empty if it is not compressed.
       also_called: Other names of the unpacked file in copies that people have.
     """
 

@@ -3,7 +3,7 @@
 TFDS's `as_dataset(batch_size=n)` parses and decodes one example after the other, each in a call of
 its own through `tf.data`, and pads them into batches afterwards. For examples of a few kilobytes the
 calls cost more than the work. Here n serialized records go through one call of
-`tf.io.parse_example`, which pads what is of variable length as it parses. The batches are the same.
+`tf.io.parse_example`, which pads values of variable length as it parses. The batches are the same.
 """
 
 from __future__ import annotations
@@ -34,11 +34,10 @@ from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
 
-# Records that are shuffled at a time. MNIST's 60,000, with all that is joined to them, are about as
-# many.
+# Size of the records that are shuffled together: about the 60,000 examples of `qmnist`.
 _SHUFFLED_BYTES = 64 << 20
 
-# Records that are parsed in one call, and their bytes.
+# At most so many records, and so many bytes of records, are parsed in one call.
 _CHUNK, _CHUNK_BYTES = 128, 256 << 10
 
 # Features that have `decode_padded_batch`.
@@ -52,7 +51,7 @@ def can_read_batches(
     read_config: tfds.ReadConfig,
     **kwargs: Any,
 ) -> bool:
-    """Whether all features asked for can be decoded a batch at a time, and nothing else is."""
+    """Returns whether all requested features, and no others, can be decoded a batch at a time."""
     del kwargs
     features, decoders = _asked_for(features, decoders)
     if decoders is not None or read_config.add_tfds_id:
@@ -77,9 +76,9 @@ def read_batches(
       builder: The prepared builder.
       split: One split or subsplit.
       batch_size: Examples in a batch; the last batch may be shorter.
-      whole: Return the one batch that holds all examples rather than a dataset.
+      whole: Whether to return the one batch that holds all examples rather than a dataset.
       shuffle_files: As in `as_dataset`.
-      decoders: None, or a `PartialDecoding` without any.
+      decoders: None, or a `PartialDecoding` without decoders of its own.
       read_config: As in `as_dataset`.
       as_supervised: As in `as_dataset`.
 
@@ -119,8 +118,8 @@ def read_examples(
 ) -> Any:
     """Does what TFDS's `_as_dataset` does, but parses many records in one call.
 
-    Records are parsed in chunks, which are taken apart again. What is of the same shape in all
-    examples is decoded in the chunk, too; the rest as TFDS does it, one example after the other.
+    Records are parsed in chunks, which are taken apart again. Features with the same shape in all
+    examples are decoded in the chunk, too; the others as TFDS does it, one example after the other.
 
     Args:
       builder: The prepared builder.
@@ -151,7 +150,8 @@ def read_examples(
         for name, value in tf.io.parse_example(records, specs).items():
             if isinstance(value, tf.RaggedTensor):
                 lengths[name] = value.row_lengths()
-                # One value more than any has: without a value `unbatch` of TensorFlow 2.20 crashes.
+                # One padding value more than needed: `unbatch` of TensorFlow 2.20 crashes on rows
+                # without values.
                 more = tf.zeros((value.nrows(), 1), value.dtype)
                 value = tf.concat([value.to_tensor(), more], axis=1)
             values[name] = value
@@ -181,10 +181,10 @@ def read_examples(
 
 
 def check_has_data(info: tfds.core.DatasetInfo, split: Any) -> None:
-    """Raises, in TFDS's words, if there is not one example in a split or subsplit.
+    """Raises, in TFDS's words, if a split or subsplit has no examples.
 
     Raises:
-      ValueError: There is none.
+      ValueError: It has none.
     """
     if not info.splits[split].file_instructions:
         raise ValueError(f"Instruction {split} corresponds to no data!")
@@ -196,11 +196,11 @@ def _read_records(
     read_config: tfds.ReadConfig,
     shuffle_files: bool,
 ) -> Any:
-    """The serialized examples of a split, as a `tf.data.Dataset`.
+    """Returns the serialized examples of a split, as a `tf.data.Dataset`.
 
-    Where files are to be shuffled of a corpus in published order, records are, too: the order of its
-    few files would leave the order of classes, say, as it is. TFDS's guard of the order stays for all
-    who do not ask for that.
+    If `shuffle_files` is set for a corpus in published order, records are shuffled too: a new order
+    of its few files alone would keep, for example, the order of classes. Without `shuffle_files`,
+    TFDS's checks that keep the order stay.
     """
     info = builder.info
     check_has_data(info, split)
@@ -226,14 +226,14 @@ def _read_records(
 def _asked_for(
     features: tfds.features.FeaturesDict, decoders: Any
 ) -> tuple[tfds.features.FeaturesDict, Any]:
-    """The features that are to be read, and what is left of the decoders."""
+    """Returns the features that are to be read, and what is left of the decoders."""
     if isinstance(decoders, tfds.decode.PartialDecoding):
         return decoders.extract_features(features), decoders.decoders
     return features, decoders
 
 
 def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Features that are no dicts, by their name in the serialized example."""
+    """Yields name in the serialized example and feature of all features that are no dicts."""
     for name, feature in features.items():
         if isinstance(feature, tfds.features.FeaturesDict):
             yield from _leaves(feature, f"{path}{name}/")
@@ -242,7 +242,7 @@ def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tu
 
 
 def _chunk_size(info: tfds.core.DatasetInfo) -> int:
-    """How many records are parsed in one call: fewer of large ones, of which the first would wait."""
+    """Returns how many records are parsed in one call: few large ones, so that none waits long."""
     return max(1, min(_CHUNK, _CHUNK_BYTES // max(1, _bytes_per_example(info))))
 
 
@@ -251,22 +251,23 @@ def _bytes_per_example(info: tfds.core.DatasetInfo) -> int:
 
 
 def _ragged(spec: Any) -> Any:
-    """How a batch of a feature is parsed: what is of variable length not padded, but in rows."""
+    """Returns the spec to parse a batch: values of variable length become ragged, not padded."""
     if isinstance(spec, tf.io.FixedLenFeature) and 0 not in spec.shape:
         return spec
     return tf.io.RaggedFeature(spec.dtype)
 
 
 def _inner_shape(spec: Any) -> tuple[int, ...]:
-    """Shape of each item of a sequence that was parsed in a row; empty for single values."""
+    """Returns the shape of the items of a sequence that was parsed flat; () for single values."""
     return () if isinstance(spec, tf.io.FixedLenFeature) else tuple(spec.shape)
 
 
 def _map_inline(dataset: Any, function: Any) -> Any:
-    """The same as `dataset.map(function)`, but each call runs in the thread that asks for an example.
+    """Does `dataset.map(function)`, but each call runs in the thread that asks for an example.
 
-    To hand a call to another thread takes several times as long as to give an array its shape. What
-    forbids that is no argument of `tf.data.Dataset.map`, hence of a class that TensorFlow may change.
+    Handing a call to another thread takes several times as long as giving an array its shape.
+    `tf.data.Dataset.map` has no argument for this, so that a class is used that TensorFlow may
+    change.
     """
     try:
         from tensorflow.python.data.ops import map_op
@@ -278,7 +279,7 @@ def _map_inline(dataset: Any, function: Any) -> Any:
 
 
 def _as_parsed(parser: example_parser.ExampleParser, flat: dict[str, Any]) -> dict[str, Any]:
-    """What `ExampleParser.parse_example` makes of the parsed values of an example."""
+    """Returns what `ExampleParser.parse_example` makes of the parsed values of an example."""
     nested = utils.pack_as_nest_dict(flat, parser._nested_feature_specs)
     return utils.pack_as_nest_dict(
         {
@@ -290,7 +291,7 @@ def _as_parsed(parser: example_parser.ExampleParser, flat: dict[str, Any]) -> di
 
 
 def _in_order(example: dict[str, Any]) -> dict[str, Any]:
-    """The same with names in TFDS's order: sorted, and the id at the end."""
+    """Returns an example with its names in TFDS's order: sorted, with the id at the end."""
     names = sorted(example, key=lambda name: (name == "tfds_id", name))
     return {
         name: _in_order(example[name]) if isinstance(example[name], dict) else example[name]
@@ -299,7 +300,7 @@ def _in_order(example: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_of_one_shape(feature: Any) -> bool:
-    """Whether a feature is decoded in a batch without padding."""
+    """Returns whether a feature is decoded in a batch without padding."""
     if isinstance(feature, tfds.features.FeaturesDict):
         return all(_is_of_one_shape(one) for one in feature.values())
     return _is_batchable(feature) and not {None, 0} & set(feature.get_tensor_info().shape)
@@ -315,10 +316,10 @@ def _is_batchable(feature: Any) -> bool:
         return False
     stored, read = feature.get_serialized_info(), feature.get_tensor_info()
     return (
-        # Stored as it is read, ...
+        # It is stored as it is read (uint64 is not: it is stored as the bits of an int64) ...
         isinstance(stored, feature_lib.TensorInfo)
         and (stored.shape, stored.np_dtype) == (read.shape, read.np_dtype)
-        and stored.np_dtype != np.uint64  # (this one as int64 bits)
+        and stored.np_dtype != np.uint64
         # ... and only the first dimension may need padding.
         and None not in (stored.shape if is_sequence else stored.shape[1:])
     )
@@ -327,7 +328,7 @@ def _is_batchable(feature: Any) -> bool:
 def _parse(
     records: tf.Tensor, *, features: tfds.features.FeaturesDict, wanted: set[str]
 ) -> dict[str, Any]:
-    """Parses and decodes a batch of serialized examples, only the top-level features wanted."""
+    """Parses and decodes the wanted top-level features of a batch of serialized examples."""
     specs = {k: v for k, v in features.get_serialized_info().items() if k in wanted}
     parsed = tf.io.parse_example(records, example_parser.ExampleParser(specs).flat_feature_specs)
     decoded = {}
@@ -352,13 +353,13 @@ class _InThreads(array_record.ArrayRecordDataSource):
         if not keys:
             return []
         records = self.data_source.__getitems__(keys)
-        # A pool of the call's own: one that is kept would hang in a forked process.
+        # Each call has its own pool, because a pool that is kept would hang in a forked process.
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self._deserialize, records))
 
 
 def in_threads(source: Any) -> Any:
-    """The data source, or one that decodes faster, if it holds what is slow to decode."""
+    """Makes a data source decode in threads if its features are slow to decode; returns it."""
     if type(source) is array_record.ArrayRecordDataSource:
         features = source.dataset_info.features
         if any(isinstance(feature, EncodedAudio) for _, feature in _leaves(features)):

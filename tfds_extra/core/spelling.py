@@ -1,4 +1,4 @@
-"""What somebody may have meant by a name that there is not."""
+"""Guesses which name somebody meant who wrote a name that does not exist."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping
 
 
 def meant(name: str, known: Mapping[str, str] | Iterable[str]) -> str | None:
-    """The known name that comes closest to one that is not known.
+    """Returns the known name that is most similar to an unknown name.
 
     Upper case, underscores and hyphens make no difference: `UrbanSound8K` is `urban_sound_8k`.
 
     Args:
-      name: As it was written.
-      known: All names; or what each of them stands for, by name.
+      name: The name as it was written.
+      known: All known names; or a mapping from each of them to what it stands for.
 
     Returns:
-      The name, or what it stands for; None if nothing comes close.
+      The name, or what it stands for; None if no name is similar.
     """
     known = known if isinstance(known, Mapping) else {one: one for one in known}
     plain = {_plain(one): target for one, target in reversed(list(known.items()))}
@@ -26,12 +26,12 @@ def meant(name: str, known: Mapping[str, str] | Iterable[str]) -> str | None:
 
 
 def same(name: str, known: Mapping[str, str]) -> str | None:
-    """What a name stands for that differs from a known one in no letter and digit, or None."""
+    """Returns what the known name with the same letters and digits stands for, or None."""
     return {_plain(one): target for one, target in known.items()}.get(_plain(name))
 
 
 def hint(name: str, known: Mapping[str, str] | Iterable[str]) -> str:
-    """The question whether the closest name was meant, as a sentence; empty if nothing is close."""
+    """Returns the question whether the most similar name was meant; empty if none is similar."""
     close = meant(name, known)
     return f"Did you mean {close!r}?" if close else ""
 

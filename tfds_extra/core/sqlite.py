@@ -1,7 +1,8 @@
-"""Python's `sqlite3`, with the SQLite that it was built for: `from tfds_extra.core.sqlite import sqlite3`.
+"""Imports Python's `sqlite3` so that it uses the SQLite that it was built for.
 
-TensorFlow's library for Linux has an SQLite in it, without full-text search, and lends its functions to every
-library that is loaded later. Python's module is one of those unless it looks for its own SQLite first.
+Use it as `from tfds_extra.core.sqlite import sqlite3`. TensorFlow's library for Linux contains an
+SQLite without full-text search. Libraries that are loaded later use its functions, and so would
+Python's module, unless it is told to look for its own SQLite first.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-_OWN_FIRST = getattr(os, "RTLD_DEEPBIND", 0)  # Elsewhere libraries do not mix up their functions.
+_OWN_FIRST = getattr(os, "RTLD_DEEPBIND", 0)  # Only Linux has, and needs, this flag.
 
 if _OWN_FIRST:
     _flags = sys.getdlopenflags()

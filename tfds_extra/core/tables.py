@@ -8,7 +8,7 @@ import pathlib
 
 
 def read_tsv(path: str | os.PathLike[str]) -> list[dict[str, str]]:
-    """The rows of a table, each a dict by column name.
+    """Reads the rows of a table, each as a dict by column name.
 
     Raises:
       ValueError: A row has more or fewer fields than the header; the message names file and line.

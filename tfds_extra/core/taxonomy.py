@@ -1,4 +1,4 @@
-"""What is a kind of what: hypernyms as a graph, safe against cycles.
+"""The graph of hypernyms (what is a kind of what), with functions that are safe against cycles.
 
 WordNet 3.0 has two verbs, restrain and inhibit, each of which is published as the other's hypernym. A path
 therefore ends where its last synset has no hypernym that is not on the path already.
@@ -16,12 +16,13 @@ from typing import Any, Generic, TypeVar
 
 Node = TypeVar("Node", bound=Hashable)
 
-# Paths from one node that are followed where hypernyms form a cycle. Published ones have two.
+# Where hypernyms form a cycle, at most so many paths of a node are followed. Published nodes have
+# two.
 _MAX_PATHS = 10_000
 
 
 class Taxonomy(Generic[Node]):
-    """Nodes and what each of them is a kind of."""
+    """A graph of nodes and of what each of them is a kind of."""
 
     def __init__(
         self,
@@ -31,14 +32,14 @@ class Taxonomy(Generic[Node]):
         """Takes a graph.
 
         Args:
-          hypernyms: By node, in published order. A hypernym that is no key itself has none.
+          hypernyms: Hypernyms by node, in published order. A node that is no key has no hypernyms.
           order: Sorts nodes that are equally good lowest common hypernyms; NLTK sorts by name.
         """
         self._hypernyms = hypernyms
         self._order = order or (lambda node: node)
 
     def hypernyms(self, node: Node) -> Sequence[Node]:
-        """What a node is a kind of, one level up."""
+        """Returns what a node is a kind of, one level up."""
         return self._hypernyms.get(node, ())
 
     @functools.cached_property
@@ -50,30 +51,30 @@ class Taxonomy(Generic[Node]):
         return found
 
     def hyponyms(self, node: Node) -> Sequence[Node]:
-        """What is a kind of a node, one level down, in the order of the mapping."""
+        """Returns what is a kind of a node, one level down, in the order of the mapping."""
         return self._hyponyms.get(node, ())
 
     def closure(self, node: Node) -> list[Node]:
-        """All that a node is a kind of, the nearest first; without the node itself."""
+        """Returns all that a node is a kind of, the nearest first; without the node itself."""
         return list(self.distances(node))[1:]
 
     def descendants(self, node: Node) -> list[Node]:
-        """All that is a kind of a node, the nearest first; without the node itself."""
+        """Returns all that is a kind of a node, the nearest first; without the node itself."""
         return list(_distances(node, self.hyponyms))[1:]
 
     def distances(self, node: Node) -> dict[Node, int]:
-        """Levels up to all that a node is a kind of, by the shortest way; 0 for the node itself."""
+        """Returns all that a node is a kind of, with the fewest levels up to it; itself with 0."""
         return _distances(node, self.hypernyms)
 
     def path(self, node: Node) -> list[Node]:
-        """From the node up along the first hypernym of each, to a root."""
+        """Returns the way from a node to a root, along the first hypernym of each node."""
         found = {node: None}
         while up := next((h for h in self.hypernyms(node) if h not in found), None):
             found[node := up] = None
         return list(found)
 
     def paths(self, node: Node) -> Iterator[list[Node]]:
-        """All ways from a node up to a root, each a list that begins with the node."""
+        """Yields all ways from a node up to a root, each a list that begins with the node."""
         path = [node]
         above = [iter(self._above(node, ()))]
         if not self._above(node, ()):
@@ -92,15 +93,15 @@ class Taxonomy(Generic[Node]):
             above.append(iter(further))
 
     def _above(self, node: Node, path: Sequence[Node]) -> list[Node]:
-        """The hypernyms of a node that are not on a path that leads to it."""
+        """Returns the hypernyms of a node that are not on a path that leads to it."""
         return [h for h in dict.fromkeys(self.hypernyms(node)) if h not in path and h != node]
 
     def min_depth(self, node: Node) -> int:
-        """Levels to the nearest root."""
+        """Returns the levels to the nearest root."""
         return self._depths(node)[0]
 
     def max_depth(self, node: Node) -> int:
-        """Levels to the root along the longest way."""
+        """Returns the levels to a root along the longest way."""
         return self._depths(node)[1]
 
     def _depths(self, node: Node) -> tuple[int, int]:
@@ -134,15 +135,15 @@ class Taxonomy(Generic[Node]):
         return done
 
     def lowest_common(self, a: Node, b: Node, *, longest: bool = False) -> list[Node]:
-        """The common hypernyms of two nodes that are deepest, sorted.
+        """Returns the deepest common hypernyms of two nodes, sorted.
 
         A node counts among its own hypernyms.
 
         Args:
           a: A node.
           b: Another.
-          longest: Whether depth is that of the longest way to a root, as NLTK has it by default, and
-            not of the shortest, as it has it for Wu and Palmer's similarity.
+          longest: Whether depth is measured along the longest way to a root, which is NLTK's
+            default, and not along the shortest, which NLTK uses for Wu and Palmer's similarity.
         """
         depth = self.max_depth if longest else self.min_depth
         common = self.distances(a).keys() & self.distances(b).keys()
@@ -150,12 +151,13 @@ class Taxonomy(Generic[Node]):
         return sorted((c for c in common if depth(c) == deepest), key=self._order)
 
     def path_distance(self, a: Node, b: Node, *, one_root: bool = False) -> int | None:
-        """Levels from a node up to a common hypernym and down to another, by the shortest way.
+        """Returns the fewest levels from a node up to a common hypernym and down to another node.
 
         Args:
           a: A node.
-          b: Another.
-          one_root: Whether all roots have one above them, one level over the farthest root of each.
+          b: Another node.
+          one_root: Whether one more root is added above all roots. For each node it is one level
+            above the farthest root of that node.
 
         Returns:
           The number; None if nothing is common to them.
@@ -169,27 +171,27 @@ class Taxonomy(Generic[Node]):
         return min(ways, default=None)
 
     def path_similarity(self, a: Node, b: Node, *, one_root: bool = False) -> float | None:
-        """1 / (1 + `path_distance`); None if nothing is common to two nodes."""
+        """Returns 1 / (1 + `path_distance`); None if two nodes have no common hypernym."""
         distance = self.path_distance(a, b, one_root=one_root)
         return None if distance is None else 1 / (distance + 1)
 
     def wup_similarity(self, a: Node, b: Node, *, one_root: bool = False) -> float | None:
-        """Wu and Palmer's similarity: how deep the lowest common hypernym of two nodes lies.
+        """Returns Wu and Palmer's similarity: how deep the lowest common hypernym lies.
 
-        2 d / (d_a + d_b), where d counts the nodes from that hypernym to a root by the longest way,
-        and d_a and d_b are d and the levels from a and b up to it.
+        It is 2 d / (d_a + d_b). d counts the nodes from that hypernym to a root by the longest way;
+        d_a and d_b are d plus the levels from a and b up to that hypernym.
 
         Args:
           a: A node.
-          b: Another.
+          b: Another node.
           one_root: As in `path_distance`.
 
         Returns:
-          The similarity; None if nothing is common to them.
+          The similarity; None if they have no common hypernym.
         """
         lowest = self.lowest_common(a, b)
         if one_root and (not lowest or self.min_depth(lowest[0]) == 0) and a not in lowest:
-            # The root above the roots is as deep as they are, and sorted before them.
+            # NLTK gives the added root the same depth as the roots, and sorts it before them.
             levels = max(self.distances(a).values()) + max(self.distances(b).values()) + 2
             return 2 / (levels + 2)
         if not lowest:

@@ -1,4 +1,4 @@
-"""Holds what lies on disk against what was published: downloads, manual files, prepared data."""
+"""Compares what lies on disk with what was published: downloads, manual files, prepared data."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BLOCK = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What was found out about one file, folder or split.
+    """The result of checking one file, folder or split.
 
     Attributes:
       subject: The file, folder or split.
       problem: What is wrong with it; empty if nothing is.
       absent: Whether it is not there at all.
-      unchecked: Whether it is there, and nothing is known to hold it against.
+      unchecked: Whether it is there, but no digest of it is known.
     """
 
     subject: str
@@ -35,7 +35,7 @@ class Finding:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it is there, and not what it should be."""
+        """Whether it is there, but is not what it should be."""
         return bool(self.problem) and not self.absent and not self.unchecked
 
 
@@ -73,8 +73,8 @@ def validate(
 
 
 def _check_file(planned: downloads.PlannedFile) -> Finding:
-    """Compares a file in `manual_dir` or in the download folder with what was published of it."""
-    if planned.state == downloads.PARTIAL:
+    """Compares a file in `manual_dir` or in the cache with the published size and digests."""
+    if planned.state == downloads.UNFINISHED:
         return Finding(planned.file_name, f"{planned.received:,} bytes are downloaded", absent=True)
     if not planned.is_here:
         return Finding(planned.file_name, "not here", absent=True)
@@ -92,7 +92,7 @@ def _check_file(planned: downloads.PlannedFile) -> Finding:
                     bar.update(len(block))
         difference = published.difference(digester.size, digester.digests())
         problem = f"altered: {difference}" if difference else ""
-    # Under another name than the published one it is just another file.
+    # A file with a wrong digest and another name than the published one is simply another file.
     return Finding(str(planned.path), problem, absent=bool(problem) and planned.is_renamed)
 
 
@@ -134,7 +134,7 @@ def _check_folder(builder: Builder, file: str, copy: own_copies.Copy) -> Iterato
 def _check_prepared(builder: Builder) -> Iterator[Finding]:
     """Reads all records and compares their number and order digest with what was prepared."""
     info = builder.info
-    # Those that `tfds convert_format` has added hold the same records.
+    # Formats that `tfds convert_format` added hold the same records.
     file_formats = list(dict.fromkeys([info.file_format, *info.alternative_file_formats]))
     for split, expected in builder.expected_counts.items():
         subject = f"{builder.data_dir} {split}"
@@ -150,7 +150,7 @@ def _check_prepared(builder: Builder) -> Iterator[Finding]:
 def _check_split(
     builder: Builder, split: str, file_format: file_adapters.FileFormat, subject: str
 ) -> Finding:
-    """Does so for one split in one of its file formats."""
+    """Reads all records of one split in one file format, and compares number and order digest."""
     split_info = builder.info.splits[split]
     template = split_info.filename_template.replace(filetype_suffix=file_format.file_suffix)
     paths = split_info.replace(filename_template=template).filepaths
@@ -180,6 +180,6 @@ def _check_split(
 
 
 def _told(error: Exception) -> str:
-    """What an error says, without the names that TensorFlow has for its own parts."""
+    """Returns the text of an error, without TensorFlow's names for its own parts."""
     text = re.sub(r"\{\{.*?\}\} ?|\[Op:.*|name: *$", "", str(error).strip(), flags=re.DOTALL)
     return text.partition("\n")[0].strip() or type(error).__name__

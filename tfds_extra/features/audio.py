@@ -13,7 +13,7 @@ from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 
 from tfds_extra.features import sound
 
-_PCM_DTYPES = ("int16", "int32", "float32", "float64")  # What libsndfile can decode to.
+_PCM_DTYPES = ("int16", "int32", "float32", "float64")  # libsndfile can decode to these.
 
 
 class Audio(tensor_feature.Tensor):
@@ -22,7 +22,7 @@ class Audio(tensor_feature.Tensor):
     In `_generate_examples` it accepts
 
       * an array or nested list of samples, of the feature's shape and dtype (a list is converted,
-        an array of another dtype is refused: silent scaling is how recordings get ruined),
+        an array of another dtype is refused, because silent scaling would ruin recordings),
       * the path of a recording, or a file object of one, in any format that libsndfile decodes
         (WAV, FLAC, MP3, Ogg, ...). Its rate and number of channels must be the feature's.
 
@@ -30,10 +30,10 @@ class Audio(tensor_feature.Tensor):
     does, so int16 takes two bytes on disk. `tfds.features.Audio` by default stores each as an int64,
     and refuses arrays when an encoding is given.
 
-    Reading gives a tensor of shape `(samples,)` or `(samples, channels)` through `tf.io.decode_raw`,
-    and the same as a numpy array from `as_data_source`. Where recordings are of different length, they
-    are batched by `as_dataset(batch_size=n)` or `padded_batch(n)`, which fill up with zeros; a plain
-    `batch(n)` fails.
+    Reading gives a tensor of shape `(samples,)` or `(samples, channels)` through
+    `tf.io.decode_raw`, and the same as a numpy array from `as_data_source`. Recordings of different
+    lengths are batched by `as_dataset(batch_size=n)` or `padded_batch(n)`, which fill up with
+    zeros; a plain `batch(n)` fails.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Audio(tensor_feature.Tensor):
 
         Args:
           sample_rate: Samples of one channel a second, in Hz.
-          shape: `(None,)` for one channel, `(None, channels)` for several; a fixed number in place
-            of None where all recordings are of one length.
+          shape: `(None,)` for one channel, `(None, channels)` for several. If all recordings have
+            one length, this number may stand in place of None.
           dtype: int16, int32, float32 or float64.
           doc: What the recording is.
 
         Raises:
-          ValueError: The shape or dtype is none of these.
+          ValueError: The shape or dtype is another one.
         """
         if len(shape) not in (1, 2) or None in shape[1:]:
             raise ValueError(f"Audio is of shape (samples,) or (samples, channels), not {shape}.")
@@ -71,7 +71,7 @@ class Audio(tensor_feature.Tensor):
         return self._sample_rate
 
     def encode_example(self, example_data: np.ndarray | list | os.PathLike | str | BinaryIO) -> Any:
-        """Samples, or the recording that holds them, as bytes to be stored.
+        """Returns the samples, or the recording that holds them, as bytes to be stored.
 
         Raises:
           ValueError: Shape, dtype, rate or channels are not the feature's, or libsndfile cannot
@@ -100,7 +100,7 @@ class Audio(tensor_feature.Tensor):
     # --------------------------------------------------------------------------------- reading
 
     def decode_padded_batch(self, stored: tf.Tensor) -> tf.Tensor:
-        """Samples of a batch of recordings, padded with zeros to the longest.
+        """Returns the samples of a batch of recordings, padded with zeros to the longest.
 
         Args:
           stored: The stored bytes, of shape (batch,).
@@ -122,7 +122,7 @@ class Audio(tensor_feature.Tensor):
     # ------------------------------------------------------------------------------- showing
 
     def repr_html(self, ex: np.ndarray) -> str:
-        """A player of the recording, as `tfds.as_dataframe` shows it in a notebook."""
+        """Returns a player of the recording, as `tfds.as_dataframe` shows it in a notebook."""
         return sound.player(np.asarray(ex), self._sample_rate)
 
     def plot(
@@ -134,7 +134,7 @@ class Audio(tensor_feature.Tensor):
           samples: As read back.
           waveform: See `sound.plot`.
           spectrogram: See `sound.plot`.
-          sample_rate: Not needed: it is the feature's.
+          sample_rate: Is ignored, because the feature has a sample rate.
         """
         del sample_rate
         sound.plot(np.asarray(samples), self._sample_rate, waveform, spectrogram)
@@ -142,7 +142,7 @@ class Audio(tensor_feature.Tensor):
     # ------------------------------------------------------------------------ as JSON, on disk
 
     def to_json_content(self) -> dict[str, Any]:
-        """What `from_json_content` rebuilds the feature from."""
+        """Returns a description from which `from_json_content` rebuilds the feature."""
         return {
             "sample_rate": self._sample_rate,
             "shape": list(self._shape),
@@ -151,7 +151,7 @@ class Audio(tensor_feature.Tensor):
 
     @classmethod
     def from_json_content(cls, value: dict[str, Any], doc: Any = None) -> Audio:
-        """The feature that `to_json_content` described."""
+        """Rebuilds the feature from the result of `to_json_content`."""
         return cls(
             sample_rate=value["sample_rate"],
             shape=tuple(value["shape"]),

@@ -1,4 +1,4 @@
-"""Short forms of the features that every corpus has: each takes what it means first.
+"""Short forms of the features that every corpus has; most take the feature's `doc` first.
 
 They make TFDS's own connectors, so that prepared data can be read where this package is missing.
 """
@@ -18,49 +18,49 @@ Shape = tuple[int | None, ...]
 
 
 def text(doc: str) -> tfds.features.Text:
-    """A text: an id, the name of a file, words."""
+    """Returns the feature for a text: an id, the name of a file, words."""
     return tfds.features.Text(doc=doc)
 
 
 def label(names: Sequence[str], doc: str) -> tfds.features.ClassLabel:
-    """One of some classes, int64; -1 for none of them.
+    """Returns the feature for one of some classes, int64; -1 for none of them.
 
     Args:
-      names: Of the classes, in the order of their numbers.
-      doc: What it means.
+      names: Names of the classes, in the order of their numbers.
+      doc: What the feature means.
     """
     return tfds.features.ClassLabel(names=list(names), doc=doc)
 
 
 def digit(doc: str) -> tfds.features.ClassLabel:
-    """One of the classes 0 to 9, which have their numbers for names; -1 for none of them."""
+    """Returns the feature for a class from 0 to 9, named by its number; -1 for none of them."""
     return tfds.features.ClassLabel(num_classes=10, doc=doc)
 
 
 def flag(doc: str, shape: Shape = ()) -> Any:
-    """True or false."""
+    """Returns the feature for true or false."""
     return _numbers(np.bool_, doc, shape)
 
 
 def int32(doc: str, shape: Shape = ()) -> Any:
-    """Whole numbers of 32 bits; a single one without a shape."""
+    """Returns the feature for whole numbers of 32 bits; by default a single number."""
     return _numbers(np.int32, doc, shape)
 
 
 def int64(doc: str, shape: Shape = ()) -> Any:
-    """Whole numbers of 64 bits; a single one without a shape."""
+    """Returns the feature for whole numbers of 64 bits; by default a single number."""
     return _numbers(np.int64, doc, shape)
 
 
 def float32(doc: str, shape: Shape = ()) -> Any:
-    """Numbers of 32 bits; a single one without a shape."""
+    """Returns the feature for numbers of 32 bits; by default a single number."""
     return _numbers(np.float32, doc, shape)
 
 
 def float64(doc: str, shape: Shape = ()) -> tfds.features.Tensor:
-    """Numbers of 64 bits, kept exactly; a single one without a shape.
+    """Returns the feature for numbers of 64 bits, kept exactly; by default a single number.
 
-    They are stored as bytes, because TFDS narrows float64 to float32 where there is no encoding.
+    They are stored as bytes, because TFDS narrows float64 to float32 if there is no encoding.
     """
     return tfds.features.Tensor(
         shape=shape, dtype=np.float64, encoding=tfds.features.Encoding.BYTES, doc=doc

@@ -16,7 +16,8 @@ from tfds_extra.features import sound
 
 _DTYPES = ("float32", "int16")
 RAISE, EMPTY = "raise", "empty"
-# For a player in a notebook, which is given the samples and nothing else, and for samples to be stored.
+# The sample rate for a player in a notebook, which gets only the samples, and for stored samples,
+# if the feature has no rate.
 _GUESSED_RATE = 44_100
 
 
@@ -29,20 +30,21 @@ class EncodedAudio(tensor_feature.Tensor):
     does not know, is decoded by PyAV (`tfds_extra[aac]`), or by pydub where there is an ffmpeg.
 
     In `_generate_examples` it accepts the bytes, a path, or a file object. They are not decoded
-    there. No bytes at all stand for a recording that is not there. Samples without a file, such as
-    those that `tfds.testing.mock_data` makes up, are accepted, too, and become a WAV file of the same
-    samples, at 44,100 Hz where the rate differs by recording.
+    there. Empty bytes stand for a missing recording. Samples without a file, such as those that
+    `tfds.testing.mock_data` makes up, are accepted, too, and become a WAV file of the same samples,
+    at 44,100 Hz if the rate differs by recording.
 
-    Reading gives samples of shape `(frames, channels)`, or `(frames,)` if `mono`, the same to the last
-    bit as `soundfile.read`. Recordings are of different length, so they are batched by
-    `as_dataset(batch_size=n)` or `padded_batch(n)`, which fill up with zeros; a plain `batch(n)` fails. WAV and MP3 files that are cut short are read as far as they go. What
-    libsndfile cannot decode at all raises an error that says so, or, where the builder knows that
-    such recordings were published, reads as zero frames (`undecodable="empty"`); the builder should
-    then tell them apart in a feature beside this one. No bytes always read as zero frames, of one
-    channel where the number of channels differs by recording.
+    Reading gives samples of shape `(frames, channels)`, or `(frames,)` if `mono`, the same to the
+    last bit as `soundfile.read`. Recordings of different lengths are batched by
+    `as_dataset(batch_size=n)` or `padded_batch(n)`, which fill up with zeros; a plain `batch(n)`
+    fails. WAV and MP3 files that are cut short are read as far as they go. A recording that
+    libsndfile cannot decode at all raises an error. If the builder knows that such recordings were
+    published, it sets `undecodable="empty"`; then they read as zero frames, and another feature
+    should tell which they are. Empty bytes always read as zero frames, of one channel if the number
+    of channels differs by recording.
 
-    Where the rate differs by recording, the features dict has an int32 feature `sample_rate` beside
-    this one: `tfds-extra show` goes by it.
+    If the rate differs by recording, the features dict has an int32 feature `sample_rate` beside
+    this one, which `tfds-extra show` uses.
     """
 
     def __init__(
@@ -59,16 +61,17 @@ class EncodedAudio(tensor_feature.Tensor):
 
         Args:
           sample_rate: Samples of one channel a second, in Hz; None where it differs by recording.
-          channels: Number of channels; None where it differs by recording. In a padded batch
-            recordings of fewer channels then get silent ones.
+          channels: Number of channels; None if it differs by recording. In a padded batch,
+            recordings with fewer channels then get silent ones.
           dtype: float32, full scale 1 (float and lossy recordings may exceed it), or int16.
-          undecodable: "raise", or "empty": what libsndfile cannot decode reads as zero frames.
-          mono: All recordings have one channel, and are read as samples of shape (frames,), as those
-            of `tfds.features.Audio` are.
+          undecodable: "raise", or "empty", with which recordings that libsndfile cannot decode read
+            as zero frames.
+          mono: Whether all recordings have one channel, and are read as samples of shape (frames,),
+            as those of `tfds.features.Audio` are.
           doc: What the recording is.
 
         Raises:
-          ValueError: The dtype or `undecodable` is none of these, or `channels` is not 1 if `mono`.
+          ValueError: The dtype or `undecodable` is another one, or `channels` is not 1 if `mono`.
         """
         if np.dtype(dtype).name not in _DTYPES:
             raise ValueError(f"EncodedAudio is of dtype {' or '.join(_DTYPES)}, not {dtype}.")
@@ -84,7 +87,7 @@ class EncodedAudio(tensor_feature.Tensor):
             serialized_shape=(),
             doc=doc,
         )
-        # Tensor stores the shape of what has two unknown dimensions; here the bytes tell it.
+        # Tensor stores the shape of a value with two unknown dimensions; here the bytes have it.
         self._dynamic_shape = False
         self._sample_rate = sample_rate
         self._undecodable = undecodable
@@ -107,12 +110,12 @@ class EncodedAudio(tensor_feature.Tensor):
     def encode_example(
         self, example_data: bytes | os.PathLike | str | BinaryIO | np.ndarray
     ) -> bytes:
-        """The bytes of a recording: given as they are, or those of a path or file object.
+        """Returns the bytes of a recording, from bytes, a path or a file object.
 
         Samples of the feature's shape and dtype become a WAV file.
 
         Raises:
-          ValueError: It is none of these.
+          ValueError: The recording is given in another way.
         """
         if isinstance(example_data, bytes):
             return example_data
@@ -136,7 +139,7 @@ class EncodedAudio(tensor_feature.Tensor):
     # --------------------------------------------------------------------------------- reading
 
     def decode(self, stored: bytes) -> np.ndarray:
-        """Samples of a recording, of shape (frames, channels), or (frames,) if `mono`.
+        """Returns the samples of a recording, of shape (frames, channels), or (frames,) if `mono`.
 
         Raises:
           ValueError: libsndfile cannot decode it (unless `undecodable="empty"`), or its rate or
@@ -159,10 +162,10 @@ class EncodedAudio(tensor_feature.Tensor):
         return samples[:, 0] if self.mono else samples
 
     def decode_example(self, tfexample_data: tf.Tensor) -> tf.Tensor:
-        """Samples of a recording; `tf.data` calls this for several recordings at a time."""
-        # libsndfile runs without Python's lock, so the calls share out over the cores.
+        """Returns the samples of a recording; `tf.data` calls it for several at the same time."""
+        # libsndfile runs without Python's lock, so that the calls use all cores.
         samples = tf.numpy_function(
-            # Outside of a graph it is an array of no dimension.
+            # Outside of a graph, `stored` is an array without dimensions.
             lambda stored: self.decode(stored if isinstance(stored, bytes) else stored.item()),
             [tfexample_data],
             self.tf_dtype,
@@ -172,17 +175,17 @@ class EncodedAudio(tensor_feature.Tensor):
         return samples
 
     def decode_example_np(self, example_data: bytes) -> np.ndarray:
-        """Samples of a recording, without TensorFlow."""
+        """Returns the samples of a recording, without TensorFlow."""
         return self.decode(example_data)
 
     def decode_batch_example(self, example_data: tf.Tensor) -> tf.Tensor:
-        """Samples of a `Sequence` of recordings, which have to be of one shape."""
+        """Returns the samples of a `Sequence` of recordings, which have to be of one shape."""
         return tfds.features.FeatureConnector.decode_batch_example(self, example_data)
 
     # ------------------------------------------------------------------------------- showing
 
     def repr_html(self, ex: np.ndarray) -> str:
-        """A player of the recording, as `tfds.as_dataframe` shows it in a notebook."""
+        """Returns a player of the recording, as `tfds.as_dataframe` shows it in a notebook."""
         if self._sample_rate:
             return sound.player(np.asarray(ex), self._sample_rate)
         return (
@@ -199,8 +202,8 @@ class EncodedAudio(tensor_feature.Tensor):
           samples: As read back.
           waveform: See `sound.plot`.
           spectrogram: See `sound.plot`.
-          sample_rate: Of this recording, where the feature has none of its own. Not needed for
-            one without frames.
+          sample_rate: Sample rate of this recording, if the feature has none of its own. A
+            recording without frames needs none.
 
         Raises:
           ValueError: The sample rate is not known.
@@ -214,22 +217,22 @@ class EncodedAudio(tensor_feature.Tensor):
     # ------------------------------------------------------------------------ as JSON, on disk
 
     def to_json_content(self) -> dict[str, Any]:
-        """What `from_json_content` rebuilds the feature from."""
+        """Returns a description from which `from_json_content` rebuilds the feature."""
         return {
             "sample_rate": self._sample_rate,
             "channels": self.channels,
             "dtype": self._dtype.name,
             "undecodable": self._undecodable,
-            # Only where it is set: data that was prepared without it stays as it is.
+            # Only if it is set, so that the features.json of older data stays the same.
             **({"mono": True} if self.mono else {}),
         }
 
     @classmethod
     def from_json_content(cls, value: dict[str, Any], doc: Any = None) -> EncodedAudio:
-        """The feature that `to_json_content` described."""
+        """Rebuilds the feature from the result of `to_json_content`."""
         return cls(**value, doc=doc)
 
 
 def _shown(stored: bytes) -> str:
-    """Words for a recording whose name is not known here."""
+    """Describes a recording for a message, because its name is not known here."""
     return f"recording of {len(stored):,} bytes that begins with {stored[:8]!r}"

@@ -1,4 +1,4 @@
-"""Images that their publisher has as raw pixels, stored as these."""
+"""Images that were published as raw pixels, and are stored as raw pixels."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class PixelImage(tfds.features.Image):
 
     To users it is the `tfds.features.Image` of that shape. `_generate_examples` gives it as a uint8
     array of exactly the shape; a column of `core.Rows` is an array of many. It is stored as its bytes,
-    row by row, rather than as a PNG, whose coding takes most of the time of preparing small images.
-    The price is disk: a digit of 28 x 28 takes 784 bytes in place of some 250.
+    row by row, and not as a PNG, whose coding takes most of the time of preparing small images. The
+    price is disk: a digit of 28 x 28 takes 784 bytes in place of some 250.
     """
 
     def __init__(self, *, shape: tuple[int, int, int], doc: tfds.features.feature.DocArg = None):
@@ -26,17 +26,17 @@ class PixelImage(tfds.features.Image):
           doc: What the image is.
 
         Raises:
-          ValueError: The shape is not fixed, or no image's.
+          ValueError: The shape is not fixed, or is no shape of an image.
         """
         if len(shape) != 3 or None in shape:
             raise ValueError(f"PixelImage has a fixed (height, width, channels), not {shape}.")
         super().__init__(shape=tuple(shape), dtype=np.uint8, doc=doc)
 
     def encode_example(self, example_data: np.ndarray) -> bytes:
-        """The pixels of an image, as bytes to be stored.
+        """Returns the pixels of an image, as bytes to be stored.
 
         Raises:
-          ValueError: It is no uint8 array of the feature's shape.
+          ValueError: The image is no uint8 array of the feature's shape.
         """
         if not isinstance(example_data, np.ndarray):
             raise ValueError(f"an image is given as an array, not as {type(example_data).__name__}")
@@ -50,20 +50,20 @@ class PixelImage(tfds.features.Image):
     # --------------------------------------------------------------------------------- reading
 
     def decode_example(self, example: tf.Tensor) -> tf.Tensor:
-        """The image, of the feature's shape."""
+        """Returns the image, of the feature's shape."""
         return tf.reshape(tf.io.decode_raw(example, tf.uint8), self._shape)
 
     def decode_example_np(self, example: bytes) -> np.ndarray:
-        """The image, without TensorFlow."""
-        # A copy, because an array over bytes cannot be written to.
+        """Returns the image, without TensorFlow."""
+        # It is copied, because an array over bytes cannot be written to.
         return np.frombuffer(example, np.uint8).reshape(self._shape).copy()
 
     def decode_batch_example(self, example_data: tf.Tensor) -> tf.Tensor:
-        """The images of a `Sequence`, of shape (images, height, width, channels)."""
+        """Returns the images of a `Sequence`, of shape (images, height, width, channels)."""
         return self.decode_padded_batch(example_data)
 
     def decode_padded_batch(self, stored: tf.Tensor) -> tf.Tensor:
-        """A batch of images; they are of one shape, so there is nothing to pad.
+        """Returns a batch of images; they have one shape, so that nothing is padded.
 
         Args:
           stored: The stored bytes, of shape (batch,).
@@ -76,10 +76,10 @@ class PixelImage(tfds.features.Image):
     # ------------------------------------------------------------------------ as JSON, on disk
 
     def to_json_content(self) -> dict[str, Any]:
-        """What `from_json_content` rebuilds the feature from."""
+        """Returns a description from which `from_json_content` rebuilds the feature."""
         return {"shape": list(self._shape)}
 
     @classmethod
     def from_json_content(cls, value: dict[str, Any], doc: Any = None) -> PixelImage:
-        """The feature that `to_json_content` described."""
+        """Rebuilds the feature from the result of `to_json_content`."""
         return cls(shape=tuple(value["shape"]), doc=doc)

@@ -1,4 +1,4 @@
-"""What the features that hold recordings share: decoding, a player, a picture."""
+"""Shared by the features of recordings: decoding, a player, a picture."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tfds_extra.formats import mp4, wav
 
 # Codecs of libsndfile whose samples are floats: it does not scale them when integers are asked for.
 _FLOAT_CODECS = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")  # fmt: skip
-_ALIGNMENT = 64  # Bytes; TensorFlow's own.
-_MP4_HEAD = 12  # Bytes that tell an MP4 file.
-# What FFmpeg decodes AAC to: floats of full scale 1, each channel for itself.
+_ALIGNMENT = 64  # TensorFlow's alignment of memory in bytes.
+_MP4_HEAD = 12  # So many bytes tell that a file is MP4.
+# FFmpeg decodes AAC to this format: floats of full scale 1, each channel separate.
 _PLANES, _MOST_CHANNELS = "fltp", 6
 _WINDOW = 0.032  # Seconds of one spectrum.
-_MAX_POINTS = 4096  # Of a curve, more than the picture has pixels.
+_MAX_POINTS = 4096  # The most points of a curve; the picture has fewer pixels.
 _MAX_SPECTRA = 1000
 
 
@@ -30,41 +30,41 @@ def decode(recording: BinaryIO, dtype: np.dtype) -> tuple[np.ndarray, int]:
     Args:
       recording: The file's bytes.
       dtype: int16, int32, float32 or float64. Full scale is 1 for floats (a lossy codec or a float
-        file may exceed it), the dtype's range for integers (what exceeds it is clipped).
+        file may exceed it), and the dtype's range for integers (larger values are clipped).
 
     Returns:
       Samples of shape (frames, channels), and the sample rate in Hz.
 
     Raises:
       ImportError: It is an MP4 file, and there is neither PyAV nor an ffmpeg.
-      ValueError: libsndfile cannot decode it, as for a FLAC file that is cut short; the message
-        says why. WAV and MP3 files that are cut short are decoded as far as they go; of an Ogg file
-        libsndfile then finds no samples at all.
+      ValueError: libsndfile cannot decode it, for example a FLAC file that is cut short; the
+        message says why. WAV and MP3 files that are cut short are decoded as far as they go; in
+        such an Ogg file libsndfile finds no samples at all.
     """
     head = recording.read(_MP4_HEAD)
     recording.seek(0)
     if mp4.is_mp4(head):
         return _decode_mp4(recording.read(), dtype)
-    import soundfile  # Loads libsndfile; only those who decode need it.
+    import soundfile  # It loads libsndfile, which only decoding needs.
 
     try:
         with soundfile.SoundFile(recording) as file:
             scale = dtype.kind == "i" and file.subtype in _FLOAT_CODECS
-            # As `soundfile.read` does: without it the last bit of an MP3's samples differs.
+            # `soundfile.read` does this, too; without it the last bit of an MP3's samples differs.
             file.seek(0)
             samples = _aligned((file.frames, file.channels), np.dtype("f8") if scale else dtype)
             samples = file.read(out=samples)
             sample_rate = file.samplerate
-    # soundfile's errors are RuntimeErrors; the others are of a header that states absurd numbers.
+    # soundfile's errors are RuntimeErrors; a header with absurd numbers causes the others.
     except (RuntimeError, TypeError, ValueError, MemoryError) as e:
-        # Without the name of a Python object; damage found late gives a number without words.
+        # The message should not name a Python object; damage that is found late has only a number.
         reason = getattr(e, "error_string", str(e)) or repr(e)
         raise ValueError(f"libsndfile cannot decode it: {reason}") from e
     return (to_integer(samples, dtype) if scale else samples), sample_rate
 
 
 def _decode_mp4(content: bytes, dtype: np.dtype) -> tuple[np.ndarray, int]:
-    """As `decode`, of an MP4 file, which libsndfile does not know: by PyAV, else by pydub."""
+    """Does the same as `decode` for an MP4 file, by PyAV or else pydub, not by libsndfile."""
     try:
         import av
     except ImportError:
@@ -77,7 +77,7 @@ def _decode_mp4(content: bytes, dtype: np.dtype) -> tuple[np.ndarray, int]:
 
 
 def _decode_by_av(av: Any, content: bytes) -> tuple[np.ndarray, int]:
-    """float64 samples and rate, by the FFmpeg in PyAV's wheel."""
+    """Returns float64 samples and rate, decoded by the FFmpeg in PyAV's wheel."""
     try:
         with av.open(io.BytesIO(content)) as file:
             if not file.streams.audio:
@@ -86,21 +86,21 @@ def _decode_by_av(av: Any, content: bytes) -> tuple[np.ndarray, int]:
             frames = []
             for frame in file.decode(stream):
                 channels, form = frame.layout.nb_channels, frame.format.name
-                # Beyond 7 channels PyAV 18 reads memory that is no samples.
+                # With more than 7 channels, PyAV 18 reads memory that holds no samples.
                 if form != _PLANES or channels > _MOST_CHANNELS:
                     raise ValueError(f"{channels} channels of samples {form}")
                 frames.append(frame.to_ndarray())
             if not frames:
                 raise ValueError("it has no samples")
-            # Raises if the number of channels is not always the same.
+            # This raises if the number of channels is not always the same.
             return np.concatenate(frames, axis=1).T.astype(np.float64), stream.rate
-    # Damage that FFmpeg does not notice may leave a frame that PyAV cannot take.
+    # Damage that FFmpeg does not notice may leave a frame that PyAV cannot convert.
     except (av.FFmpegError, ArithmeticError, LookupError, ValueError) as e:
         raise ValueError(f"FFmpeg (PyAV) cannot decode it: {getattr(e, 'strerror', '') or e}") from e
 
 
 def _decode_by_pydub(content: bytes) -> tuple[np.ndarray, int]:
-    """float64 samples and rate, by the programs ffmpeg and ffprobe that the user has."""
+    """Returns float64 samples and rate, decoded by the user's programs ffmpeg and ffprobe."""
     import pydub
     from pydub import exceptions
 
@@ -119,16 +119,16 @@ def _decode_by_pydub(content: bytes) -> tuple[np.ndarray, int]:
 
 
 def decode_pcm16(content: bytes, dtype: np.dtype) -> tuple[np.ndarray, int] | None:
-    """As `decode`, but of a WAV file of 16-bit PCM only, and in half the time.
+    """Does the same as `decode`, but only for WAV files of 16-bit PCM, and in half the time.
 
-    libsndfile asks for 8 KB after 8 KB, and gets each from Python, which threads have to wait for.
+    libsndfile asks Python for every 8 KB, and threads have to wait for Python's lock.
 
     Args:
       content: The file's bytes.
       dtype: int16 or float32.
 
     Returns:
-      What `decode` returns, or None if it is another kind of file, or none that could be read.
+      The result of `decode`, or None if it is another kind of file, or cannot be read.
     """
     try:
         header = wav.read_header(content)
@@ -145,7 +145,7 @@ def decode_pcm16(content: bytes, dtype: np.dtype) -> tuple[np.ndarray, int] | No
 
 
 def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """An array that `tf.numpy_function` hands on as it is; most others it copies."""
+    """Returns an empty array whose memory `tf.numpy_function` does not copy."""
     size = math.prod(shape) * dtype.itemsize
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
@@ -153,9 +153,9 @@ def _aligned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def to_wav(samples: np.ndarray, sample_rate: int) -> bytes:
-    """A WAV file of just these samples, to the last bit.
+    """Returns a WAV file of just these samples, to the last bit.
 
-    libsndfile would write the time of day into one of floats.
+    libsndfile would write the time of day into a file of floats.
 
     Args:
       samples: int16 or float32, of shape (frames, channels).
@@ -174,7 +174,7 @@ def to_wav(samples: np.ndarray, sample_rate: int) -> bytes:
 
 
 def player(samples: np.ndarray, sample_rate: int) -> str:
-    """HTML of a player, as `tfds.as_dataframe` shows it in a notebook."""
+    """Returns the HTML of a player, as `tfds.as_dataframe` shows it in a notebook."""
     content = base64.b64encode(_to_wav(samples, sample_rate)).decode()
     return f'<audio controls src="data:audio/wav;base64,{content}"></audio>'
 
@@ -183,10 +183,11 @@ def plot(samples: np.ndarray, sample_rate: int, waveform: Any, spectrogram: Any)
     """Draws a recording; the cost of the drawing does not grow with its length.
 
     Args:
-      samples: Of shape (samples,) or (samples, channels); full scale is 1, or that of the integers.
+      samples: Array of shape (samples,) or (samples, channels); full scale is 1, or the integers'
+        own.
       sample_rate: Samples of one channel a second, in Hz.
-      waveform: matplotlib axes for amplitude over time, a curve for each channel. Of a long
-        recording it shows the least and the greatest sample of each short stretch.
+      waveform: matplotlib axes for amplitude over time, a curve for each channel. For a long
+        recording it shows the least and the greatest sample of each short interval.
       spectrogram: matplotlib axes for power in dB by time and frequency, of the mean of all
         channels; or None.
     """
@@ -199,7 +200,7 @@ def plot(samples: np.ndarray, sample_rate: int, waveform: Any, spectrogram: Any)
         return
     mono = samples if samples.ndim == 1 else samples.mean(axis=1)
     window = min(2 ** round(np.log2(max(2, _WINDOW * sample_rate))), len(mono))
-    if window < 2:  # Nothing to transform.
+    if window < 2:  # There is nothing to transform.
         return
     step = max(1, window // 4, len(mono) // _MAX_SPECTRA)
     frames = np.lib.stride_tricks.sliding_window_view(mono, window)[::step]
@@ -210,13 +211,13 @@ def plot(samples: np.ndarray, sample_rate: int, waveform: Any, spectrogram: Any)
         origin="lower",
         aspect="auto",
         extent=(0, seconds, 0, sample_rate / 2),
-        vmin=max(level.min(), level.max() - 100),  # Digital silence leaves the rest its colours.
+        vmin=max(level.min(), level.max() - 100),  # Digital silence must not use up the colours.
     )
     spectrogram.set(xlabel="s", ylabel="Hz")
 
 
 def _curve(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places and values of a curve of at most `_MAX_POINTS` that looks like all samples."""
+    """Returns places and values of at most `_MAX_POINTS` points of a curve through the samples."""
     if len(samples) <= _MAX_POINTS:
         return np.arange(len(samples)), samples
     starts = np.linspace(0, len(samples), _MAX_POINTS // 2, endpoint=False).astype(int)
@@ -225,14 +226,14 @@ def _curve(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _to_float(samples: np.ndarray) -> np.ndarray:
-    """Samples scaled so that full scale is 1."""
+    """Returns the samples scaled so that full scale is 1."""
     if np.issubdtype(samples.dtype, np.integer):
         return samples / -float(np.iinfo(samples.dtype).min)
     return samples
 
 
 def to_integer(samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """float64 samples of full scale 1 as integers, rounded, and clipped to their range."""
+    """Returns float64 samples of full scale 1 as integers, rounded, and clipped to their range."""
     limits = np.iinfo(dtype)
     return np.clip(np.rint(samples * -float(limits.min)), limits.min, limits.max).astype(dtype)
 

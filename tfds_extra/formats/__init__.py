@@ -1,7 +1,7 @@
-"""Published file formats, one a module: functions of bytes that know nothing of TFDS.
+"""Published file formats, one in each module: functions of bytes that do not depend on TFDS.
 
-Every public function that reads published bytes is marked with `parser`, and so is every method that
-goes on reading them: whatever the libraries under it throw on a damaged file is then a `FormatError`.
+Every public function or method that reads published bytes is marked with `parser`. Any error that
+the libraries under it raise on a damaged file then becomes a `FormatError`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
-# Of a message. Longer ones come from what they quote, which may be as long as the file.
+# Messages are cut to so many characters: they may quote a text that is as long as the file.
 _MAX_MESSAGE = 500
-# Not a matter of the file: a bug, a missing library, or a machine without memory. No parser asks for
-# memory that its file cannot fill, so a lack of it is no sign of damage.
+# These errors are not caused by the file, but by a bug, a missing library or a lack of memory. No
+# parser asks for memory that its file cannot fill, so that a lack of memory is no sign of damage.
 _NOT_THE_FILE = (ImportError, MemoryError, NameError)
 
 
@@ -32,16 +32,16 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 def parser(function: _Function) -> _Function:
     """Marks a function, generator or method that reads published bytes.
 
-    What it raises on a damaged file, and what any library under it raises, becomes a `FormatError`
-    with a message of limited length. Errors that say by themselves what is wrong with the file
-    below (ours, and those that the operating system gives a number) pass, and so do mistakes of the
-    caller, such as a missing argument.
+    An error that the function, or a library under it, raises on a damaged file becomes a
+    `FormatError` with a message of limited length. Two kinds of errors pass unchanged: errors about
+    the file itself (from this package's archives, or with a number of the operating system), and
+    mistakes of the caller, such as a missing argument.
 
     Args:
       function: A function; a generator is guarded until its end.
 
     Returns:
-      It, guarded, and entered into `PARSERS`.
+      The guarded function, which is also entered into `PARSERS`.
     """
     if inspect.isgeneratorfunction(function):
 
@@ -69,7 +69,7 @@ def parser(function: _Function) -> _Function:
 
 
 class reading:
-    """As `parser`, for a block of code: what it raises is a `FormatError` that begins with a place.
+    """Does the same as `parser` for a block of code; the message begins with a place.
 
     with reading(f"image {i}: its name"):
         ...
@@ -87,7 +87,7 @@ class reading:
 
 
 def _raise_ours(error: Exception, place: str = "") -> None:
-    """Raises what stands for an error; returns if it shall pass as it is."""
+    """Raises a `FormatError` in place of an error; returns if the error should pass unchanged."""
     if isinstance(error, FormatError):
         text = str(error)
         if not place and len(text) <= _MAX_MESSAGE:
@@ -97,9 +97,9 @@ def _raise_ours(error: Exception, place: str = "") -> None:
     elif isinstance(error, OSError) and error.errno is not None:
         return
     elif isinstance(error, ValueError) and _is_of_this_project(type(error)):
-        return  # Of the archive that the bytes come from.
+        return  # The archive that the bytes come from raised it.
     elif error.__traceback__ is not None and error.__traceback__.tb_next is None and not place:
-        return  # Raised by the call itself, which does not fit the function.
+        return  # The call itself raised it, because its arguments do not fit the function.
     else:
         text = " ".join(str(error).split())
         if not isinstance(error, ValueError) or not text:
@@ -112,7 +112,7 @@ def _is_of_this_project(kind: type) -> bool:
 
 
 def _cut(text: str) -> str:
-    """A message without its middle if it is long; what was expected stands at the end."""
+    """Returns a message, without its middle if it is long: its end says what was expected."""
     if len(text) <= _MAX_MESSAGE:
         return text
     return f"{text[: _MAX_MESSAGE - 105]} ... {text[-100:]}"

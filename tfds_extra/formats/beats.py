@@ -6,7 +6,7 @@ Two notations are in use (https://github.com/CPJKU/BallroomAnnotations, from tag
     0.194467120<TAB>0.4         seconds, number of the bar and position in it
 
 The fields are separated by spaces or tabs, and position 1 is the downbeat. `0.4` is no decimal number:
-bar 3 of a long piece may well hold `3.10`.
+bar 3 of a long piece may have a position `3.10`.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ class Beats:
     Attributes:
       times: Seconds from the beginning of the recording: float64, strictly increasing.
       positions: Place in the bar, counted from 1, the downbeat: int32.
-      bars: Number of the bar: int32. As published where the file numbers its bars, otherwise the
-        number of downbeats so far. Either way 0 is the incomplete bar before the first downbeat.
+      bars: Number of the bar: int32. It is the published number if the file numbers its bars, or
+        else the number of downbeats so far. 0 is always the incomplete bar before the first
+        downbeat.
       numbers_bars: Whether the file numbers its bars.
     """
 
@@ -65,7 +66,7 @@ def parse(content: bytes) -> Beats:
       content: The whole file.
 
     Returns:
-      The beats. Times are the double-precision numbers next to what is written.
+      The beats. Times are the double-precision numbers nearest to the published decimals.
 
     Raises:
       FormatError: A line is no beat, times do not increase, lines with and without the number of the

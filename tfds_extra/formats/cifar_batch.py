@@ -20,7 +20,7 @@ class Batch:
       rows: Pixels as published, uint8 of shape (n, 3072): of each image the 1,024 red values row by
         row, then the green, then the blue ones.
       labels: Number of the class, int64 of shape (n,).
-      file_names: Of the images; empty where the batch has none (ciFAIR's).
+      file_names: File names of the images; empty where the batch has none (ciFAIR's).
     """
 
     rows: np.ndarray

@@ -11,14 +11,14 @@ _ROW = re.compile(r"(i[0-9]{1,9})\t([0-9]{8}-[nvars])")
 
 @parser
 def parse_map(content: bytes) -> dict[str, list[str]]:
-    """The ids of each synset, `ili-map-pwn30.tab`: rows such as `i1<TAB>00001740-a`.
+    """Reads a map such as `ili-map-pwn30.tab`, with rows such as `i1<TAB>00001740-a`.
 
     Returns:
       Ids such as "i1" by synset, such as "00001740-a"; "s" is the type of satellites. A synset of
-      WordNet 3.1 has two where 3.0 had two synsets.
+      WordNet 3.1 has two ids if it was two synsets in 3.0.
 
     Raises:
-      FormatError: A row is another one, or comes twice.
+      FormatError: A row has another form, or comes twice.
     """
     found: dict[str, list[str]] = {}
     text = content.decode("utf-8")

@@ -1,8 +1,8 @@
-"""COCO's annotation files: pictures, categories and annotations of one JSON document of any size.
+"""Reads COCO's annotation files: pictures, categories and annotations in JSON of any size.
 
-Other corpora publish in this layout, too, and leave some of it out. What a picture or annotation
-must have is checked; what it may lack has a value that says so; other keys are passed over, as
-pycocotools does.
+Other corpora publish in this layout, too, and leave some of it out. Keys that a picture or
+annotation must have are checked; a missing optional key gets a value that says so; other keys are
+passed over, as pycocotools does.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def read(
 
     Args:
       file: The document.
-      kind: What the annotations are, one of `KINDS`. Those of `stuff` are like `instances`, and those
-        of `keypoints` have keypoints besides; a file of `image_info` has none.
-      is_wanted: Takes the id of a picture, and tells whether its annotations are. Others are not
-        looked at.
+      kind: Kind of the annotations, one of `KINDS`. Those of `stuff` are like `instances`, and
+        those of `keypoints` have keypoints besides; a file of `image_info` has no annotations.
+      is_wanted: Takes the id of a picture, and tells whether its annotations are wanted. Other
+        annotations are not looked at.
 
     Yields:
       `IMAGE` with id, file_name (the end of coco_url if there is none), height, width, license
@@ -44,7 +44,7 @@ def read(
       image_id, file_name and segments_info.
 
     Raises:
-      FormatError: It is no such file, or something in it is damaged.
+      FormatError: It is another file, or is damaged.
     """
     numbers = dict.fromkeys(_LISTS, 0)
     checks: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -161,7 +161,7 @@ _ANNOTATIONS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 
 
 def _segmentation(value: Any) -> Any:
-    """As it is; the counts themselves are looked at when a mask is made of them."""
+    """Returns a segmentation as it is; its counts are checked when a mask is made of them."""
     if value is None:
         return []
     if isinstance(value, list):
@@ -206,10 +206,10 @@ def _number(value: Any, name: str) -> float:
 
 
 def _numbers(values: Any, name: str, count: int | None = None) -> Any:
-    """A list of finite numbers, as it is."""
+    """Returns a list as it is; raises unless it holds finite numbers."""
     try:
         is_list = isinstance(values, list) and len(values) == (count or len(values))
-        # Booleans, which it would take for numbers, are in nobody's file.
+        # `array` would take booleans for numbers, but no published file has them.
         if is_list and math.isfinite(sum(map(abs, array.array("d", values)))):
             return values
     except (TypeError, OverflowError):

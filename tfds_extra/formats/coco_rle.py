@@ -1,13 +1,13 @@
-"""Masks of COCO as run lengths, and polygons turned into them: as `maskApi.c` of cocoapi does it.
+"""COCO's masks as run lengths, also from polygons, as `maskApi.c` of cocoapi makes them.
 
-Pixels run down the columns, the first column first. A mask is its counts: pixels that are not in
-it, pixels that are, and so on in turn. Published JSON has them as a list, or as a text: of each count
-from the fourth on the count two before is taken away, then it is cut into groups of five bits, the
-lowest first, each with a sixth bit if another group follows; 48 is added to make a letter of it. The
-fifth bit of the last group is the sign.
+Pixels run down the columns, the first column first. A mask is a list of counts: pixels outside of
+it, pixels inside of it, and so on in turn. Published JSON has the counts as a list, or as a text.
+In the text, each count from the fourth on is the difference from the count two places before. A
+count is cut into groups of five bits, the lowest first; a sixth bit says whether another group
+follows, and 48 is added to make the group a letter. The fifth bit of the last group is the sign.
 
-A picture has few masks and a mask few runs, so that NumPy would spend its time on beginning: all
-functions take many masks at once, of any number of pictures.
+A picture has few masks and a mask few runs, so that a call of NumPy for each would cost more than
+the work. All functions take many masks at once, of any number of pictures.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ import numpy as np
 
 from tfds_extra.formats import FormatError, parser, reading
 
-_MAX_GROUPS = 7  # Of five bits: enough for 32 bits and a sign.
+_MAX_GROUPS = 7  # Seven groups of five bits are enough for 32 bits and a sign.
 _MAX_PIXELS = 1 << 31
-_SCALE = 5  # Points of a polygon's boundary lie on a grid so many times as fine as the pixels.
-_FARTHEST = 1 << 24  # Pixels from the picture at which a point of a polygon may lie.
-_TILE = 64  # Columns that are transposed at once, so that they stay in the fastest cache.
+_SCALE = 5  # A polygon's boundary lies on a grid that is so many times finer than the pixels.
+_FARTHEST = 1 << 24  # A point of a polygon may lie at most so many pixels away.
+_TILE = 64  # So many columns are transposed at once, so that they stay in the fastest cache.
 
 
 class Runs(NamedTuple):
-    """Masks as run lengths, one behind the other.
+    """Masks as run lengths, one mask after the other.
 
     Attributes:
       counts: int64 of shape (runs of all masks,).
@@ -44,14 +44,14 @@ def decode(texts: Sequence[bytes | str]) -> Runs:
     """Unpacks compressed masks.
 
     Args:
-      texts: The letters of each.
+      texts: The compressed form of each mask.
 
     Raises:
       FormatError: A letter is none of the 64, the last group is missing, or a count is negative.
     """
     content = [text.encode() if isinstance(text, str) else text for text in texts]
     sizes = np.array([len(text) for text in content], np.int64)
-    # What is below 48 becomes large, too.
+    # Letters below 48 wrap around to large numbers, so that one comparison finds all wrong ones.
     letters = np.frombuffer(b"".join(content), np.uint8) - np.uint8(48)
     if not len(letters):
         return Runs(np.zeros(0, np.int64), sizes)
@@ -79,7 +79,7 @@ def decode(texts: Sequence[bytes | str]) -> Runs:
         counts[longer] += group << (5 * place)
     negative = np.flatnonzero(letters[lasts] & 0x10)
     counts[negative] -= np.int64(1) << (5 * groups[negative])
-    # What was taken away is added: of every second count of a mask the sum of those before.
+    # Undoes the differences: each count is a running sum over every second count of its mask.
     place = _places(lengths)
     for first in (1, 2):
         chain = np.flatnonzero((place >= first) & (place % 2 == first % 2))
@@ -92,17 +92,17 @@ def encode(runs: Runs) -> list[bytes]:
     """Compresses masks.
 
     Args:
-      runs: Each below 2**31.
+      runs: The masks; each count is below 2**31.
 
     Returns:
-      The letters of each.
+      The compressed form of each mask.
     """
     counts, lengths = runs
     left = counts.copy()
     late = np.flatnonzero(_places(lengths) >= 3)
     left[late] -= counts[late - 2]
     groups = []
-    which = np.arange(len(left))  # Counts that have a group in this place.
+    which = np.arange(len(left))  # The counts that still have a group at this place.
     while len(which):
         group = left & 0x1F
         left = left >> 5
@@ -123,15 +123,15 @@ def encode(runs: Runs) -> list[bytes]:
 
 @parser
 def check(runs: Runs, heights: Any, widths: Any) -> None:
-    """Holds masks against the sizes of their pictures.
+    """Compares masks with the sizes of their pictures.
 
     Args:
       runs: The masks.
-      heights: Of the picture of each mask, or of all, in pixels.
-      widths: The same.
+      heights: Height of the picture of each mask, or one for all, in pixels.
+      widths: Width of the picture of each mask, or one for all, in pixels.
 
     Raises:
-      FormatError: A count is negative, or they are not all pixels together.
+      FormatError: A count is negative, or the counts of a mask do not add up to all pixels.
     """
     counts, lengths = runs
     numbers = np.repeat(np.arange(len(lengths)), lengths)
@@ -147,7 +147,7 @@ def check(runs: Runs, heights: Any, widths: Any) -> None:
 
 
 def _refuse(wrong: np.ndarray, problem: str, numbers: np.ndarray | None = None) -> None:
-    """Raises an error if anything is wrong; `numbers`: the mask of each, if it is not one a mask."""
+    """Raises if a value is wrong; `numbers` has the mask of each value, by default its index."""
     if wrong.any():
         place = int(np.argmax(wrong))
         raise FormatError(f"mask {place if numbers is None else numbers[place]}: {problem}")
@@ -155,23 +155,23 @@ def _refuse(wrong: np.ndarray, problem: str, numbers: np.ndarray | None = None) 
 
 @parser
 def from_segmentations(segmentations: Sequence[Any], heights: Any, widths: Any) -> list[bytes]:
-    """Compressed masks of all forms in which annotation files have them.
+    """Returns compressed masks of segmentations in all forms that annotation files have.
 
     Args:
-      segmentations: Of each object a list of polygons, or {"size": ..., "counts": ...} with the counts
-        as a list or compressed.
-      heights: Of the picture of each object, or of all, in pixels.
-      widths: The same.
+      segmentations: For each object a list of polygons, or {"size": ..., "counts": ...} with the
+        counts as a list or compressed.
+      heights: Height of the picture of each object, or one for all, in pixels.
+      widths: Width of the picture of each object, or one for all, in pixels.
 
     Returns:
-      The compressed mask of each: what pycocotools' `annToRLE` has.
+      The compressed mask of each object, as from pycocotools' `annToRLE`.
 
     Raises:
-      FormatError: One is none of these, or none of a picture of this size.
+      FormatError: A segmentation has another form, or does not fit the size of its picture.
     """
     count = len(segmentations)
     heights, widths, _ = np.broadcast_arrays(heights, widths, np.empty(count))
-    # Each object is in one of these, and in the others without runs.
+    # Each object is in one of these lists, and has no runs in the other two.
     texts, lists, outlines = [b""] * count, [[]] * count, [[]] * count
     is_text, is_list = np.zeros(count, bool), np.zeros(count, bool)
     for number, (one, *size) in enumerate(zip(segmentations, heights.tolist(), widths.tolist())):
@@ -208,15 +208,16 @@ def from_segmentations(segmentations: Sequence[Any], heights: Any, widths: Any) 
 def from_polygons(
     objects: Sequence[Sequence[Sequence[float] | np.ndarray]], heights: Any, widths: Any
 ) -> Runs:
-    """The masks of objects that are given as polygons, those of an object joined.
+    """Returns the masks of objects that are given as polygons; an object's polygons are joined.
 
     Args:
-      objects: Of each its polygons, each x and y in turn, in pixels. None at all is an empty mask.
-      heights: Of the picture of each object, or of all, in pixels.
-      widths: The same.
+      objects: For each object its polygons, each with x and y in turn, in pixels. An object without
+        polygons has an empty mask.
+      heights: Height of the picture of each object, or one for all, in pixels.
+      widths: Width of the picture of each object, or one for all, in pixels.
 
     Returns:
-      The masks: those of `frPyObjects` and `merge` of pycocotools.
+      The masks, as from `frPyObjects` and `merge` of pycocotools.
 
     Raises:
       FormatError: A polygon has no points, half a point, or one that is too far away.
@@ -246,21 +247,21 @@ def from_polygons(
 def _boundaries(
     xy: np.ndarray, lengths: np.ndarray, heights: np.ndarray, widths: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the pixels of polygons begin and end.
+    """Returns where the pixels of polygons begin and end.
 
-    cocoapi walks along each edge on a grid of fifths of pixels. What counts of that is where the walk
-    steps over the middle of a column of pixels: these steps are computed, without the walk.
+    cocoapi walks along each edge on a grid of fifths of pixels. Only those steps matter that cross
+    the middle of a column of pixels. They are computed here, without the walk.
 
     Args:
       xy: Points of all polygons, x and y in turn.
       lengths: Number of points of each polygon.
-      heights: Of the picture of each polygon.
-      widths: The same.
+      heights: Height of the picture of each polygon.
+      widths: Width of the picture of each polygon.
 
     Returns:
       Numbers of polygons, and of pixels at which they begin or end, in no order.
     """
-    # Like a cast in C, towards zero.
+    # This rounds towards zero, like a cast in C.
     x = (_SCALE * xy[0::2] + 0.5).astype(np.int64)
     y = (_SCALE * xy[1::2] + 0.5).astype(np.int64)
     ends = np.cumsum(lengths)
@@ -275,7 +276,7 @@ def _boundaries(
     along, across = np.where(is_flat, dx, dy), np.where(is_flat, y1 - y0, x1 - x0)
     slope = across / np.maximum(along, 1)
 
-    # Steps from 5 * column + 2 to the next, or back.
+    # The steps from 5 * column + 2 to the next point, or back.
     polygon = np.repeat(np.arange(len(lengths)), lengths)
     left, right = np.minimum(x0, x1), np.maximum(x0, x1)
     first = np.maximum(-((2 - left) // _SCALE), 0)
@@ -287,13 +288,13 @@ def _boundaries(
 
     x0, y0, slope = x0[edge], y0[edge], slope[edge]
     row = np.empty(len(edge))
-    # On a flat edge each step is one to the right.
+    # On a flat edge, each step goes one to the right.
     flat = np.flatnonzero(is_flat[edge])
     start, pitch, step = y0[flat], slope[flat], (place - x0)[flat]
     before = np.trunc(start + pitch * step + 0.5)
     behind = np.trunc(start + pitch * (step + 1) + 0.5)
     row[flat] = np.minimum(before, behind)
-    # On a steep one each step is one down; the first that is beyond the middle is looked for.
+    # On a steep edge, each step goes one down, and the first step beyond the middle is wanted.
     steep = np.flatnonzero(~is_flat[edge])
     start, pitch, middle = x0[steep], slope[steep], place[steep]
     step = np.ceil((middle + 0.5 - start) / pitch) - 2
@@ -310,23 +311,23 @@ def _boundaries(
 
 
 def _joined(polygon: np.ndarray, pixel: np.ndarray, owners: np.ndarray, pixels: np.ndarray) -> Runs:
-    """Masks of objects from where their polygons begin and end.
+    """Makes the masks of objects from the pixels at which their polygons begin and end.
 
     Args:
       polygon: Numbers of polygons.
-      pixel: Where each of them begins or ends.
+      pixel: The pixel at which each of them begins or ends.
       owners: The object of each polygon.
-      pixels: Of the picture of each object.
+      pixels: Number of pixels of the picture of each object.
     """
-    # A number for each pixel of each polygon, and later of each object.
+    # Each pixel of each polygon, and later of each object, gets a number.
     first = _starts(pixels[owners] + 1)
-    # What comes an even number of times is no border.
+    # A pixel that occurs an even number of times is no border.
     keys, times = np.unique(first[polygon] + pixel, return_counts=True)
     keys = keys[times % 2 == 1]
     polygon = np.searchsorted(first, keys, "right") - 1
     owner, pixel = owners[polygon], keys - first[polygon]
     change = np.where(_places(np.bincount(polygon, minlength=len(owners))) % 2, -1, 1)
-    # Where a polygon reaches the last pixel it ends with the picture.
+    # A polygon that reaches the last pixel ends with the picture.
     is_inside = pixel < pixels[owner]
     owner, pixel, change = owner[is_inside], pixel[is_inside], change[is_inside]
     first = _starts(pixels + 1)
@@ -335,7 +336,7 @@ def _joined(polygon: np.ndarray, pixel: np.ndarray, owners: np.ndarray, pixels: 
     keys, owner = keys[order], owner[order]
     borders = np.bincount(owner, minlength=len(pixels))
     covered = _sums(change[order], borders) > 0
-    # Of what lies on the same pixel the last one has the sum.
+    # Of several changes at the same pixel, the last one has the sum.
     is_last = np.diff(keys, append=-1) != 0
     keys, owner, covered = keys[is_last], owner[is_last], covered[is_last]
     is_covered_before = np.zeros_like(covered)
@@ -356,19 +357,19 @@ def _joined(polygon: np.ndarray, pixel: np.ndarray, owners: np.ndarray, pixels: 
 def to_dense(
     runs: Runs, height: int, width: int, zeros: Callable[..., np.ndarray] = np.zeros
 ) -> np.ndarray:
-    """Masks as pixels.
+    """Returns masks as pixels.
 
     Args:
-      runs: Counts of each mask, of all pixels together.
-      height: Pixels.
-      width: Pixels.
-      zeros: Makes the array, from shape and type.
+      runs: The masks; the counts of each add up to all pixels.
+      height: Height of the picture in pixels.
+      width: Width of the picture in pixels.
+      zeros: Makes an array of zeros from shape and type.
 
     Returns:
       uint8 of shape (masks, height, width), 1 in the mask.
     """
     counts, lengths = runs
-    # Most of it is never written: the system has memory full of zeros.
+    # Most of it is never written, because the operating system provides memory full of zeros.
     dense = zeros((len(lengths), height, width), np.uint8)
     stops = _sums(counts, lengths)
     is_in = (_places(lengths) % 2 == 1) & (counts > 0)
@@ -378,7 +379,7 @@ def to_dense(
     drawn = np.flatnonzero(runs_of_mask)
     if not len(drawn):
         return dense
-    # The box of each mask: all rows if one of its runs goes on in the next column.
+    # The box of each mask. It has all rows if a run of the mask goes on in the next column.
     first = _starts(runs_of_mask)[drawn]
     last = first + runs_of_mask[drawn] - 1
     first_column, last_column = starts // height, (stops - 1) // height
@@ -386,7 +387,8 @@ def to_dense(
     goes_on = np.logical_or.reduceat(first_column != last_column, first)
     top = np.where(goes_on, 0, np.minimum.reduceat(starts % height, first))
     bottom = np.where(goes_on, height, np.maximum.reduceat((stops - 1) % height, first) + 1)
-    # Of each mask: where its columns begin, where its runs begin and end in turn, where its columns end.
+    # For each mask: where its columns begin, where its runs begin and end in turn, and where its
+    # columns end.
     number = np.arange(len(drawn))
     place = 2 * (np.arange(len(starts)) + np.repeat(number, runs_of_mask[drawn])) + 1
     borders = np.empty(2 * (len(starts) + len(drawn)), np.int64)
@@ -405,10 +407,10 @@ def to_dense(
 
 
 def from_dense(masks: np.ndarray) -> Runs:
-    """Masks that are given as pixels.
+    """Returns masks that are given as pixels.
 
     Args:
-      masks: Of shape (masks, height, width); what is not 0 is in the mask.
+      masks: Array of shape (masks, height, width); values other than 0 are in the mask.
     """
     found = [np.zeros(0, np.int64)]
     for mask in masks:
@@ -420,17 +422,17 @@ def from_dense(masks: np.ndarray) -> Runs:
 
 
 def _places(lengths: np.ndarray) -> np.ndarray:
-    """0, 1, 2 and so on for each length."""
+    """Returns the numbers 0, 1, 2 and so on for each length, one after the other."""
     return np.arange(int(lengths.sum())) - np.repeat(_starts(lengths), lengths)
 
 
 def _starts(lengths: np.ndarray) -> np.ndarray:
-    """The sum of the lengths before each."""
+    """Returns, for each length, the sum of the lengths before it."""
     return np.cumsum(lengths) - lengths
 
 
 def _sums(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Running sums, which begin anew after each length."""
+    """Returns running sums, which begin anew after each length."""
     sums = np.cumsum(values)
     before = np.concatenate([[0], sums])[_starts(lengths)]
     return sums - np.repeat(before, lengths)

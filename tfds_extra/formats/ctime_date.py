@@ -1,7 +1,7 @@
 """Dates as C's `ctime` prints them with a zone, such as `Mon Apr 06 22:19:45 PDT 2009`.
 
-Twitter's first interfaces gave them so. Names of days and months are English whatever the locale is,
-so they are looked up here and not read by `strptime`.
+Twitter's first interfaces had this form. Names of days and months are English whatever the locale
+is, so that they are looked up here and not read by `strptime`.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ _FORM = re.compile(
 
 @parser
 def parse(dates: pa.Array, zones: Mapping[str, int], first_row: int = 0) -> np.ndarray:
-    """Seconds since 1970-01-01 00:00:00 UTC, int64.
+    """Returns dates as seconds since 1970-01-01 00:00:00 UTC, int64.
 
     Args:
-      dates: Of type binary.
+      dates: Column of type binary.
       zones: Seconds that each zone is ahead of UTC.
       first_row: Number of rows before these, for messages.
 
     Raises:
-      FormatError: One is no such date, or of another zone; the message names the row.
+      FormatError: A row is no such date, or has another zone; the message names the row.
     """
-    # Dates come in order, many of the same second.
+    # Dates come in order, and many are of the same second, so each is parsed once.
     encoded = dates.dictionary_encode()
     seconds = [_seconds(date, zones) for date in encoded.dictionary.to_pylist()]
     indices = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(dates))
@@ -46,7 +46,7 @@ def parse(dates: pa.Array, zones: Mapping[str, int], first_row: int = 0) -> np.n
 
 
 def _seconds(date: bytes, zones: Mapping[str, int]) -> int | str:
-    """The same of one date; what is wrong with it, if anything is."""
+    """Returns one date in seconds, or a text that says what is wrong with it."""
     shown = ascii(date[:40])[1:]
     found = _FORM.fullmatch(date)
     if not found:

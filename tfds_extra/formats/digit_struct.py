@@ -1,19 +1,19 @@
-"""digitStruct.mat of Street View House Numbers: the boxes and labels of the digits of each image.
+"""Reads digitStruct.mat of Street View House Numbers: boxes and labels of the digits of each image.
 
-A MATLAB v7.3 file, which is HDF5 behind a header of 512 bytes. What it holds, by image:
+It is a MATLAB v7.3 file, which is HDF5 after a header of 512 bytes. For each image it holds:
 
     /digitStruct/name   (N, 1) references, each to the name as uint16 characters, (length, 1)
     /digitStruct/bbox   (N, 1) references, each to a group of height, left, top, width and label;
-                        of one digit each of them is the number itself, a (1, 1) float64,
-                        of K digits each is (K, 1) references to such numbers
+                        for one digit, each of these is the number itself, a (1, 1) float64;
+                        for K digits, each is (K, 1) references to such numbers
 
-Every number is thus an HDF5 object of its own, some four million of them for the split `extra`, and
-opening them one by one takes the better part of an hour. But a reference is the place in the file
-where the object's header lies, and small data lie inside the header. So the headers of thousands of
-images are followed here at the same time, with numpy. That knows only the form that MATLAB writes
-(version 1 of object headers, groups of one node; HDF5 File Format Specification, version 3.0, sections
-III.A, III.B, III.D and IV.A). Whatever looks otherwise, and whatever is damaged, is left to the HDF5
-library, image by image.
+Every number is thus an HDF5 object of its own. The split `extra` has some four million, and opening
+them one by one takes the better part of an hour. But a reference is the place in the file of the
+object's header, and small data lie inside the header. So the headers of thousands of images are
+read here at the same time, with numpy. This works only for the form that MATLAB writes (version 1
+of object headers, groups of one node; HDF5 File Format Specification, version 3.0, sections III.A,
+III.B, III.D and IV.A). The HDF5 library reads everything else, and all that is damaged, image by
+image.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from tfds_extra.formats import FormatError, hdf5, parser, reading
 
 FIELDS = ("left", "top", "width", "height", "label")
 
-_BATCH = 8192  # Images that are followed at the same time.
-_MAX_DIGITS = 1000  # Of one image; the most that was published is six.
+_BATCH = 8192  # So many images are read at the same time.
+_MAX_DIGITS = 1000  # The most digits of one image; published images have up to six.
 _MAX_NAME = 255
-_MAX_MESSAGES = 64  # Of one header that are looked at.
-_LEAST_BYTES = 40  # What the five numbers of a digit take.
+_MAX_MESSAGES = 64  # At most so many messages of a header are looked at.
+_LEAST_BYTES = 40  # The five numbers of a digit take at least so many bytes.
 
 # Messages of an object header.
 _DATASPACE, _DATATYPE, _LAYOUT, _CONTINUATION, _SYMBOL_TABLE = 0x01, 0x03, 0x08, 0x10, 0x11
-_SHARED = 0x02  # Flag of a message that only tells where the real one is.
+_SHARED = 0x02  # Flag of a message that only says where the real message is.
 _COMPACT, _CONTIGUOUS = 0, 1
 # The first 8 bytes of a datatype, little-endian: class and version, bit fields, size.
 _UINT16, _FLOAT64, _REFERENCE = 0x0000000200000010, 0x00000008003F2011, 0x0000000800000017
 _ITEM_BYTES = {_UINT16: 2, _FLOAT64: 8, _REFERENCE: 8}
-# The rest of them says where sign, exponent and so on are; a reference has none.
+# The next bytes of a datatype: the places of sign, exponent and so on. A reference has none.
 _PROPERTIES = {_UINT16: 0x0000000000100000, _FLOAT64: 0x34000B3400400000}
-_SORTED_FIELDS = sorted(FIELDS)  # As a group holds its members.
+_SORTED_FIELDS = sorted(FIELDS)  # The order of the members in a group.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,8 +53,8 @@ class DigitStruct:
 
     Attributes:
       names: File name of each image, in published order.
-      starts: Where the digits of each image begin in `values`, and behind the last one where they
-        end: int64, one more than `names`.
+      starts: Where the digits of each image begin in `values`, and at the end where the last ones
+        end: int64, one entry more than `names`.
       values: One row a digit, in published order, with the columns `FIELDS`: float64. Boxes are in
         pixels; labels are 1 to 9, and 10 for the digit 0.
     """
@@ -67,7 +67,7 @@ class DigitStruct:
         return len(self.names)
 
     def digits(self, image: int) -> np.ndarray:
-        """The rows of `values` that belong to an image, given by its place in `names`."""
+        """Returns the rows of `values` that belong to an image, given by its place in `names`."""
         return self.values[self.starts[image] : self.starts[image + 1]]
 
 
@@ -76,13 +76,13 @@ def read(file: BinaryIO) -> DigitStruct:
     """Reads a digitStruct.mat.
 
     Args:
-      file: Seekable. One with a descriptor (`fileno`) is mapped into memory instead of read.
+      file: The file, seekable. If it has a descriptor (`fileno`), it is mapped into memory.
 
     Returns:
-      All that it says.
+      The digits of all images.
 
     Raises:
-      FormatError: It is no such file, or damaged; the message names the image.
+      FormatError: It is another file, or is damaged; the message names the image.
     """
     with hdf5.open_file(file) as opened:
         names, boxes = (_references(opened, field) for field in ("name", "bbox"))
@@ -94,7 +94,7 @@ def read(file: BinaryIO) -> DigitStruct:
         name_addresses, box_addresses = (_addresses(bulk, field) for field in (names, boxes))
         for start in range(0, len(names), _BATCH):
             batch = slice(start, start + _BATCH)
-            # A new map each time, so that the pages of the last one do not count as our memory.
+            # The file is mapped anew each time, so that old pages do not count as our memory.
             bulk = _Bulk(_content(file), opened.userblock_size)
             for i, text in enumerate(bulk.texts(name_addresses[batch]), start):
                 texts.append(_name(opened, names, i) if text is None else text)
@@ -113,7 +113,7 @@ def read(file: BinaryIO) -> DigitStruct:
 
 @parser
 def read_one_by_one(file: BinaryIO) -> DigitStruct:
-    """The same with the HDF5 library alone, object by object: slow, to compare with."""
+    """Does the same as `read` with the HDF5 library alone; slow, for comparison."""
     with hdf5.open_file(file) as opened:
         names, boxes = (_references(opened, field) for field in ("name", "bbox"))
         texts = [_name(opened, names, i) for i in range(len(names))]
@@ -123,7 +123,7 @@ def read_one_by_one(file: BinaryIO) -> DigitStruct:
 
 
 def _checked(digits: DigitStruct) -> DigitStruct:
-    """Raises for what no digit can have."""
+    """Returns the digits; raises if one has a value that no digit can have."""
     labels = digits.values[:, FIELDS.index("label")]
     good = np.isfinite(digits.values).all(axis=1) & (labels >= 1) & (labels <= 10)
     good &= labels == np.floor(labels)
@@ -142,7 +142,7 @@ def _checked(digits: DigitStruct) -> DigitStruct:
 
 
 def _references(opened: Any, field: str) -> Any:
-    """The dataset of the references of all images to one field."""
+    """Returns the dataset of the references of all images to one field."""
     import h5py
 
     with reading(f"it has no digitStruct/{field} to read"):
@@ -150,7 +150,7 @@ def _references(opened: Any, field: str) -> Any:
         shape, kind = dataset.shape, h5py.check_ref_dtype(dataset.dtype)
     if kind is not h5py.Reference or len(shape) != 2 or shape[1] != 1 or not shape[0]:
         raise FormatError(f"digitStruct/{field} is {dataset.dtype} {shape}, not (N, 1) references")
-    # A lie about the number would have us ask for that much memory.
+    # The number decides how much memory is asked for, so that a wrong one is refused.
     if shape[0] * _ITEM_BYTES[_REFERENCE] > opened.id.get_filesize():
         raise FormatError(
             f"digitStruct/{field} claims {shape[0]:,} images, more than the file holds"
@@ -159,13 +159,13 @@ def _references(opened: Any, field: str) -> Any:
 
 
 def _addresses(bulk: _Bulk, dataset: Any) -> np.ndarray:
-    """Where the headers of the objects lie that a dataset refers to; -1: nowhere."""
+    """Returns the places of the headers that a dataset refers to; -1 for a wrong reference."""
     from h5py import h5o, h5r
 
     found = bulk.references(h5o.get_info(dataset.id).addr)
     if len(found) == len(dataset):
         return found
-    found = np.full(len(dataset), -1)  # In chunks, say.
+    found = np.full(len(dataset), -1)  # The dataset has another storage, such as chunks.
     with contextlib.suppress(Exception):  # `_name` or `_digits` will say what is wrong.
         for i, reference in enumerate(dataset[:, 0]):
             found[i] = h5o.get_info(h5r.dereference(reference, dataset.id)).addr
@@ -181,7 +181,7 @@ def _name(opened: Any, references: Any, image: int) -> str:
 
 
 def _digits(opened: Any, references: Any, image: int) -> np.ndarray:
-    """Rows of `DigitStruct.values` for one image."""
+    """Returns the rows of `DigitStruct.values` for one image."""
     columns = []
     for field in FIELDS:
         with reading(f"image {image + 1}: {field} of its digits"):
@@ -209,7 +209,7 @@ def _number(dataset: Any) -> float:
 
 
 def _content(file: BinaryIO) -> np.ndarray:
-    """All bytes of the file."""
+    """Returns all bytes of the file."""
     try:
         return np.memmap(file, np.uint8, "r")
     except (AttributeError, io.UnsupportedOperation):
@@ -221,9 +221,9 @@ def _content(file: BinaryIO) -> np.ndarray:
 
 @dataclasses.dataclass
 class _Data:
-    """Where the data of many datasets lie: for each its place, item type, and number of items.
+    """Place, item type and number of items of the data of many datasets.
 
-    A type of 0 stands for a dataset that is not of the expected form.
+    A dataset of another form than expected has the type 0.
     """
 
     at: np.ndarray
@@ -232,27 +232,32 @@ class _Data:
 
 
 class _Bulk:
-    """Reads many objects at the same time, those of the form that MATLAB writes."""
+    """Reads many objects of the form that MATLAB writes at the same time."""
 
     def __init__(self, content: np.ndarray, base: int):
-        """Args: content: bytes of the file. base: what addresses in it are counted from."""
+        """Takes a file.
+
+        Args:
+          content: Bytes of the file.
+          base: Byte from which addresses in the file are counted.
+        """
         self._size = len(content)
         self._base = base
-        # The number that begins at each byte. Numpy does not mind that they overlap.
+        # Each view has the number that begins at each byte; the numbers may overlap.
         self._views = {
             n: np.ndarray(max(0, len(content) - n + 1), f"<u{n}", content, strides=(1,))
             for n in (2, 4, 8)
         }
 
     def references(self, address: int) -> np.ndarray:
-        """The addresses in a dataset of references, none if it is not of the expected form."""
+        """Returns the addresses in a dataset of references; none if it has another form."""
         data = self._data(np.array([address]))
         count = np.where(data.type == _REFERENCE, data.count, 0)
         addresses = self._items(data.at, count, 8)
         return np.where(addresses < self._size, addresses, self._size).astype(np.int64)
 
     def texts(self, addresses: np.ndarray) -> list[str | None]:
-        """The texts at these addresses, None for one that is not of the expected form."""
+        """Returns the texts at these addresses; None for one that has another form."""
         data = self._data(addresses)
         good = (data.type == _UINT16) & (data.count <= _MAX_NAME)
         texts: list[str | None] = [None] * len(addresses)
@@ -266,14 +271,14 @@ class _Bulk:
         return texts
 
     def digits(self, addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The digits of the groups at these addresses.
+        """Returns the digits of the groups at these addresses.
 
         Args:
-          addresses: Of the groups.
+          addresses: Addresses of the groups.
 
         Returns:
-          How many digits each group has, 0 for one that is not of the expected form; and their
-          values, one row a digit.
+          How many digits each group has, 0 for a group that has another form; and their values, one
+          row for each digit.
 
         Raises:
           FormatError: There are more digits than the file has room for.
@@ -301,15 +306,16 @@ class _Bulk:
         return np.where(good, lengths, 0), np.stack(columns, axis=1)[kept]
 
     def check_room(self, digits: int) -> None:
-        """Raises for more digits than the file has room for.
+        """Raises if there are more digits than the file has room for.
 
-        References that all lead to the same data can make any number of them out of a few bytes.
+        With references that all lead to the same data, a small file could have any number of
+        digits.
         """
         if digits * _LEAST_BYTES > self._size:
             raise FormatError(f"{digits:,} digits, more than the file can hold")
 
     def _get(self, at: np.ndarray, size: int) -> np.ndarray:
-        """The unsigned numbers of `size` bytes at these places; 0 for places outside the file."""
+        """Returns the unsigned numbers of `size` bytes at these places; 0 outside of the file."""
         view = self._views[size]
         inside = (at >= 0) & (at < len(view))
         if not len(view):
@@ -317,22 +323,22 @@ class _Bulk:
         return np.where(inside, view[np.where(inside, at, 0)], 0)
 
     def _address(self, at: np.ndarray) -> np.ndarray:
-        """The places that are named at these places; -1 if outside of the file."""
+        """Returns the addresses that stand at these places; -1 for one outside of the file."""
         address = self._get(at, 8)
         return np.where(address < self._size, address.astype(np.int64) + self._base, -1)
 
     def _items(self, at: np.ndarray, counts: np.ndarray, size: int) -> np.ndarray:
-        """`counts` numbers from each of these places on, in a row."""
+        """Returns `counts` numbers from each of these places on, one after the other."""
         first = np.cumsum(counts) - counts
         within = np.arange(counts.sum()) - np.repeat(first, counts)
         return self._get(np.repeat(at, counts) + size * within, size)
 
     def _data(self, addresses: np.ndarray) -> _Data:
-        """Where the data of datasets of the shape (n, 1) lie."""
+        """Returns where the data of datasets with the shape (n, 1) lie."""
         found = self._messages(addresses, (_DATASPACE, _DATATYPE, _LAYOUT))
         space, datatype, layout = found[_DATASPACE], found[_DATATYPE], found[_LAYOUT]
         good = (space >= 0) & (datatype >= 0) & (layout >= 0)
-        # Version 1 and two dimensions, the second of which is 1.
+        # The version has to be 1, with two dimensions, of which the second is 1.
         good &= (self._get(space, 2) == 0x0201) & (self._get(space + 16, 8) == 1)
         count = self._get(space + 8, 8)
         good &= count <= self._size
@@ -351,10 +357,10 @@ class _Bulk:
         return _Data(at, np.where(good, kind, 0), np.where(good, count, 0))
 
     def _members(self, addresses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Addresses of the members of groups, in order of `_SORTED_FIELDS`, and whether so found."""
+        """Returns addresses of groups' members, like `_SORTED_FIELDS`, and whether all are good."""
         table = self._messages(addresses, (_SYMBOL_TABLE,))[_SYMBOL_TABLE]
         tree, heap = self._address(table), self._address(table + 8)
-        # A tree of one leaf: signature; type 0, level 0, one entry.
+        # A tree of one leaf has the signature, type 0, level 0 and one entry.
         good = (table >= 0) & (self._get(tree, 4) == _signature(b"TREE"))
         good &= self._get(tree + 4, 4) == 1 << 16
         node = self._address(tree + 32)
@@ -375,10 +381,10 @@ class _Bulk:
         return np.stack(members, axis=1), good
 
     def _messages(self, addresses: np.ndarray, wanted: tuple[int, ...]) -> dict[int, np.ndarray]:
-        """Where the wanted messages of objects begin, -1 where there is none of the expected form.
+        """Returns where the wanted messages of objects begin; -1 for a missing or another form.
 
         Args:
-          addresses: Of the objects' headers.
+          addresses: Addresses of the objects' headers.
           wanted: Types of messages.
 
         Returns:
@@ -389,7 +395,7 @@ class _Bulk:
         live = np.flatnonzero((start >= 0) & (self._get(start, 2) == 1))  # Version 1, reserved.
         at = start[live] + 16
         end = at + self._get(start[live] + 8, 4).astype(np.int64)
-        # A further block of messages; MATLAB's headers have one at most.
+        # The next block of messages; MATLAB's headers have at most one more.
         next_at, next_end = np.full(len(live), -1), np.full(len(live), -1)
         for _ in range(_MAX_MESSAGES):
             kind = self._get(at, 2)
@@ -404,7 +410,7 @@ class _Bulk:
             length = np.minimum(self._get(body + 8, 8), self._size).astype(np.int64)
             next_end = np.where(goes_on, next_at + length, next_end)
             at = body + size
-            # At the end of its block an object's next one comes.
+            # At the end of a block, the object's next block is read.
             over = at + 8 > end
             at, end = np.where(over, next_at, at), np.where(over, next_end, end)
             next_at = np.where(over, -1, next_at)

@@ -1,4 +1,4 @@
-"""FLAC recordings: what stands before the first frame. Decoding is left to libsndfile.
+"""Reads the metadata of FLAC recordings, before the first frame. libsndfile does the decoding.
 
 Source: RFC 9639, sections 8 and 9. A file is `fLaC`, metadata blocks, and frames. The first block,
 STREAMINFO, has 34 bytes:
@@ -19,13 +19,13 @@ from tfds_extra.formats import FormatError, parser
 _MAGIC = b"fLaC"
 _STREAMINFO = 0
 _STREAMINFO_BYTES = 34
-_FORBIDDEN = 127  # As a type of block: it would look like the beginning of a frame.
-_SYNC = (0xFFF8, 0xFFF9)  # Frames of fixed or variable block size.
+_FORBIDDEN = 127  # No block may have this type: it would look like the beginning of a frame.
+_SYNC = (0xFFF8, 0xFFF9)  # A frame of fixed or variable block size begins so.
 
 
 @dataclasses.dataclass(frozen=True)
 class Flac:
-    """What a FLAC file says of itself.
+    """The metadata of a FLAC file.
 
     Attributes:
       sample_rate: Samples of one channel a second, in Hz.
@@ -53,7 +53,7 @@ def parse(content: bytes) -> Flac:
       content: The file, or at least its metadata and two bytes more.
 
     Returns:
-      What it says.
+      The metadata.
 
     Raises:
       FormatError: It is no FLAC file, has no STREAMINFO, or is cut short before its first frame.

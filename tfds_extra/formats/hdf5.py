@@ -1,11 +1,11 @@
-"""HDF5 files, of which nothing is followed that leads out of them.
+"""Opens HDF5 files safely: nothing is followed that leads out of them.
 
 An HDF5 file can name other files of the machine: as the storage of a dataset, as the target of a
-link, as the source of a virtual dataset. It can have a filter run that is loaded from a library, and
-state shapes that no memory holds. The HDF5 library follows all of it without a word. So every object
-is opened by one of the functions here, which looks first; once it is open it may be read by h5py's
-means, except that members of a group and targets of references are opened by these functions again.
-(HDF5 File Format Specification, version 3.0, sections III.C and IV.A.2.)
+link, as the source of a virtual dataset. It can demand a filter that is loaded from a library, and
+state shapes that no memory holds. The HDF5 library follows all of this without a warning. So every
+object is opened by one of the functions here, which checks it first. An open object may be read
+with h5py; only members of a group and targets of references have to be opened by these functions
+again. (HDF5 File Format Specification, version 3.0, sections III.C and IV.A.2.)
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import numpy as np
 from tfds_extra.formats import FormatError, parser, reading
 
 if TYPE_CHECKING:
-    import h5py  # Else only needed to prepare a few corpora, so each function imports it.
+    import h5py  # Few corpora need it, and only to prepare, so that each function imports it.
 
-# The filters that come with HDF5 and undo no more than their own bytes.
+# Filters that come with HDF5 and change only the bytes of a chunk.
 _DEFLATE, _FLETCHER32 = 1, 3
 _FILTERS = {_DEFLATE: "deflate", 2: "shuffle", _FLETCHER32: "fletcher32"}
-_MAX_RATIO = 1032  # Of deflate.
-# Bytes that any dataset may have: values that were never written take none of the file.
+_MAX_RATIO = 1032  # The largest ratio of deflate.
+# Any dataset may have so many bytes, because values that were never written take no room in the
+# file.
 _ALWAYS = 1 << 20
 
 
@@ -35,7 +36,7 @@ def open_file(file: BinaryIO) -> h5py.File:
     """Opens a file for reading.
 
     Args:
-      file: Seekable, with an optional user block before the HDF5 data.
+      file: The file, seekable, with an optional user block before the HDF5 data.
 
     Returns:
       The file, to be closed by the caller.
@@ -51,7 +52,7 @@ def open_file(file: BinaryIO) -> h5py.File:
 
 @parser
 def open_content(content: bytes) -> h5py.File:
-    """As `open_file`, for a small file whose bytes are in memory: several times as fast."""
+    """Opens a small file whose bytes are in memory, several times as fast as `open_file`."""
     import h5py
 
     with reading("it is no HDF5 file, or a truncated one"):
@@ -63,16 +64,17 @@ def member(group: h5py.Group, *names: str) -> Any:
     """Opens a member of a group, or of a group in it, and so on.
 
     Args:
-      group: Of this file.
-      *names: Of the groups on the way, and of the member. No name is a path.
+      group: Group of this file.
+      *names: Names of the groups on the way, and of the member. A name is not read as a path.
 
     Returns:
       A group or dataset.
 
     Raises:
-      FormatError: There is none, it is no part of this file (a soft, external or user-defined link,
-        external storage, a virtual dataset), has another filter than deflate, shuffle and
-        fletcher32, data of varying length, or a shape that the file has no room for.
+      FormatError: There is no such member; it is no part of this file (a soft, external or
+        user-defined link, external storage, a virtual dataset); or it has another filter than
+        deflate, shuffle and fletcher32, data of varying length, or a shape that the file has no
+        room for.
     """
     found: Any = group
     for name in names:
@@ -87,19 +89,19 @@ def member(group: h5py.Group, *names: str) -> Any:
 
 @parser
 def rows(group: h5py.Group, name: str) -> Rows:
-    """Opens a dataset of a group as rows, with less ado than `member`.
+    """Opens a dataset of a group as rows, faster than `member`.
 
     h5py's own classes take longer to open and describe a small dataset than HDF5 takes to read it.
 
     Args:
-      group: Of this file.
-      name: Of the dataset.
+      group: Group of this file.
+      name: Name of the dataset.
 
     Returns:
       The dataset.
 
     Raises:
-      FormatError: As in `member`; or it is a group, or a single value.
+      FormatError: As in `member`; also if it is a group or a single value.
     """
     from h5py import h5d, h5i, h5o
 
@@ -124,10 +126,10 @@ class Rows:
     """A dataset, to be read in slices along its first axis.
 
     Attributes:
-      id: h5py's of it.
+      id: h5py's id of the dataset.
       stored: HDF5's type of a value.
-      dtype: Of a value.
-      shape: Of the dataset.
+      dtype: Type of a value.
+      shape: Shape of the dataset.
     """
 
     id: Any
@@ -143,11 +145,11 @@ class Rows:
         """Reads rows.
 
         Args:
-          start: The first one.
-          stop: The one behind the last; None for all that follow.
+          start: Number of the first row.
+          stop: Number of the row after the last; None for all that follow.
 
         Raises:
-          FormatError: They cannot be unpacked, or there are none of these numbers.
+          FormatError: They cannot be unpacked, or there are no rows with these numbers.
         """
         from h5py import h5s
 
@@ -156,7 +158,7 @@ class Rows:
             raise FormatError(f"rows {start:,} to {stop:,} are asked for, of {len(self):,}")
         found = np.empty((stop - start, *self.shape[1:]), self.dtype)
         if found.size:
-            # As it is stored: nothing is converted, and a text has all its bytes.
+            # With the stored type nothing is converted, and a text keeps all its bytes.
             kind = self.stored if self.stored.get_size() == self.dtype.itemsize else None
             if len(found) == len(self):
                 self.id.read(h5s.ALL, h5s.ALL, found, mtype=kind)
@@ -169,7 +171,7 @@ class Rows:
 
 @functools.lru_cache(64)
 def _dtype(encoded: bytes) -> np.dtype:
-    """NumPy's type for one of HDF5's; making one of a table takes long."""
+    """Returns NumPy's type for a type of HDF5; cached, because that of a table takes long."""
     from h5py import h5t
 
     return h5t.decode(encoded).dtype
@@ -186,7 +188,7 @@ def _check_link(group: Any, name: str) -> None:
         target, path = (_text(part) for part in group.links.get_val(key))
         raise FormatError(f"{name} is an external link, to {path} of the file {target}")
     if kind == h5l.TYPE_SOFT:
-        # It stays in the file as such, and yet its way may lead through an external link.
+        # A soft link itself stays in the file, but its path may lead through an external link.
         target = _text(group.links.get_val(key))
         raise FormatError(f"{name} is a soft link, to {target}, which is not followed")
     if kind != h5l.TYPE_HARD:
@@ -195,21 +197,21 @@ def _check_link(group: Any, name: str) -> None:
 
 @parser
 def referred(hdf5: h5py.File, reference: h5py.Reference) -> Any:
-    """Opens what an object reference leads to, which is always an object of the same file.
+    """Opens the target of an object reference, which is always an object of the same file.
 
     Args:
       hdf5: The file.
-      reference: Of it.
+      reference: A reference in the file.
 
     Returns:
       A group or dataset.
 
     Raises:
-      FormatError: It leads nowhere; or see `member`.
+      FormatError: The reference leads nowhere; or as in `member`.
     """
     import h5py
 
-    if type(reference) is not h5py.Reference:  # A text would be taken for a path.
+    if type(reference) is not h5py.Reference:  # h5py would take a text for a path.
         raise FormatError(f"a {type(reference).__name__}, where a reference was expected")
     found = hdf5[reference]
     _check(found)
@@ -217,7 +219,7 @@ def referred(hdf5: h5py.File, reference: h5py.Reference) -> Any:
 
 
 def _check(found: Any) -> None:
-    """Raises unless a group, or a dataset whose data lie in this file and fit into it."""
+    """Raises unless it is a group, or a dataset whose data lie in this file and fit into it."""
     import h5py
 
     if isinstance(found, h5py.Group):
@@ -231,9 +233,9 @@ def _check_dataset(dataset: Any, dtype: np.dtype | None, end: int) -> int:
     """Raises unless the data of a dataset lie in this file and fit into it.
 
     Args:
-      dataset: h5py's id of it.
-      dtype: Of a value, if it is known already.
-      end: Bytes of the file.
+      dataset: h5py's id of the dataset.
+      dtype: Type of a value, if it is known already.
+      end: Number of bytes of the file.
 
     Returns:
       How many of its chunks were never written.
@@ -241,7 +243,7 @@ def _check_dataset(dataset: Any, dtype: np.dtype | None, end: int) -> int:
     import h5py
     from h5py import h5d
 
-    # Before anything else is asked for: the shape of a virtual dataset may come from its sources.
+    # This is checked first, because even the shape of a virtual dataset may come from its sources.
     stored = dataset.get_create_plist()
     layout = stored.get_layout()
     if layout == h5d.VIRTUAL:
@@ -272,7 +274,7 @@ def _check_dataset(dataset: Any, dtype: np.dtype | None, end: int) -> int:
         chunk = stored.get_chunk()
         there = _check_chunks(dataset, math.prod(chunk) * size, _FLETCHER32 in codes, end)
         missing = max(0, math.prod(-(-n // per) for n, per in zip(shape, chunk)) - there)
-    # HDF5 sets aside the memory of a whole chunk, even to read one value of it.
+    # HDF5 allocates the memory of a whole chunk, even to read one value of it.
     for what, sizes in (("shape", shape), ("chunks of shape", chunk)):
         if math.prod(sizes) * size > max(room, _ALWAYS):
             raise FormatError(f"{what} {tuple(sizes)} of {dtype}, more than the file can hold")
@@ -280,16 +282,17 @@ def _check_dataset(dataset: Any, dtype: np.dtype | None, end: int) -> int:
 
 
 def _check_chunks(dataset: Any, unpacked: int, has_sums: bool, end: int) -> int:
-    """Raises for a chunk that is not in the file, or is longer there than without its filters.
+    """Raises if a chunk is not in the file, or is longer there than without its filters.
 
-    The library's own filters take the length of a chunk on trust: fletcher32 reads on before the
-    beginning of one that is shorter than a check sum, and the process dies; deflate unpacks all of
-    one, whatever the size of a chunk should be.
+    The library's own filters do not check the length of a chunk. If a chunk is shorter than a check
+    sum, fletcher32 reads before its beginning, and the process dies. deflate unpacks a chunk
+    completely, whatever its size should be.
 
     Returns:
       How many chunks there are.
     """
-    least, most = 4 if has_sums else 1, unpacked + unpacked // 100 + 64  # More than deflate adds.
+    # deflate adds less than is added here.
+    least, most = 4 if has_sums else 1, unpacked + unpacked // 100 + 64
     wrong = []
     count = 0
 
@@ -299,7 +302,7 @@ def _check_chunks(dataset: Any, unpacked: int, has_sums: bool, end: int) -> int:
         at, size = chunk.byte_offset, chunk.size
         if at is None or not least <= size <= most or at + size > end:
             wrong.append(chunk)
-            return True  # Ends the iteration.
+            return True  # This ends the iteration.
         return None
 
     dataset.chunk_iter(look)
@@ -312,6 +315,6 @@ def _check_chunks(dataset: Any, unpacked: int, has_sums: bool, end: int) -> int:
 
 
 def _text(raw: bytes | str) -> str:
-    """A name in the file as it can be printed."""
+    """Returns a name in the file in a printable form."""
     raw = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
     return ascii(raw[:100].decode("latin-1"))[1:-1] + ("..." if len(raw) > 100 else "")

@@ -1,7 +1,8 @@
-"""The idx format: one array, big-endian, behind its type and sizes (MNIST, QMNIST, Fashion-MNIST).
+"""The idx format: type and sizes of one array, then its values, big-endian.
 
-A file is two zero bytes, a byte for the type of the values, a byte for the number of dimensions, an
-int32 for the size of each dimension, and the values, the last dimension running fastest.
+MNIST, QMNIST and Fashion-MNIST use it. A file is two zero bytes, a byte for the type of the values,
+a byte for the number of dimensions, an int32 for the size of each dimension, and the values, the
+last dimension running fastest.
 Source: Yann LeCun's description on the page of MNIST.
 """
 
@@ -18,15 +19,15 @@ import numpy as np
 from tfds_extra.formats import FormatError, parser
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_MAX_BLOCK = 6 << 20  # Bytes that are read at once by default.
+_MAX_BLOCK = 6 << 20  # So many bytes are read at once by default.
 
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What an idx file says of itself.
+    """The header of an idx file.
 
     Attributes:
-      dtype: Of the values, as they are in the file.
+      dtype: Type of the values, as they are in the file.
       shape: Sizes of the dimensions; the first one counts the rows.
       num_bytes: Length of the header.
     """
@@ -46,7 +47,7 @@ def read_header(file: BinaryIO) -> Header:
     """Reads the header at the beginning of a file.
 
     Raises:
-      FormatError: It is none; the message gives the byte offset.
+      FormatError: It is no idx header; the message gives the byte offset.
     """
     magic = file.read(4)
     if len(magic) < 4:
@@ -70,17 +71,18 @@ def read_blocks(
     """Reads an idx file from its beginning to its end, a few rows at a time.
 
     Args:
-      file: Read forwards only.
-      dtype: What the values have to be, such as uint8.
-      row_shape: The sizes that all dimensions but the first have to have.
-      rows: In a block (the last one may be shorter); by default, as many as make 6 MiB.
+      file: The file, which is read forwards only.
+      dtype: Type that the values must have, such as uint8.
+      row_shape: Sizes that all dimensions but the first must have.
+      rows: Number of rows in a block (the last one may be shorter); by default about 6 MiB.
 
     Yields:
-      Arrays of shape (rows, *row_shape), in this machine's byte order, not to be written to. They
-      may be called the file only when the iteration has come to its end.
+      Read-only arrays of shape (rows, *row_shape), in this machine's byte order. Only at the end of
+      the iteration it is known that the file is whole.
 
     Raises:
-      FormatError: It is another array, is cut, or goes on after it; the message gives the offset.
+      FormatError: It is another array, is cut short, or goes on after the array; the message gives
+        the offset.
     """
     header = read_header(file)
     native = header.dtype.newbyteorder("=")
@@ -116,7 +118,7 @@ def read(file: BinaryIO, dtype: str | type, row_shape: tuple[int, ...] = ()) -> 
 
 
 def encode(array: np.ndarray) -> bytes:
-    """An idx file that holds an array.
+    """Returns an idx file that holds an array.
 
     Raises:
       ValueError: Its dtype has no idx type.

@@ -14,7 +14,7 @@ _SHOWN = 60
 
 @parser
 def parse_texts(content: bytes) -> dict[str, str]:
-    """Texts by wnid: words.txt and gloss.txt.
+    """Reads words.txt or gloss.txt; returns the texts by wnid.
 
     Args:
       content: The file: lines of wnid, tab and text, in UTF-8.
@@ -33,14 +33,14 @@ def parse_texts(content: bytes) -> dict[str, str]:
 
 @parser
 def parse_is_a(content: bytes) -> dict[str, list[str]]:
-    """What each synset is a kind of: wordnet.is_a.txt.
+    """Reads wordnet.is_a.txt, which says what each synset is a kind of.
 
     Args:
-      content: The file: lines of the wnid of the more general synset, a blank, and the wnid of what
-        is a kind of it.
+      content: The file: lines of the wnid of the more general synset, a blank, and the wnid of the
+        synset that is a kind of it.
 
     Returns:
-      By wnid the more general ones, in the order of the file.
+      The wnids of the more general synsets by wnid, in the order of the file.
 
     Raises:
       FormatError: A line is something else.
@@ -56,11 +56,11 @@ def parse_is_a(content: bytes) -> dict[str, list[str]]:
 
 @parser
 def parse_ground_truth(content: bytes, largest: int) -> list[int]:
-    """The class of each picture: ILSVRC2012_validation_ground_truth.txt.
+    """Reads ILSVRC2012_validation_ground_truth.txt; returns the class of each picture.
 
     Args:
-      content: The file, a number a line, in the order of the pictures' names.
-      largest: The largest number that there is; the least one is 1.
+      content: The file, with a number in each line, in the order of the pictures' names.
+      largest: The largest number of a class; the smallest is 1.
 
     Raises:
       FormatError: A line is something else.
@@ -75,7 +75,7 @@ def parse_ground_truth(content: bytes, largest: int) -> list[int]:
 
 @parser
 def parse_real(content: bytes, classes: int) -> list[list[int]]:
-    """Reassessed labels of each picture: real.json (Beyer et al. 2020).
+    """Reads real.json (Beyer et al. 2020); returns the reassessed labels of each picture.
 
     Args:
       content: The file: a list of lists of labels, in the order of the pictures' names.

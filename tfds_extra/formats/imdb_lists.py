@@ -17,7 +17,7 @@ _RATING = re.compile(rb"-?[0-9]{1,3}(?:\.[0-9]{1,20})?(?:e-[0-9]{1,3})?")
 
 @parser
 def parse_titles(content: bytes) -> np.ndarray:
-    """The film of each review of a folder: line n, counted from 0, is of review n.
+    """Returns the film of each review of a folder: line n, counted from 0, belongs to review n.
 
     Args:
       content: The file, `urls_pos.txt` or such.
@@ -33,7 +33,7 @@ def parse_titles(content: bytes) -> np.ndarray:
 
 @parser
 def parse_ratings(content: bytes) -> np.ndarray:
-    """The expected rating of each word.
+    """Returns the expected rating of each word.
 
     Args:
       content: The file, `imdbEr.txt`.
@@ -49,7 +49,7 @@ def parse_ratings(content: bytes) -> np.ndarray:
 
 @parser
 def parse_words(content: bytes) -> list[str]:
-    """The words of the vocabulary.
+    """Returns the words of the vocabulary.
 
     Args:
       content: The file, `imdb.vocab`.

@@ -1,4 +1,4 @@
-"""JPEG pictures, as far as it takes to know whether they can be decoded."""
+"""Checks whether JPEG pictures can be decoded, mostly without decoding them."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ import PIL.ImageFile
 from tfds_extra.formats import FormatError, parser
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
-_BASELINE = (0xC0, 0xC1)  # SOF0 and SOF1: Huffman codes, all of a block at once.
+_BASELINE = (0xC0, 0xC1)  # SOF0 and SOF1: Huffman codes, each block complete in one scan.
 _OTHER_FRAMES = (0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 _SCAN = 0xDA
-# Compressed data have 0xFF only before 0, and as marker of a restart.
+# In compressed data, 0xFF stands only before 0 or in the marker of a restart.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7]")
-_MAX_PIXELS = 178_956_970  # More are an error in Pillow.
+_MAX_PIXELS = 178_956_970  # Pillow refuses pictures with more pixels.
 
 _lock = threading.Lock()
 
 
 @contextlib.contextmanager
 def _strict() -> Iterator[None]:
-    """Pillow refuses cut pictures, even after TFDS's `image_utils` told it to fill them with gray.
+    """Makes Pillow refuse cut pictures during the block, whatever TFDS's `image_utils` has set.
 
-    The switch is one for the whole process, so it is set back.
+    TFDS makes Pillow fill cut pictures with gray. The switch is one for the whole process, so that
+    it is set back at the end.
     """
     with _lock:
         before = PIL.ImageFile.LOAD_TRUNCATED_IMAGES
@@ -42,11 +43,12 @@ def _strict() -> Iterator[None]:
 
 @parser
 def check(content: bytes) -> tuple[int, int]:
-    """Holds a picture against all that makes a decoder refuse it.
+    """Raises if a decoder would refuse a picture.
 
-    That is a segment or scan that is cut off, and tables that are wrong. Damaged codes are not refused:
-    libjpeg makes some pixels of them. So the codes of ordinary pictures are passed over, which takes an
-    eighth of the time of decoding them. Other pictures (progressive ones) are decoded.
+    A decoder refuses segments or scans that are cut off, and wrong tables. It does not refuse
+    damaged codes, because libjpeg makes some pixels of them. So the codes of ordinary pictures are
+    passed over, which takes an eighth of the time of decoding. Other pictures (progressive ones)
+    are decoded.
 
     Args:
       content: The file.
@@ -65,7 +67,7 @@ def check(content: bytes) -> tuple[int, int]:
     height, width = (int.from_bytes(content[at : at + 2], "big") for at in (size, size + 2))
     if height * width > _MAX_PIXELS:
         raise FormatError(f"a JPEG of {height} x {width} pixels")
-    # The tables, before a single pixel without codes.
+    # libjpeg reads the tables here, before a single pixel without codes.
     _decode(content[:size] + b"\0\1\0\1" + content[size + 4 : codes] + _END)
     return height, width
 
@@ -74,10 +76,10 @@ def _plain(content: bytes) -> tuple[int, int] | None:
     """Goes from marker to marker of a baseline picture with one scan.
 
     Returns:
-      Where its height and width are, and where its codes begin; None of any other file.
+      Where its height and width stand, and where its codes begin; None for any other file.
 
     Raises:
-      FormatError: It ends among the codes.
+      FormatError: The file ends among the codes.
     """
     if not content.startswith(_START):
         return None
@@ -107,7 +109,7 @@ def _plain(content: bytes) -> tuple[int, int] | None:
 def _decode(content: bytes) -> tuple[int, int]:
     """Decodes a picture at an eighth of its size, which reads all of it in a fraction of the time."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of pictures that are large; far too large is an error.
+        warnings.simplefilter("ignore")  # Pillow warns of large pictures, and refuses larger ones.
         picture = PIL.Image.open(io.BytesIO(content), formats=["JPEG"])
     with picture:
         width, height = picture.size

@@ -1,8 +1,8 @@
-"""JSON lines: UTF-8, one object a line, read in blocks of lines without the whole file in memory.
+"""Reads JSON lines (UTF-8, one object in each line) in blocks, without the whole file in memory.
 
-Tables, whose lines all have the same keys and plain values, are read by Arrow, many lines at a time.
-What it refuses, or takes for more than it says, is read by Python's `json`, line by line, which
-settles what the values are, or says what is wrong in which line.
+Arrow reads tables, whose lines all have the same keys and plain values, many lines at a time. A
+block that Arrow refuses, or whose result is doubtful, is read line by line by Python's `json`. That
+decides what the values are, or says what is wrong in which line.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import pyarrow.json
 
 from tfds_extra.formats import FormatError, parser
 
-BLOCK = 4 << 20  # Bytes that are read at once.
-MAX_LINE = 16 << 20  # Bytes of a line.
+BLOCK = 4 << 20  # So many bytes are read at once.
+MAX_LINE = 16 << 20  # The most bytes of a line.
 
 TEXT, INTEGER, REAL = "text", "integer", "real"
-# A text, or a list of texts and whole numbers, which are then joined by commas.
+# A text, or a list of texts and whole numbers; a list is joined with commas.
 TEXTS = "texts"
 _ARROW = {TEXT: pa.string(), TEXTS: pa.string(), INTEGER: pa.int64(), REAL: pa.float64()}
 _NUMPY = {INTEGER: np.int64, REAL: np.float64}
@@ -37,9 +37,9 @@ class Block:
     """Some consecutive lines of a file.
 
     Attributes:
-      lines: Their bytes; only the last line of a file may lack its end.
+      lines: Bytes of the lines; only the last line of a file may lack its end.
       offset: Where they begin in the file, in bytes.
-      number: Of the first line, from 1; None where the file was not read from its beginning.
+      number: Number of the first line, from 1; None if the file was not read from its beginning.
     """
 
     lines: bytes
@@ -49,7 +49,7 @@ class Block:
     def split(self) -> Iterator[tuple[str, bytes]]:
         """Yields each line that is not blank, and where it is in the file, in words."""
         offset, number = self.offset, self.number
-        for line in io.BytesIO(self.lines):  # One by one: often only the first is wanted.
+        for line in io.BytesIO(self.lines):  # Lazily, because often only the first line is wanted.
             if line.strip():
                 yield f"line {number:,}" if number else f"the line at byte {offset:,}", line
             offset += len(line)
@@ -63,9 +63,9 @@ def read_blocks(
     """Yields the lines that begin in a part of a file.
 
     Args:
-      file: At its beginning; it has to be seekable if `start` is not 0.
-      start: Byte that the part begins with.
-      stop: Byte behind the part; None for the end of the file.
+      file: The file at its beginning; it has to be seekable if `start` is not 0.
+      start: First byte of the part.
+      stop: Byte after the part; None for the end of the file.
       size: About how many bytes a block has.
 
     Raises:
@@ -73,7 +73,8 @@ def read_blocks(
     """
     number: int | None = 1
     if start:
-        # A line that begins exactly at `start` is of this part, hence the byte before.
+        # A line that begins exactly at `start` belongs to this part, so that the byte before it is
+        # read too.
         file.seek(start - 1)
         start += len(_read_line(file, start)) - 1
         number = None
@@ -88,7 +89,7 @@ def read_blocks(
         else:
             end = len(lines)
         if stop is not None and offset + end > stop:
-            # The line that reaches beyond the part is the last one.
+            # The line that reaches beyond the end of the part is its last one.
             end = lines.find(b"\n", max(stop - offset - 1, 0)) + 1 or end
         if end:
             yield Block(lines[:end], offset, number)
@@ -112,7 +113,7 @@ def objects(block: Block) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yields the object of each line, and where it is in the file, in words.
 
     Raises:
-      FormatError: A line is no object, has a key twice, or text that is none.
+      FormatError: A line is no object, has a key twice, or has text with half of a surrogate pair.
     """
     for place, line in block.split():
         try:
@@ -128,18 +129,18 @@ def objects(block: Block) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @parser
 def columns(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array | np.ndarray]:
-    """The values of a block of a table, a column for each key.
+    """Returns the values of a block of a table, a column for each key.
 
     Args:
       block: The lines; each of them has these keys, and no others.
       kinds: `TEXT`, `TEXTS`, `INTEGER` (of 64 bits) or `REAL` by key.
 
     Returns:
-      Arrays of numpy, int64 or float64; of text, arrays of pyarrow (string). Nothing is missing: text
-      that is null is empty.
+      Arrays of numpy, int64 or float64; for text, arrays of pyarrow (string). Nothing is missing: a
+      text that is null becomes empty.
 
     Raises:
-      FormatError: A line is something else; the message says which.
+      FormatError: A line has another form; the message says which line.
     """
     found = _by_arrow(block, kinds)
     if found is None:
@@ -155,10 +156,10 @@ def columns(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array | np.n
 
 
 def _by_arrow(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array | np.ndarray] | None:
-    """The columns, if Arrow has no doubts."""
+    """Returns the columns as Arrow reads them; None if it refuses them or is not sure."""
     count = block.lines.count(b"\n") + (not block.lines.endswith(b"\n"))
     try:
-        block.lines.isascii() or block.lines.decode()  # Arrow does not look.
+        block.lines.isascii() or block.lines.decode()  # Arrow does not check that it is UTF-8.
         table = pyarrow.json.read_json(
             pa.BufferReader(block.lines),
             pyarrow.json.ReadOptions(use_threads=False, block_size=len(block.lines) + 1),
@@ -170,7 +171,7 @@ def _by_arrow(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array | np
         )
     except (pa.ArrowException, UnicodeDecodeError):
         return None
-    if len(table) != count:  # Several objects in a line, or blank lines.
+    if len(table) != count:  # There are several objects in a line, or blank lines.
         return None
     found = {}
     for key, kind in kinds.items():
@@ -178,7 +179,7 @@ def _by_arrow(block: Block, kinds: Mapping[str, str]) -> dict[str, pa.Array | np
         if column.null_count:  # The key may be missing, too.
             return None
         if kind in _NUMPY:
-            # Not by `to_numpy`, nor `pa.array` above: they import pandas, which takes a second.
+            # `to_numpy` and `pa.array` would import pandas, which takes a second.
             column = np.frombuffer(column.buffers()[1], _NUMPY[kind])[column.offset :][
                 : len(column)
             ]
@@ -203,7 +204,7 @@ def _check_keys(place: str, value: dict[str, Any], kinds: Mapping[str, str]) -> 
 
 
 def _plain(place: str, key: str, value: Any, kind: str) -> Any:
-    """A value as its kind demands it."""
+    """Returns a value in the form of its kind; raises if it has another kind."""
     if kind in (TEXT, TEXTS):
         if value is None:
             return ""
@@ -240,12 +241,12 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_number
 
 @parser
 def shown(value: Any) -> str:
-    """A value in short, as it can be printed."""
+    """Returns a short, printable form of a value."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
     return _cut(value) if isinstance(value, str) else _cut(json.dumps(value))
 
 
 def _cut(text: str) -> str:
-    """The beginning of a text, as it can be printed."""
+    """Returns the beginning of a text in a printable form."""
     return ascii(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")

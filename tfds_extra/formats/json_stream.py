@@ -1,7 +1,7 @@
-"""One JSON document of any size: an object that holds long lists, read element by element.
+"""Reads a JSON document of any size, an object with long lists, element by element.
 
 COCO and VQA publish half a gigabyte as one object, nearly all of it the elements of one or two lists
-on its top level. What is in memory is one element, and a piece of the text.
+on its top level. Only one element and a section of the text are in memory.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 from tfds_extra.formats import FormatError, parser
 
-BLOCK = 1 << 20  # Bytes that are read at once.
-MAX_VALUE = 64 << 20  # Letters of one element, or of one value that is no list asked for.
+BLOCK = 1 << 20  # So many bytes are read at once.
+MAX_VALUE = 64 << 20  # The most letters of one element, or of any other value on the top level.
 
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _DELIMITERS = set(" \t\r\n,]}:")
@@ -27,16 +27,16 @@ def read(file: BinaryIO, lists: Collection[str] = ("",)) -> Iterator[tuple[str, 
     """Yields the content of a document in its order.
 
     Args:
-      file: UTF-8, with or without a byte order mark.
-      lists: Keys of the top level whose lists are read element by element; the empty one stands for
+      file: The document in UTF-8, with or without a byte order mark.
+      lists: Keys of the top level whose lists are read element by element; the empty key stands for
         a document that is itself a list.
 
     Yields:
-      Key and element of these lists, and key and value of all else on the top level. A list that is
-      empty yields nothing. Of a key that comes twice both are yielded.
+      Key and element of these lists, and key and value of all else on the top level. An empty list
+      yields nothing. If a key comes twice, both values are yielded.
 
     Raises:
-      FormatError: It is no JSON, or no object (no list, if "" is asked for), or an element is longer
+      FormatError: It is no JSON, no object (or no list, if `lists` has ""), or an element is longer
         than `MAX_VALUE`.
     """
     text = _Text(file)
@@ -90,26 +90,26 @@ def _no_number(name: str) -> float:
 
 
 class _Text:
-    """The text of a file, of which a piece is in memory."""
+    """The text of a file, of which only a section is in memory."""
 
     def __init__(self, file: BinaryIO):
         self._file = file
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
         self._scan = json.JSONDecoder(parse_constant=_no_number).raw_decode
         self._text = ""
-        self._at = 0  # In `_text`.
-        self._before = 0  # Letters that are not in memory any more.
+        self._at = 0  # Position in `_text`.
+        self._before = 0  # Number of letters that are not in memory any more.
         self._is_all = False
 
     def peek(self) -> str:
-        """The next letter that is not blank; empty at the end."""
+        """Returns the next letter that is not blank; empty at the end."""
         while True:
             self._at = _BLANKS.match(self._text, self._at).end()
             if self._at < len(self._text) or not self._more(BLOCK):
                 return self._text[self._at : self._at + 1]
 
     def take(self, wanted: str) -> str:
-        """Takes the next letter, which has to be one of those that are wanted."""
+        """Takes the next letter, which has to be one of the wanted ones."""
         letter = self.peek()
         if not letter or letter not in wanted:
             expected = " or ".join(map(repr, wanted))
@@ -125,7 +125,8 @@ class _Text:
             error = None
             try:
                 value, end = self._scan(self._text, self._at)
-                # A number ends where something else begins: `1.` may be the beginning of `1.5`.
+                # A value is complete only if a delimiter follows: `1` may be the beginning of
+                # `1.5`.
                 if self._text[end : end + 1] in _DELIMITERS or self._is_all:
                     self._at = end
                     return value
@@ -141,10 +142,10 @@ class _Text:
                     if self._at >= len(self._text):
                         problem = "the file ends too early"
                     raise self.error(f"{name}: {problem} ({self.shown()})") from error
-            size *= 2  # So that a long value is not scanned again and again.
+            size *= 2  # With steps of one size, a long value would be scanned again and again.
 
     def _more(self, size: int) -> bool:
-        """Reads on; False at the end of the file."""
+        """Reads on; returns False at the end of the file."""
         if self._is_all:
             return False
         content = self._file.read(size)
@@ -158,7 +159,7 @@ class _Text:
         return not self._is_all or bool(text)
 
     def shown(self) -> str:
-        """What comes next, in short, as it can be printed."""
+        """Returns a short, printable form of the text that comes next."""
         text = self._text[self._at : self._at + _SHOWN]
         return ascii(text) if text else "the end of the file"
 

@@ -1,9 +1,9 @@
-"""Labels of test sets that a model doubted and people looked at: the JSON files of cleanlab/label-errors.
+"""Reads the JSON files of cleanlab/label-errors: labels that a model doubted and people checked.
 
-Each entry of `<corpus>_mturk.json` is a row of a test set, the given label, the one that the model
-guessed, and what five people chose: `given`, `guessed`, `neither` or, in some of the files, `both`.
-Source: Northcutt, Athalye and Mueller, "Pervasive Label Errors in Test Sets Destabilize Machine
-Learning Benchmarks", 2021; https://github.com/cleanlab/label-errors.
+Each entry of `<corpus>_mturk.json` has a row of a test set, the given label, the label that the
+model guessed, and what five people chose: `given`, `guessed`, `neither` or, in some of the files,
+`both`. Source: Northcutt, Athalye and Mueller, "Pervasive Label Errors in Test Sets Destabilize
+Machine Learning Benchmarks", 2021; https://github.com/cleanlab/label-errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from tfds_extra.formats import FormatError, parser, reading
 
-# Where one version of all that the study published is; names of files follow.
+# The beginning of the URLs of one version of the study's files; names of files follow.
 PUBLISHED_AT = (
     "https://raw.githubusercontent.com/cleanlab/label-errors/"
     "6d5d6b31a13216290afc40e5c6319399c4d15c06/"
@@ -24,7 +24,7 @@ _VOTERS = 5
 _MAJORITY = 3
 _CHOICES = ("given", "guessed", "neither")
 
-# What stands for a row that nobody was asked about.
+# The values of a row that nobody was asked about.
 NO_CANDIDATE = {
     "candidate": False,
     "guessed_label": -1,
@@ -45,19 +45,19 @@ def parse(
     rows: Mapping[str, int] | None = None,
     classes: Sequence[str] | None = None,
 ) -> dict[int, dict[str, Any]]:
-    """What people made of the labels that the model doubted.
+    """Returns people's votes on the labels that the model doubted.
 
     Args:
       content: The file.
       given_labels: All labels of the test set, in order; they show whether the file is about it.
       choices: What people could choose.
-      rows: The row of each id, where ids are names and not rows.
-      classes: Names of the labels, where these are named and not numbered.
+      rows: The row of each id, if ids are names and not rows.
+      classes: Names of the classes, if labels are names and not numbers.
 
     Returns:
-      By row of the test set a dict of the keys of `NO_CANDIDATE`, with `votes_...` for each of the
-      choices: `is_error` says that fewer than three of five chose the given label,
-      `corrected_label` is another one that three or more chose.
+      For each row of the test set a dict of the keys of `NO_CANDIDATE`, with `votes_...` for each
+      of the choices. `is_error` says that fewer than three of five chose the given label;
+      `corrected_label` is another label that three or more chose.
 
     Raises:
       FormatError: It is something else, or does not fit the labels; the message names the entry.
@@ -78,7 +78,7 @@ def parse(
         if not 0 <= row < len(given_labels) or row in candidates or given != given_labels[row]:
             raise FormatError(f"entry {number}: row {row} with label {given} is not in the test set")
         if guessed == given:
-            votes["guessed"] = 0  # The publisher counts the same votes under both.
+            votes["guessed"] = 0  # The publisher counts the same votes under both choices.
         if sum(votes.values()) != _VOTERS or min(votes.values()) < 0:
             raise FormatError(f"entry {number}: {votes} are not the votes of {_VOTERS} people")
         candidates[row] = {
@@ -93,7 +93,7 @@ def parse(
 
 @parser
 def parse_index(content: bytes) -> list[str]:
-    """The names of the rows of a test set, from a file of `dataset_indexing`.
+    """Returns the names of the rows of a test set, from a file of `dataset_indexing`.
 
     Args:
       content: The file.
@@ -112,7 +112,7 @@ def parse_index(content: bytes) -> list[str]:
 
 
 def _integer(value: object) -> int:
-    """A number as it is published, neither 1.0 nor true nor "1"; all of them are small."""
+    """Returns a published integer of 32 bits; raises for 1.0, true, "1" and others."""
     if type(value) is not int or not -(2**31) <= value < 2**31:
         raise FormatError(f"{str(value)[:40]} is no integer of 32 bits")
     return value

@@ -1,15 +1,16 @@
-"""The text files of LibriSpeech: its three tables, transcripts, and two notations of alignments.
+"""Reads the text files of LibriSpeech: three tables, transcripts, and two notations of alignments.
 
 Tables (SPEAKERS.TXT, CHAPTERS.TXT, BOOKS.TXT) have comments that begin with `;`, and lines of fields
 with `|` between them, padded with blanks:
 
     14   | F | train-clean-360  | 25.03 | Kristin LeMoine
 
-The last field may hold `|` itself. What is not needed to find a row may be missing. Transcripts have a line for each utterance of a chapter, its id
-and its words: `4088-158079-0000 AUGUST RIOTS ...`.
+The last field may hold `|` itself. Fields that are not needed to find a row may be missing.
+Transcripts have a line for each utterance of a chapter, with its id and its words:
+`4088-158079-0000 AUGUST RIOTS ...`.
 
-Alignments are also handed on as lines of words and the times in seconds at which they end, an empty
-word being silence (https://github.com/CorentinJ/librispeech-alignments):
+Alignments are published as lines of words and the times in seconds at which they end, where an
+empty word is silence (https://github.com/CorentinJ/librispeech-alignments):
 
     84-121123-0000 ",GO,,DO," "0.490,0.890,1.270,1.380,1.490"
 
@@ -42,9 +43,9 @@ class Speaker(NamedTuple):
 
     Attributes:
       sex: "F" or "M".
-      subset: Where the reader's recordings are, such as train-clean-100.
-      minutes: How long they are together.
-      name: As on LibriVox.
+      subset: Subset of the reader's recordings, such as train-clean-100.
+      minutes: Total length of the recordings.
+      name: The reader's name on LibriVox.
     """
 
     sex: str
@@ -57,12 +58,12 @@ class Chapter(NamedTuple):
     """A line of CHAPTERS.TXT.
 
     Attributes:
-      minutes: How much of it is used; NaN if that is not there.
-      subset: Where it is.
+      minutes: How many minutes of it are used; NaN if the field is missing.
+      subset: Subset of the chapter.
       project_id: LibriVox's number of the project; -1 if there is none.
       book_id: Project Gutenberg's number of the book; -1 if there is none.
-      title: Of the chapter.
-      project_title: Of the project.
+      title: Title of the chapter.
+      project_title: Title of the project.
     """
 
     minutes: float
@@ -75,7 +76,7 @@ class Chapter(NamedTuple):
 
 @parser
 def parse_speakers(content: bytes) -> dict[int, Speaker]:
-    """The lines of SPEAKERS.TXT by the reader's id.
+    """Returns the lines of SPEAKERS.TXT by the reader's id.
 
     Raises:
       FormatError: A line has too few fields, or a field is not what it should be.
@@ -91,7 +92,7 @@ def parse_speakers(content: bytes) -> dict[int, Speaker]:
 
 @parser
 def parse_chapters(content: bytes) -> dict[tuple[int, int], Chapter]:
-    """The lines of CHAPTERS.TXT by the ids of chapter and reader, since several may read a chapter.
+    """Returns the lines of CHAPTERS.TXT by chapter and reader: several may read a chapter.
 
     Raises:
       FormatError: A line does not begin with these two ids.
@@ -113,9 +114,9 @@ def parse_chapters(content: bytes) -> dict[tuple[int, int], Chapter]:
 
 @parser
 def parse_books(content: bytes) -> dict[int, str]:
-    """The titles of BOOKS.TXT by Project Gutenberg's number of the book.
+    """Returns the titles of BOOKS.TXT by Project Gutenberg's number of the book.
 
-    What stands behind the title is left out, and so are lines that do not begin with a number.
+    The text after the title is left out, and so are lines that do not begin with a number.
     """
     found: dict[int, str] = {}
     for _, fields in _rows(content, 2, least=1):
@@ -126,7 +127,7 @@ def parse_books(content: bytes) -> dict[int, str]:
 
 @parser
 def parse_transcript(content: bytes) -> dict[str, str]:
-    """The words of each utterance of a chapter, by its id, in order.
+    """Returns the words of each utterance of a chapter, by its id, in order.
 
     Raises:
       FormatError: A line has no id, or no words, or the id of another line.
@@ -144,7 +145,7 @@ def parse_transcript(content: bytes) -> dict[str, str]:
 
 @parser
 def parse_condensed(content: bytes) -> dict[str, list[Interval]]:
-    """Word alignments as lines of words and their ends: by utterance, silences included.
+    """Reads alignments as lines of words and ends; returns them by utterance, with silences.
 
     Raises:
       FormatError: A line is something else, or has more words than times, or times that decrease.
@@ -172,14 +173,14 @@ def parse_condensed(content: bytes) -> dict[str, list[Interval]]:
 
 @parser
 def parse_json(content: bytes) -> dict[str, dict[str, list[Interval]]]:
-    """Alignments as JSON: by utterance, the intervals of `words` and of `phones`.
+    """Reads alignments as JSON; returns the intervals of `words` and `phones` by utterance.
 
     Raises:
       FormatError: It is something else, or times decrease.
     """
     found = {}
     for name, tiers in _object(json.loads(content), "the file").items():
-        # Ids are file names, whatever their suffix.
+        # Ids are file names with any suffix.
         utterance = name.rpartition("/")[2].partition(".")[0]
         if not re.fullmatch(_UTTERANCE, utterance):
             raise FormatError(f"{name[:60]!r} is not the name of an utterance")
@@ -191,7 +192,7 @@ def parse_json(content: bytes) -> dict[str, dict[str, list[Interval]]]:
 
 
 def _intervals(tier: Any, place: str) -> list[Interval]:
-    """The intervals of a tier, whose keys count them."""
+    """Returns the intervals of a tier; its keys are their numbers."""
     numbered = _object(tier, place)
     found: list[Interval] = []
     for key in sorted(numbered, key=lambda key: _integer(key, place)):
@@ -216,7 +217,7 @@ def _object(value: Any, place: str) -> dict[str, Any]:
 
 
 def _lines(content: bytes) -> list[tuple[int, str]]:
-    """Number and text of the lines that are not empty: UTF-8, or Latin-1 where one is not that."""
+    """Returns number and text of all lines that are not empty, from UTF-8 or else Latin-1."""
     found = []
     for number, line in enumerate(content.split(b"\n"), start=1):
         try:
@@ -229,12 +230,12 @@ def _lines(content: bytes) -> list[tuple[int, str]]:
 
 
 def _rows(content: bytes, count: int, least: int | None = None) -> list[tuple[int, list[str]]]:
-    """Line number and fields of each row; what is too much belongs to the last field.
+    """Returns line number and fields of each row; further `|` belong to the last field.
 
     Args:
       content: The table.
       count: Number of fields.
-      least: How many there must be; others are empty then. All of them by default.
+      least: How many fields there must be, by default all; missing ones are empty.
     """
     found = []
     for number, line in _lines(content.removeprefix(b"\xef\xbb\xbf")):
@@ -262,7 +263,7 @@ def _integer(text: str, place: int | str) -> int:
 
 
 def _optional(text: str) -> int:
-    """A number; -1 for anything else."""
+    """Returns a number; -1 for anything else."""
     return int(text) if _NUMBER.fullmatch(text) else -1
 
 

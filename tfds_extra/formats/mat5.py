@@ -1,8 +1,8 @@
-"""Numeric arrays of MATLAB v5 files, read as a stream.
+"""Reads numeric arrays of MATLAB v5 files as a stream.
 
-An array that is larger than the memory can be read in slices of its last axis, which is the slowest
-in MATLAB's order: images, say, that are stacked along it. Compressed variables are unpacked on the
-way. (MATLAB, "MAT-File Level 5 File Format". SciPy's `loadmat` reads such files whole.)
+An array that is larger than the memory can be read in slices of its last axis (the slowest in
+MATLAB's order), along which, for example, images are stacked. Compressed variables are unpacked on
+the way. (MATLAB, "MAT-File Level 5 File Format". SciPy's `loadmat` reads such files whole.)
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tfds_extra.formats import FormatError, parser
 
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
-# Types of stored numbers, and classes of arrays: MATLAB may store an array of doubles as bytes.
+# Types of stored numbers, and classes of arrays. They may differ: MATLAB may store doubles as
+# bytes.
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}  # fmt: skip
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}  # fmt: skip
 _COMPLEX = 0x0800
@@ -28,17 +29,17 @@ _MAX_NAME = 63
 _MAX_DIMENSIONS = 32
 _BLOCK = 1 << 16
 _PIECE = 4 << 20
-_MAX_AT_ONCE = 256 << 20  # Bytes of a slice; of a file of deflated zeros they are a thousandth.
+_MAX_AT_ONCE = 256 << 20  # The most bytes of a slice; a file of deflated zeros may claim more.
 
 
 @dataclasses.dataclass
 class Array:
-    """A variable, whose numbers are still to be read.
+    """A variable whose numbers are still to be read.
 
     Attributes:
-      name: Of the variable.
-      shape: As in MATLAB.
-      dtype: Of its numbers.
+      name: Name of the variable.
+      shape: Shape in MATLAB.
+      dtype: Type of its numbers.
     """
 
     name: str
@@ -52,17 +53,18 @@ class Array:
         """Reads the numbers, up to `count` entries of the last axis at a time.
 
         Args:
-          count: Entries at a time.
+          count: Number of entries at a time.
 
         Yields:
-          Arrays of the shape of the whole but for the last axis. One without numbers comes whole.
+          Arrays of the whole array's shape, except for the last axis. An array without numbers
+          comes whole.
 
         Raises:
           FormatError: The file is cut off or damaged, or a slice has more than 256 MiB.
         """
         *inner, total = self.shape
         size = math.prod(inner)
-        if not size:  # It may say that there are 2**31 of them, which take no bytes.
+        if not size:  # The shape may claim 2**31 entries that take no bytes.
             count = max(1, total)
         for start in range(0, total, count):
             n = min(count, total - start)
@@ -88,10 +90,10 @@ def arrays(file: BinaryIO) -> Iterator[Array]:
     """Reads the variables of a file one after the other.
 
     Args:
-      file: From its first byte on.
+      file: The file, at its first byte.
 
     Yields:
-      Each variable; its numbers can be read until the next one is asked for, and need not be.
+      Each variable. Its numbers can be read until the next variable is asked for; they need not be.
 
     Raises:
       FormatError: It is no such file, holds other things than arrays of real numbers, or is cut off
@@ -120,7 +122,7 @@ def arrays(file: BinaryIO) -> Iterator[Array]:
 
 
 def _array(reader: _Reader) -> Array:
-    """The description of an array, which leaves the reader at its first number."""
+    """Reads the description of an array, up to its first number."""
     flags = _small(reader, "flags", 6, 8)
     shape = _small(reader, "dimensions", 5, 4 * _MAX_DIMENSIONS)
     name = _small(reader, "name", 1, _MAX_NAME).decode("latin-1")
@@ -139,7 +141,7 @@ def _array(reader: _Reader) -> Array:
 
 
 def _tag(reader: _Reader) -> tuple[int, int]:
-    """Type and size of an element. Up to 4 bytes come in what is otherwise half of the tag."""
+    """Returns type and size of an element; up to 4 bytes of content lie in the tag itself."""
     (word,) = struct.unpack("<I", reader.take(4))
     if word >> 16:
         return word & 0xFFFF, word >> 16
@@ -147,7 +149,7 @@ def _tag(reader: _Reader) -> tuple[int, int]:
 
 
 def _small(reader: _Reader, what: str, kind: int, limit: int) -> bytes:
-    """Content of an element that describes the array."""
+    """Returns the content of an element that describes the array."""
     (word,) = struct.unpack("<I", reader.take(4))
     short = bool(word >> 16)
     found, size = (word & 0xFFFF, word >> 16) if short else (word, reader.number())
@@ -166,18 +168,19 @@ class _Reader:
         self._position = position
 
     def take(self, size: int) -> bytes:
-        """The next bytes."""
+        """Returns the next bytes."""
         content = self._next(size)
         if len(content) != size:
             raise self.error("cut off")
         return content
 
     def number(self) -> int:
-        """The next four bytes."""
+        """Returns the next four bytes."""
         return struct.unpack("<I", self.take(4))[0]
 
     def _next(self, size: int) -> bytes:
-        # A buffered file sets the memory aside before it reads, whatever the file holds.
+        # A buffered file allocates all the memory before it reads, so that little is read at a
+        # time.
         size, parts = min(size, self._left), []
         while size and (part := self._file.read(min(size, _PIECE))):
             parts.append(part)
@@ -213,7 +216,7 @@ class _Inflated(_Reader):
         return b"".join(parts)
 
     def _inflated(self, size: int) -> bytes:
-        """Up to `size` bytes, none at the end."""
+        """Returns up to `size` bytes; none at the end."""
         while not self._inflate.eof:
             packed = self._inflate.unconsumed_tail or self._next(_BLOCK)
             try:

@@ -1,7 +1,7 @@
-"""Small MATLAB v5 files of structures, texts and numbers, such as a devkit's meta.mat.
+"""Reads small MATLAB v5 files of structures, texts and numbers, such as a devkit's meta.mat.
 
-`mat5` streams arrays of numbers; here a whole file is in memory, and what it holds becomes values of
-Python. Functions, objects and sparse arrays are refused. (MATLAB, "MAT-File Level 5 File Format".)
+`mat5` streams arrays of numbers; here the whole file is in memory, and its content becomes Python
+values. Functions, objects and sparse arrays are refused. (MATLAB, "MAT-File Level 5 File Format".)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from tfds_extra.formats import FormatError, parser
 
-MAX_SIZE = 64 << 20  # Bytes of a variable when it is unpacked.
+MAX_SIZE = 64 << 20  # The most bytes of an unpacked variable.
 _HEADER = 128
 _MATRIX, _COMPRESSED = 14, 15
 _CELL, _STRUCT, _CHAR = 1, 2, 4
@@ -34,9 +34,10 @@ def parse(content: bytes) -> dict[str, Any]:
       content: The file.
 
     Returns:
-      By name: an array of numbers in MATLAB's shape; a text, or a list of texts, one for each row;
-      for cells a list; for structures a list of dicts by field. Lists are in MATLAB's order, the
-      first index fastest.
+      The value of each variable by name: for numbers, an array in MATLAB's shape; for texts, a text
+        or
+      a list of texts, one for each row; for cells, a list; for structures, a list of dicts by
+      field. Lists are in MATLAB's order, the first index fastest.
 
     Raises:
       FormatError: It is no such file, is cut off or damaged, or holds something else.
@@ -72,7 +73,7 @@ def _inflated(packed: bytes, place: str) -> bytes:
 
 
 def _element(content: bytes, at: int, place: str) -> tuple[int, bytes, int]:
-    """Type and bytes of an element, and where the next one begins."""
+    """Returns type and bytes of an element, and where the next element begins."""
     if len(content) < at + 8:
         raise FormatError(f"cut off ({place})")
     (word,) = struct.unpack_from("<I", content, at)
@@ -85,12 +86,12 @@ def _element(content: bytes, at: int, place: str) -> tuple[int, bytes, int]:
     body = content[at + 8 : at + 8 + size]
     if len(body) != size:
         raise FormatError(f"cut off: {len(body):,} of {size:,} bytes ({place})")
-    # Compressed variables alone are not filled up to eight bytes.
+    # All elements but compressed variables are padded to a multiple of eight bytes.
     return kind, body, at + 8 + (size if kind == _COMPRESSED else -(-size // 8) * 8)
 
 
 def _matrix(body: bytes, place: str, depth: int) -> tuple[str, Any]:
-    """Name and value of an array."""
+    """Returns the name and value of an array."""
     if depth > _MAX_DEPTH:
         raise FormatError(f"arrays in more than {_MAX_DEPTH} others ({place})")
     if not body:
@@ -119,7 +120,7 @@ def _matrix(body: bytes, place: str, depth: int) -> tuple[str, Any]:
 
 
 def _matrices(body: bytes, at: int, count: int, place: str, depth: int) -> list[tuple[str, Any]]:
-    if count > len(body):  # Each takes eight bytes at least.
+    if count > len(body):  # Each value takes at least eight bytes.
         raise FormatError(f"{count:,} values in {len(body):,} bytes ({place})")
     found = []
     for _ in range(count):

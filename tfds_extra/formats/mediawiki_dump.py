@@ -1,15 +1,17 @@
-"""Dumps of MediaWiki wikis: the export XML, of versions 0.3 to 0.11, the index of multistream files, and `dumpstatus.json`.
+"""Reads dumps of MediaWiki wikis: export XML, the index of multistream files, `dumpstatus.json`.
 
-A dump is one XML document, `<mediawiki>`, of a `<siteinfo>` and of pages. A multistream file is the same
-document, compressed in many bzip2 streams one after the other: one with what stands before the first page,
-then one for each hundred pages, then the closing tag, then sometimes an empty one. Its index tells where
-each stream begins and which pages are in it, so that one can be read without those before it.
+A dump is one XML document, `<mediawiki>`, with a `<siteinfo>` and pages. Versions 0.3 to 0.11 are
+read. A multistream file is the same document, compressed in many bzip2 streams one after the other:
+one with all that stands before the first page, then one for each hundred pages, then one with the
+closing tag, then sometimes an empty one. Its index tells where each stream begins and which pages
+are in it, so that a stream can be read without those before it.
 
-The XML is read with expat, page by page. Dumps declare no document type; one that does is refused, since
-its entities are how a small XML file becomes gigabytes, or reads other files.
+The XML is read with expat, page by page. Dumps declare no document type. A dump that does is
+refused, since entities could make a small XML file expand to gigabytes, or read other files.
 
-Versions differ little: 0.4 brought the redirect flag, 0.6 its target, the number of the namespace and the
-SHA-1, 0.8 the model, 0.9 the name of the database. What a version lacks is empty here, or None.
+Versions differ little: 0.4 brought the redirect flag, 0.6 its target, the number of the namespace
+and the SHA-1, 0.8 the model, 0.9 the name of the database. Values that a version lacks are empty
+here, or None.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ from xml.parsers import expat
 from tfds_extra.formats import FormatError, parser
 
 _BLOCK = 1 << 18
-MAX_TEXT = 64 << 20  # Letters of one value. MediaWiki itself takes 2 MiB of wikitext.
-_LONGEST_TAG = 1 << 20  # Bytes; expat keeps a tag or comment until it ends.
+MAX_TEXT = 64 << 20  # The most letters of one value. MediaWiki itself accepts 2 MiB of wikitext.
+_LONGEST_TAG = 1 << 20  # The most bytes of a tag or comment, which expat keeps until it ends.
 _SHOWN = 60
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SHA1_DIGITS = 31
@@ -64,10 +66,10 @@ _DEEPEST = 32
 
 @dataclasses.dataclass
 class Site:
-    """What a dump says of its wiki.
+    """The site information of a dump.
 
     Attributes:
-      version: Of the export format: "0.11".
+      version: Version of the export format: "0.11".
       language: Code of the language.
       name: "Wikipedia".
       database: "enwiki"; empty before version 0.9.
@@ -75,7 +77,8 @@ class Site:
       generator: "MediaWiki 1.45.0".
       case: "first-letter", where the first letter of a title counts as upper case, or
         "case-sensitive".
-      namespaces: Names by number, as the wiki calls them; that of articles, 0, is empty.
+      namespaces: The wiki's names of namespaces by number; the name of number 0, articles, is
+        empty.
     """
 
     version: str = ""
@@ -93,21 +96,21 @@ class Page:
     """A page with its last revision in the dump.
 
     Attributes:
-      title: With the name of its namespace before it, as published.
-      namespace: Its number; None before version 0.6.
-      id: Of the page.
+      title: Title as published, with the name of the namespace before it.
+      namespace: Number of the namespace; None before version 0.6.
+      id: Id of the page.
       is_redirect: Whether the dump says that it leads to another page; None before version 0.4.
       redirect: Title of that page; empty if it is none, and before version 0.6.
-      revision_id: Of the revision; 0 if the page has none.
-      parent_id: Of the revision before it; 0 for the first one, and before version 0.7.
+      revision_id: Id of the revision; 0 if the page has none.
+      parent_id: Id of the revision before it; 0 for the first one, and before version 0.7.
       timestamp: "2016-05-04T12:00:00Z".
       model: "wikitext", mostly; empty before version 0.8.
       format: "text/x-wiki", mostly.
-      sha1: Of the text as UTF-8, 31 digits of base 36; empty if none is published.
+      sha1: SHA-1 of the text as UTF-8, 31 digits of base 36; empty if none is published.
       text: The text; None if it is not published (it was hidden, or the dump is one of stubs).
-      num_bytes: Bytes of the text as the wiki counts them; -1 if it does not say.
-      number: Which page of its document it is, from 0 on.
-      num_revisions: How many revisions of it there are in the dump.
+      num_bytes: Bytes of the text as the wiki counts them; -1 if it does not state them.
+      number: Number of the page in its document, from 0 on.
+      num_revisions: How many revisions of the page the dump has.
     """
 
     title: str = ""
@@ -129,7 +132,7 @@ class Page:
 
 @parser
 def sha1_of(text: str) -> str:
-    """SHA-1 of a text in the dumps' notation: base 36, 31 digits."""
+    """Returns the SHA-1 of a text in the dumps' notation: base 36, 31 digits."""
     number = int.from_bytes(hashlib.sha1(text.encode(), usedforsecurity=False).digest(), "big")
     digits = ""
     while number:
@@ -140,7 +143,7 @@ def sha1_of(text: str) -> str:
 
 @parser
 def read_site(file: BinaryIO) -> Site:
-    """What a dump says of its wiki; reads no further than that.
+    """Reads the site information at the beginning of a dump.
 
     Args:
       file: XML, from its beginning.
@@ -162,10 +165,9 @@ def read_pages(
 
     Args:
       file: XML, from its beginning.
-      is_part: Whether the dump may end anywhere; what stands behind its last whole page is passed
-        over.
-      first: Only pages from this one on, and
-      step: of these every so manyth.
+      is_part: Whether the dump may end anywhere; the rest after its last whole page is passed over.
+      first: Number of the first page to yield.
+      step: From `first` on, every `step`-th page is yielded.
 
     Raises:
       FormatError: It is no dump, or ends too early.
@@ -181,12 +183,12 @@ def read_streams(file: BinaryIO, streams: Iterable[Stream], stop: int | None) ->
     """Yields the pages of some consecutive streams of a multistream file.
 
     Args:
-      file: The compressed file. It can seek.
-      streams: What the index says of each of them.
+      file: The compressed file, seekable.
+      streams: Entries of the index for these streams.
       stop: Where the last of them ends; None for the end of the file.
 
     Raises:
-      FormatError: A stream is damaged, or does not have the pages that the index says.
+      FormatError: A stream is damaged, or does not have the pages that the index lists.
     """
     streams = list(streams)
     ends = [stream.start for stream in streams[1:]] + [stop]
@@ -216,7 +218,7 @@ def read_streams(file: BinaryIO, streams: Iterable[Stream], stop: int | None) ->
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """What the index says of a stream of pages.
+    """The index's entry for a stream of pages.
 
     Attributes:
       start: Byte of the file at which it begins.
@@ -232,20 +234,20 @@ class Stream:
 
     @classmethod
     def of(cls, start: int, ids: list[int]) -> Stream:
-        """What would be said of a stream with these pages."""
+        """Makes the entry of a stream with these pages."""
         crc = zlib.crc32("".join(f"{one}\n" for one in ids).encode())
         return cls(start, len(ids), ids[0] if ids else 0, crc)
 
 
 @parser
 def read_index(file: BinaryIO) -> Iterator[Stream]:
-    """Yields what an index says of each stream, in the order of the file.
+    """Yields the entry of each stream in an index, in the order of the file.
 
     Args:
-      file: Lines `<byte>:<page id>:<title>`.
+      file: The index, with lines `<byte>:<page id>:<title>`.
 
     Raises:
-      FormatError: A line is no such line, or streams are not in ascending order.
+      FormatError: A line has another form, or streams are not in ascending order.
     """
     start, ids = -1, []
     for number, line in enumerate(file, 1):
@@ -270,13 +272,13 @@ def read_index(file: BinaryIO) -> Iterator[Stream]:
 
 @dataclasses.dataclass(frozen=True)
 class Listed:
-    """What `dumpstatus.json` says of a file.
+    """The entry of a file in `dumpstatus.json`.
 
     Attributes:
-      job: Which makes it: "articlesmultistreamdump".
-      state: Of the job: "done", "in-progress", "waiting".
-      size: Bytes; 0 if it does not say.
-      digests: Of the file, by kind: "md5", "sha1".
+      job: Name of the job that makes it, such as "articlesmultistreamdump".
+      state: State of the job: "done", "in-progress", "waiting".
+      size: Number of bytes; 0 if it is not stated.
+      digests: Digests of the file, by kind: "md5", "sha1".
     """
 
     job: str
@@ -287,7 +289,7 @@ class Listed:
 
 @parser
 def read_status(content: bytes) -> dict[str, Listed]:
-    """What `dumpstatus.json` says of files, by their names.
+    """Reads `dumpstatus.json`; returns its entries by file name.
 
     Raises:
       FormatError: It is no such file.
@@ -305,10 +307,10 @@ def read_status(content: bytes) -> dict[str, Listed]:
 
 @parser
 def unpacked(file: BinaryIO, *, is_part: bool = False) -> BinaryIO:
-    """The content of consecutive bzip2 streams.
+    """Returns the content of consecutive bzip2 streams.
 
     Args:
-      file: From the beginning of a stream on.
+      file: The file, at the beginning of a stream.
       is_part: Whether the file may end within a stream.
 
     Returns:
@@ -319,7 +321,7 @@ def unpacked(file: BinaryIO, *, is_part: bool = False) -> BinaryIO:
 
 
 class _Bounded(io.RawIOBase):
-    """The next so many bytes of a file; all of them if the number is -1."""
+    """A file over the next bytes of another file: a given number, or all if the number is -1."""
 
     def __init__(self, file: BinaryIO, size: int):
         self._file, self._left = file, size
@@ -341,7 +343,7 @@ class _Unpacked(io.RawIOBase):
         self._file, self._is_part = file, is_part
         self._stream = bz2.BZ2Decompressor()
         self._pending = b""
-        self._has_begun = False  # The stream.
+        self._has_begun = False  # Whether the current stream has begun.
 
     def readable(self) -> bool:
         return True
@@ -369,7 +371,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def _read(document: _Document, file: BinaryIO) -> Iterator[Any]:
-    """Yields what a document has to say while it is read."""
+    """Feeds a file to a document, and yields the document's items."""
     while block := file.read(_BLOCK):
         document.feed(block)
         yield from document.take()
@@ -383,7 +385,7 @@ class _Document:
     """The content of a dump, as far as it has been fed.
 
     Attributes:
-      site: What it has said of its wiki.
+      site: The site information so far.
     """
 
     def __init__(
@@ -398,9 +400,9 @@ class _Document:
 
         Args:
           is_part: Whether it may end anywhere.
-          is_fragment: Whether it is pages only, without what stands before and behind them.
+          is_fragment: Whether it consists of pages only, without the parts before and after them.
           first: As in `read_pages`.
-          step: As there.
+          step: As in `read_pages`.
         """
         self._is_part, self._is_fragment = is_part, is_fragment
         self._first, self._step = first, step
@@ -408,8 +410,8 @@ class _Document:
         self.site = Site()
         self._page: Page | None = None
         self._number = 0
-        self._key: int | None = None  # Of a namespace.
-        self._parts: list[str] | None = None  # Of a value that is wanted.
+        self._key: int | None = None  # Number of the current namespace.
+        self._parts: list[str] | None = None  # Text of the current value, if it is wanted.
         self._length = 0
         self._made: list[Any] = []
         self._is_closed = False
@@ -429,7 +431,7 @@ class _Document:
         return self._is_fragment and self._is_closed
 
     def take(self) -> list[Any]:
-        """What was read since the last call: the `Site`, and pages."""
+        """Returns what was read since the last call: the `Site`, and pages."""
         made, self._made = self._made, []
         return made
 
@@ -468,7 +470,7 @@ class _Document:
             self._xml.Parse(block, is_last)
         except expat.ExpatError as e:
             if self.is_closed_fragment:
-                return  # The end of line behind the closing tag.
+                return  # Only the line end after the closing tag is left.
             where = f"page {self._number:,}" + (
                 f", {self._page.title[:_SHOWN]!r}" if self._page and self._page.title else ""
             )
@@ -517,7 +519,7 @@ class _Document:
         if size:
             page.num_bytes = _number(size, "bytes of a text")
         page.sha1 = attributes.get("sha1", page.sha1)
-        # A stub says where the text is, and not the text.
+        # A stub has only the location of the text, not the text.
         if "deleted" in attributes or "location" in attributes:
             self._parts = None
 
@@ -561,7 +563,7 @@ class _Document:
         number, self._number = self._number, self._number + 1
         if not page.id or not page.title:
             raise FormatError(f"page {number:,}: it has no {'title' if page.id else 'id'}")
-        # A text that the dump leaves out is empty, and its SHA-1 is not that of nothing.
+        # A text that the dump leaves out is empty, although its stated size is not 0.
         if page.text == "" and page.num_bytes > 0:
             page.text = None
         if page.is_redirect is None and self._version >= (0, 4):
@@ -571,7 +573,7 @@ class _Document:
 
     @property
     def _version(self) -> tuple[int, ...]:
-        """Of the format; a fragment does not tell, and is of a version that has indexes."""
+        """The version of the format; a fragment does not state it, but has one with indexes."""
         match = re.fullmatch(r"(\d{1,3})\.(\d{1,3})", self.site.version)
         return (int(match[1]), int(match[2])) if match else (0, 10) if self._is_fragment else (0, 3)
 
@@ -583,7 +585,7 @@ def _number(text: str, what: str) -> int:
 
 
 def _check_beginning(block: bytes) -> None:
-    """Raises if a file is plainly no XML, and says what it is."""
+    """Raises if the beginning of a file shows that it is no XML; the message says what it is."""
     head = block[:512].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\0", b"")
     if re.match(rb"<!doctype html|<html", head, re.IGNORECASE):
         raise FormatError("no dump of a wiki: an HTML page, such as servers send for errors")

@@ -1,11 +1,12 @@
-"""HDF5 files of the Million Song Dataset: of one song, of many (aggregate), and summaries.
+"""Reads HDF5 files of the Million Song Dataset: of one song, of many (aggregate), and summaries.
 
-All have the same three groups, each with a table `songs` of one row a song. Beside it lie arrays that
-hold what has another length for each song, one song after the other; a column `idx_NAME` of the table
-says where a song's part of the array NAME begins, and it ends where the next song's begins. A summary
-has the tables only, and zeros for these columns.
+All have the same three groups, each with a table `songs` that has one row for each song. Beside the
+table lie arrays for values of variable length, one song after the other. A column `idx_NAME` of the
+table says where a song's part of the array NAME begins; it ends where the next song's part begins.
+A summary has only the tables, with zeros in these columns.
 
-PyTables wrote them. Tables and arrays are chunked, so that any rows can be read without the others.
+PyTables wrote these files. Tables and arrays are chunked, so that rows can be read without the
+others.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import numpy as np
 from tfds_extra.formats import FormatError, hdf5, parser, reading
 
 if TYPE_CHECKING:
-    import h5py  # Else only needed to prepare, so `hdf5` imports it.
+    import h5py  # It is needed only to prepare, and `hdf5` imports it then.
 
 _TEXT, _INT, _REAL = np.dtype("S"), np.dtype("<i4"), np.dtype("<f8")
 _TABLE = "songs"
 _INDEX = "idx_"
 
-# The arrays of each group that have one column of the table for their beginnings: type and columns.
+# Type and number of columns of the arrays in each group that have a column `idx_NAME` of their own.
 ARRAYS: dict[str, dict[str, tuple[np.dtype, int]]] = {
     "metadata": {
         "similar_artists": (_TEXT, 1),
@@ -49,7 +50,7 @@ ARRAYS: dict[str, dict[str, tuple[np.dtype, int]]] = {
     },
     "musicbrainz": {"artist_mbtags": (_TEXT, 1), "artist_mbtags_count": (_INT, 1)},
 }
-# These share the column of the first.
+# Each of these arrays shares the column of another array.
 _SHARES = {
     "artist_terms_freq": "artist_terms",
     "artist_terms_weight": "artist_terms",
@@ -96,8 +97,8 @@ COLUMNS: dict[str, dict[str, np.dtype]] = {
     },
     "musicbrainz": {"year": _INT},
 }
-# What a song may take in memory, by the bytes of its file: it is text and numbers, and so much is
-# only reached by a file that is damaged or made to harm.
+# A song may take so many times the bytes of its file in memory, or so many bytes in any case. A
+# file of text and numbers exceeds this only if it is damaged or made to harm.
 _MAX_RATIO, _ALWAYS = 100, 4 << 20
 
 
@@ -109,7 +110,7 @@ class Songs:
     """The songs of an open file of any of the three kinds; a context manager, which closes it.
 
     Attributes:
-      has_arrays: Whether there are arrays; not in a summary.
+      has_arrays: Whether there are arrays; a summary has none.
     """
 
     def __init__(self, file: h5py.File):
@@ -149,12 +150,12 @@ class Songs:
         self._file.close()
 
     def __len__(self) -> int:
-        """Number of songs."""
+        """Returns the number of songs."""
         return len(self._tables["metadata"])
 
     @property
     def unpacked_bytes(self) -> int:
-        """Bytes of all tables and arrays when they are unpacked."""
+        """Number of bytes of all unpacked tables and arrays."""
         parts = (*self._tables.values(), *self._arrays.values())
         return sum(math.prod(part.shape) * part.dtype.itemsize for part in parts)
 
@@ -163,15 +164,16 @@ class Songs:
         """Reads some songs without their arrays.
 
         Args:
-          start: The first song.
-          stop: The one behind the last; None for all that follow.
+          start: Number of the first song.
+          stop: Number of the song after the last; None for all that follow.
 
         Returns:
-          Each column by its published name, but those that only say where arrays begin. Texts are
-          bytes of fixed width; NumPy takes the NULs behind them off where a value is taken out.
+          Each column by its published name, without those that only say where arrays begin. Texts
+          are bytes of fixed width; NumPy removes the NULs at the end when it returns a single
+          value.
 
         Raises:
-          FormatError: They cannot be unpacked, or there are no songs of these numbers.
+          FormatError: They cannot be unpacked, or there are no songs with these numbers.
         """
         return _columns(self._read_tables(start, len(self) if stop is None else stop))
 
@@ -186,8 +188,9 @@ class Songs:
           stop: As in `read`.
 
         Returns:
-          What `read` gives; and, by published name, one array a song. Those of `segments_pitches` and
-          `segments_timbre` have a row a segment and 12 columns, the others a value an item.
+          The result of `read`; and, by published name, one array for each song. Those of
+          `segments_pitches` and `segments_timbre` have a row for each segment and 12 columns, the
+          others a value for each item.
 
         Raises:
           FormatError: There are none, or they cannot be unpacked.
@@ -195,7 +198,7 @@ class Songs:
         if not self.has_arrays:
             raise FormatError("it is a summary, which has no arrays of the songs")
         stop = len(self) if stop is None else stop
-        # The beginning of the next song, if there is one, is the end of the last.
+        # The last song's part ends where that of the next song begins, so that this is read too.
         tables = self._read_tables(start, min(stop + 1, len(self)))
         arrays = {}
         for group, names in ARRAYS.items():
@@ -215,7 +218,7 @@ class Songs:
         return {name: column[: stop - start] for name, column in whole.items()}, arrays
 
     def _read_tables(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """Rows of each table, by group."""
+        """Returns the rows of each table, by group."""
         tables = {}
         for group, table in self._tables.items():
             with reading(f"{group}/{_TABLE}"):
@@ -232,7 +235,7 @@ def open_file(file: BinaryIO) -> Songs:
     """Opens a file of any number of songs.
 
     Args:
-      file: Seekable.
+      file: The file, seekable.
 
     Returns:
       Its songs, to be closed by the caller.
@@ -297,7 +300,7 @@ def _check_array(array: hdf5.Rows, kind: np.dtype, width: int) -> None:
 
 
 def _check_kind(what: str, found: np.dtype, expected: np.dtype) -> None:
-    """Raises for another type; how many bytes a text has at most is left to the file."""
+    """Raises if the types differ; texts may have any width."""
     same = found.kind == "S" if expected.kind == "S" else found == expected
     if not same or not found.itemsize:
         wanted = "texts of fixed width" if expected.kind == "S" else expected.name

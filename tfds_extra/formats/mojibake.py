@@ -1,4 +1,4 @@
-"""Text that was decoded with the wrong encoding, or escaped for a web page, and what it said before.
+"""Repairs text that was decoded with the wrong encoding, or escaped for a web page.
 
 Mojibake is UTF-8 that somebody took for ISO-8859-1 or Windows-1252: `cafÃ©` for `café`.
 """
@@ -10,23 +10,23 @@ import re
 
 from tfds_extra.formats import parser
 
-# What Windows-1252 has for the bytes 80 to 9F, where ISO-8859-1 has control characters.
+# Characters of Windows-1252 for the bytes 80 to 9F, where ISO-8859-1 has control characters.
 _BYTES = {bytes([b]).decode("cp1252", "ignore"): b for b in range(0x80, 0xA0)}
 _BYTES = {char: byte for char, byte in _BYTES.items() if char} | {
     chr(byte): byte for byte in range(0x80, 0x100)
 }
 _TAIL = "[" + "".join(re.escape(char) for char, byte in _BYTES.items() if byte < 0xC0) + "]"
-# Bytes that begin a character of two, three or four bytes, with as many that continue it.
+# A byte that begins a character of two, three or four bytes, with the bytes that continue it.
 _SEQUENCE = re.compile(f"[\xc2-\xdf]{_TAIL}|[\xe0-\xef]{_TAIL}{{2}}|[\xf0-\xf4]{_TAIL}{{3}}")
 
 
 @parser
 def repair(text: str) -> str:
-    """The text with each run of mojibake replaced by what it stood for.
+    """Returns the text with each run of mojibake replaced by the original characters.
 
-    It looks for characters that are, as bytes, exactly one character of UTF-8, and again in what comes of
-    that, since text may be damaged twice. What only looks a little like it stays: a genuine `Â£`
-    cannot be told from a damaged pound sign, and is rare.
+    It looks for characters whose bytes are exactly one character of UTF-8, and repeats this with
+    the result, since text may be damaged twice. Other characters stay. A genuine `Â£` cannot be
+    told from a damaged pound sign, and is rare, so that it is replaced.
     """
     while True:
         repaired = _SEQUENCE.sub(_decoded, text)
@@ -37,7 +37,7 @@ def repair(text: str) -> str:
 
 @parser
 def unescape(text: str) -> str:
-    """The text with its HTML entities replaced, once: `&amp;lt;` becomes `&lt;`."""
+    """Returns the text with its HTML entities replaced, once: `&amp;lt;` becomes `&lt;`."""
     return html.unescape(text)
 
 
@@ -46,6 +46,6 @@ def _decoded(found: re.Match[str]) -> str:
         char = bytes(_BYTES[char] for char in found[0]).decode()
     except UnicodeDecodeError:
         return found[0]
-    # Nobody writes control characters, but they are bytes of text that was damaged twice.
+    # Nobody writes control characters; they are bytes of text that was damaged twice.
     is_control = "\x80" <= char < "\xa0"
     return found[0] if is_control and found[0][1] > "\xff" else char

@@ -1,9 +1,9 @@
-"""MPEG audio streams (MP3, and layers I and II) by their frame headers; nothing is decoded.
+"""Reads the frame headers of MPEG audio streams (MP3, and layers I and II); nothing is decoded.
 
-A stream is a row of frames, each with a header that says how long it is (ISO/IEC 11172-3 and
-13818-3; MPEG 2.5 is Fraunhofer's extension). Around them stand tags: ID3v2 before, APEv2, Lyrics3
-and ID3v1 behind. The first frame may carry a Xing (or Info) header in place of sound: how many
-frames follow, and how many samples of them to cut off.
+A stream is a sequence of frames, each with a header that says how long it is (ISO/IEC 11172-3 and
+13818-3; MPEG 2.5 is Fraunhofer's extension). Tags stand around them: ID3v2 before, APEv2, Lyrics3
+and ID3v1 after. The first frame may have a Xing (or Info) header in place of sound. It says how
+many frames follow, and how many of their samples have to be cut off.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Iterator
 
 from tfds_extra.formats import parser
 
-_V1, _V2, _V25 = 3, 2, 0  # As coded in a header; 1 is reserved.
-_LAYER_1, _LAYER_2, _LAYER_3 = 3, 2, 1  # As coded; 0 is reserved.
+_V1, _V2, _V25 = 3, 2, 0  # Codes of the versions in a header; 1 is reserved.
+_LAYER_1, _LAYER_2, _LAYER_3 = 3, 2, 1  # Codes of the layers in a header; 0 is reserved.
 _SAMPLE_RATES = {
     _V1: (44100, 48000, 32000),
     _V2: (22050, 24000, 16000),
     _V25: (11025, 12000, 8000),
 }
-# In kbit/s, for indices 1 to 14; 0 means "free", which says nothing of the length.
+# Bit rates in kbit/s for indices 1 to 14. Index 0 means "free", which does not tell the length.
 _BIT_RATES = {
     (_V1, _LAYER_1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (_V1, _LAYER_2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -31,13 +31,13 @@ _BIT_RATES = {
 _BIT_RATES[_V2, _LAYER_3] = _BIT_RATES[_V2, _LAYER_2]
 _MONO = 3
 _HEADER = 4
-_DECODER_DELAY = 529  # Samples that every layer III decoder is late.
+_DECODER_DELAY = 529  # Every layer III decoder delays the sound by so many samples.
 _LONGEST_APE_HEADER = 32
 
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """What the header of one frame says.
+    """The header of one frame.
 
     Attributes:
       version: 1, 2 or 2.5.
@@ -60,19 +60,19 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-    """What the headers of a recording say.
+    """A summary of the headers of a recording.
 
     Attributes:
       first: The first frame of sound; None if there is none.
       num_frames: Frames of sound: complete ones, without a Xing or Info frame.
       num_samples: Samples of each channel that decoding gives, without the delay of encoder and
-        decoder and the padding that an Info frame tells to cut off. This is what libsndfile
-        (mpg123) gives, unless the bit rate varies and there is no Info frame: then it goes by the
-        size of the first frame. Other decoders may keep some of the delay, or play the Info frame.
+        decoder and the padding that an Info frame states. libsndfile (mpg123) gives as many, unless
+        the bit rate varies and there is no Info frame: then it estimates by the size of the first
+        frame. Other decoders may keep some of the delay, or play the Info frame.
       bit_rate: Mean over the frames of sound, in bit/s, rounded; 0 without frames.
       tag_bytes: Bytes of tags.
       stray_bytes: Bytes that belong neither to frames nor to tags: damage, or something that is no
-        MPEG audio. An incomplete last frame, as cutting leaves it, is not counted.
+        MPEG audio. An incomplete last frame is not counted.
     """
 
     first: Frame | None
@@ -84,18 +84,18 @@ class Stream:
 
     @property
     def sample_rate(self) -> int:
-        """In Hz; 0 without frames."""
+        """The sample rate in Hz; 0 without frames."""
         return self.first.sample_rate if self.first else 0
 
     @property
     def channels(self) -> int:
-        """1 or 2; 0 without frames."""
+        """The number of channels, 1 or 2; 0 without frames."""
         return self.first.channels if self.first else 0
 
 
 @parser
 def parse_header(content: bytes, at: int = 0) -> Frame | None:
-    """The frame header at an offset; None where there is none (or one of free bit rate)."""
+    """Returns the frame header at an offset; None if there is none (or one of free bit rate)."""
     return _header(content, at)
 
 
@@ -107,10 +107,10 @@ def _header(content: bytes, at: int) -> Frame | None:
 
 @parser
 def parse(content: bytes) -> Stream:
-    """Walks along the frames of a whole recording.
+    """Goes through the frames of a whole recording.
 
-    Like every decoder it skips what is no frame and goes on at the next place where two headers
-    follow each other.
+    Like every decoder, it skips bytes that are no frame, and goes on at the next place where two
+    headers follow each other.
     """
     start = _leading_tags(content)
     stop = _trailing_tags(content, start)
@@ -137,14 +137,14 @@ def parse(content: bytes) -> Stream:
 
 
 def _frames(content: bytes, start: int, stop: int) -> Iterator[tuple[int, Frame]]:
-    """Position and header of every complete frame between two offsets."""
+    """Yields the position and header of every complete frame between two offsets."""
     at, before = start, None  # `before` is the frame that ends at `at`.
     while True:
         frame = _header(content, at)
         if frame is None or at + frame.size > stop or not _fits(frame, before):
             frame = None
         elif before is None:
-            # Any four bytes may look like a header by chance: the next one has to follow.
+            # Four bytes may look like a header by chance, so that another header has to follow.
             end = at + frame.size
             follower = _header(content, end)
             if end != stop and not (follower and _fits(follower, frame)):
@@ -159,7 +159,7 @@ def _frames(content: bytes, start: int, stop: int) -> Iterator[tuple[int, Frame]
 
 
 def _fits(frame: Frame, before: Frame | None) -> bool:
-    """Whether two frames can be neighbours: what no encoder changes within a stream is the same."""
+    """Returns whether two frames can be neighbours: encoders do not change these values."""
     return before is None or (
         frame.sample_rate == before.sample_rate
         and frame.layer == before.layer
@@ -168,7 +168,7 @@ def _fits(frame: Frame, before: Frame | None) -> bool:
 
 
 def _compile() -> dict[tuple[int, int, bool], Frame]:
-    """Every valid header, by its second and third byte and whether it is mono."""
+    """Returns every valid header, by its second and third byte and whether it is mono."""
     frames = {}
     for second in range(0xE0, 0x100):
         version, layer = second >> 3 & 3, second >> 1 & 3
@@ -181,7 +181,7 @@ def _compile() -> dict[tuple[int, int, bool], Frame]:
             sample_rate = _SAMPLE_RATES[version][rate_index]
             kbits = _BIT_RATES[_V1 if version == _V1 else _V2, layer][bits_index - 1]
             samples = {_LAYER_1: 384, _LAYER_2: 1152}.get(layer, 1152 if version == _V1 else 576)
-            slot = 4 if layer == _LAYER_1 else 1  # Bytes that padding adds.
+            slot = 4 if layer == _LAYER_1 else 1  # Padding adds so many bytes.
             size = (samples // 8 // slot * 1000 * kbits // sample_rate + padding) * slot
             for mono in (False, True):
                 frames[second, third, mono] = Frame(
@@ -200,12 +200,12 @@ def _frame(second: int, third: int, mono: bool) -> Frame | None:
 
 @dataclasses.dataclass(frozen=True)
 class _Info:
-    """What a frame says that stands in place of sound.
+    """A Xing or Info header.
 
     Attributes:
-      num_frames: Number of frames of sound; 0 if it does not say.
-      delay: Samples that the encoder put before the sound, or None.
-      padding: Samples that it put behind it.
+      num_frames: Number of frames of sound; 0 if it is not stated.
+      delay: Samples that the encoder put before the sound; None if not stated.
+      padding: Samples that the encoder put after the sound.
     """
 
     num_frames: int = 0
@@ -213,7 +213,7 @@ class _Info:
     padding: int = 0
 
     def sounding(self, coded: int, samples_per_frame: int) -> int:
-        """How many of the coded samples are sound, if a decoder cuts off the others."""
+        """Returns how many of the coded samples are left after delay and padding are cut off."""
         if self.delay is None:
             return coded
         begin = self.delay + _DECODER_DELAY
@@ -223,7 +223,7 @@ class _Info:
 
 
 def _info(content: bytes, at: int, frame: Frame) -> _Info | None:
-    """The Xing or Info header in a frame; None if it has none, or has sound as well."""
+    """Returns the Xing or Info header in a frame; None if there is none, or the frame has sound."""
     if frame.layer != 3:
         return None
     side = {(True, 2): 32, (True, 1): 17, (False, 2): 17, (False, 1): 9}
@@ -232,7 +232,7 @@ def _info(content: bytes, at: int, frame: Frame) -> _Info | None:
         return None
     flags = content[mark + 7]
     num_frames = int.from_bytes(content[mark + 8 : mark + 12], "big") if flags & 1 else 0
-    # Number of frames, number of bytes, table of contents, quality: each is there or not.
+    # Number of frames, number of bytes, table of contents and quality are all optional.
     encoder = mark + 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
     if encoder + 24 > at + frame.size or not content[encoder]:
         return _Info(num_frames)
@@ -244,7 +244,7 @@ def _info(content: bytes, at: int, frame: Frame) -> _Info | None:
 
 
 def _leading_tags(content: bytes) -> int:
-    """Where the ID3v2 tags at the beginning end."""
+    """Returns where the ID3v2 tags at the beginning end."""
     at = 0
     while content[at : at + 3] == b"ID3" and len(content) >= at + 10:
         size = 0
@@ -256,7 +256,7 @@ def _leading_tags(content: bytes) -> int:
 
 
 def _trailing_tags(content: bytes, start: int) -> int:
-    """Where the tags at the end begin."""
+    """Returns where the tags at the end begin."""
     stop = len(content)
     while True:
         before = stop

@@ -1,10 +1,10 @@
-"""MP4 files (.m4a) of one sound track: what their headers state.
+"""Reads the headers of MP4 files (.m4a) with one sound track.
 
-Source: ISO/IEC 14496-12 (the boxes) and 14496-14 (sound in them). A file is a row of boxes, each of a
-size, a name of four letters and content; some hold boxes themselves. `mdat` has the packets, and
-`moov` what they are: below `trak` stand the codec (`stsd`), the size of each packet (`stsz`) and how long
-it lasts (`stts`), in units of which `mdhd` says how many make a second. An edit list (`elst`) says where
-the sound begins: encoders of AAC put some samples before it.
+Source: ISO/IEC 14496-12 (the boxes) and 14496-14 (sound in them). A file is a sequence of boxes,
+each with a size, a name of four letters and content; some hold further boxes. `mdat` has the
+packets, and `moov` describes them: below `trak` stand the codec (`stsd`), the size of each packet
+(`stsz`) and its duration (`stts`). `mdhd` says how many units of duration make a second. An edit
+list (`elst`) says where the sound begins, because encoders of AAC put some samples before it.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import NamedTuple
 from tfds_extra.formats import FormatError, parser
 
 AAC = "mp4a"
-_SIDES = ("edts", "mdia", "minf", "stbl")  # The ways down to what describes a track.
+_SIDES = ("edts", "mdia", "minf", "stbl")  # Boxes that hold the boxes that describe a track.
 _MAX_BOXES = 10_000
 _MAX_SAMPLES = 1 << 40
 
 
 class Sound(NamedTuple):
-    """What is stated of the sound track.
+    """The description of the sound track.
 
     Attributes:
-      codec: Four letters, `AAC` for that.
+      codec: Name of four letters, such as `AAC`.
       channels: Number of channels.
       sample_rate: Samples of one channel a second.
       packets: Number of packets.
-      num_samples: How long all packets are, in samples of one channel, without those before the sound
-        that an edit list says to leave out, as FFmpeg does.
+      num_samples: Length in samples of one channel, without the samples before the sound that an
+        edit list tells to leave out; as FFmpeg counts them.
     """
 
     codec: str
@@ -42,13 +42,13 @@ class Sound(NamedTuple):
 
 @parser
 def is_mp4(content: bytes) -> bool:
-    """Whether a file begins as MP4 does."""
+    """Returns whether a file begins as MP4 does."""
     return content[4:8] == b"ftyp"
 
 
 @parser
 def parse(content: bytes) -> Sound:
-    """Reads the headers, and holds sizes that they state against the bytes that are there.
+    """Reads the headers, and compares the sizes that they state with the bytes that are there.
 
     Args:
       content: The whole file.
@@ -60,7 +60,7 @@ def parse(content: bytes) -> Sound:
     if not is_mp4(content):
         raise FormatError(f"byte 0: no MP4 file but {bytes(view[:12])!r}")
     tracks: list[dict[str, memoryview]] = []
-    room = 0  # Bytes of packets.
+    room = 0  # Number of bytes in `mdat` boxes.
     for name, box in _boxes(view, 0, len(view)):
         if name == "mdat":
             room += len(box)
@@ -92,7 +92,7 @@ def parse(content: bytes) -> Sound:
 
 
 def _boxes(view: memoryview, start: int, end: int) -> Iterator[tuple[str, memoryview]]:
-    """Name and content of the boxes that lie in a row."""
+    """Yields name and content of consecutive boxes."""
     for _ in range(_MAX_BOXES):
         if start == end:
             return
@@ -103,7 +103,7 @@ def _boxes(view: memoryview, start: int, end: int) -> Iterator[tuple[str, memory
         if size == 1 and end - start >= 16:
             (size,) = struct.unpack_from(">Q", view, start + 8)
             head = 16
-        elif size == 0:  # To the end of the file.
+        elif size == 0:  # The box goes to the end of the file.
             size = end - start
         if size < head or size > end - start:
             raise FormatError(
@@ -115,7 +115,7 @@ def _boxes(view: memoryview, start: int, end: int) -> Iterator[tuple[str, memory
 
 
 def _described(box: memoryview) -> Iterator[tuple[str, memoryview]]:
-    """All boxes below a track that hold no others of interest."""
+    """Yields name and content of the boxes below a track that describe it."""
     for name, inner in _boxes(box, 0, len(box)):
         if name in _SIDES:
             yield from _described(inner)
@@ -124,7 +124,7 @@ def _described(box: memoryview) -> Iterator[tuple[str, memoryview]]:
 
 
 def _sample_entry(box: memoryview) -> tuple[str, int, int]:
-    """Codec, channels and sample rate."""
+    """Returns the codec, channels and sample rate."""
     (entries,) = struct.unpack_from(">I", box, 4)
     if entries != 1:
         raise FormatError(f"{entries} codecs in one track")
@@ -133,7 +133,7 @@ def _sample_entry(box: memoryview) -> tuple[str, int, int]:
 
 
 def _times(box: memoryview) -> tuple[int, int]:
-    """Number of packets, and how long they last together."""
+    """Returns the number of packets and their total duration."""
     (entries,) = struct.unpack_from(">I", box, 4)
     if entries > (len(box) - 8) // 8:
         raise FormatError(f"cut short: stts with {entries:,} entries in {len(box):,} bytes")
@@ -142,7 +142,7 @@ def _times(box: memoryview) -> tuple[int, int]:
 
 
 def _sizes(box: memoryview) -> tuple[int, int]:
-    """Number of packets, and their bytes."""
+    """Returns the number of packets and their total number of bytes."""
     each, count = struct.unpack_from(">II", box, 4)
     if each:
         return count, each * count
@@ -152,7 +152,7 @@ def _sizes(box: memoryview) -> tuple[int, int]:
 
 
 def _first_tick(box: memoryview | None) -> int:
-    """Where the sound begins; 0 if no edit list, or one of several entries, says so."""
+    """Returns where the sound begins; 0 unless there is an edit list with one entry."""
     if box is None or struct.unpack_from(">I", box, 4) != (1,):
         return 0
     _, start = struct.unpack_from(">Qq" if box[0] == 1 else ">Ii", box, 8)

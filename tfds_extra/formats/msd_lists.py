@@ -1,7 +1,7 @@
-"""The lists around the Million Song Dataset, all of them text in UTF-8.
+"""Reads the lists around the Million Song Dataset, all of them text in UTF-8.
 
-Ids have 18 letters: of a track `TR` and 16 capitals or digits, of a song `SO`, of an artist `AR`. A song
-may have several tracks.
+Ids have 18 letters: `TR` (a track), `SO` (a song) or `AR` (an artist), and 16 capitals or digits. A
+song may have several tracks.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _SHOWN = 60
 _BLOCK = (
     1 << 20
 )  # Bytes of the Taste Profile that are parsed at once; Arrow reads some dozens ahead.
-_MAX_ITEMS = 1 << 16  # Of one track or user, where the format sets no bound.
+_MAX_ITEMS = 1 << 16  # The most items of one track or user, where the format sets no limit.
 
 
 def _lines(content: bytes) -> Iterator[tuple[int, str]]:
-    """Number and text of each line that is neither empty nor a comment."""
+    """Yields the number and text of each line that is neither empty nor a comment."""
     for number, line in enumerate(content.split(b"\n"), start=1):
         line = line.removesuffix(b"\r")
         if line and not line.startswith(b"#"):
@@ -45,13 +45,13 @@ def _id(kind: str, text: str, number: int) -> str:
 
 @parser
 def artist_ids(content: bytes) -> list[str]:
-    """Artists of one side of an official split: one id a line."""
+    """Returns the artists of one side of an official split: one id a line."""
     return [_id("AR", line, number) for number, line in _lines(content)]
 
 
 @parser
 def mismatches(content: bytes) -> list[tuple[str, str]]:
-    """Song and track of the pairs that do not belong together (sid_mismatches.txt)."""
+    """Returns the song and track of the pairs that do not belong together (sid_mismatches.txt)."""
     found = []
     for number, line in _lines(content):
         match = _MISMATCH.match(line)
@@ -63,10 +63,10 @@ def mismatches(content: bytes) -> list[tuple[str, str]]:
 
 @parser
 def duplicates(content: bytes) -> list[list[str]]:
-    """Groups of tracks of the same song (msd_duplicates.txt).
+    """Returns the groups of tracks of the same song (msd_duplicates.txt).
 
-    A line with % begins a group, each line behind it begins with the id of a track. No published copy
-    was at hand: what else a line has is not looked at.
+    A line with % begins a group; each line after it begins with the id of a track. The rest of a
+    line is not looked at, because no published copy was at hand.
     """
     groups: list[list[str]] = []
     for number, line in _lines(content):
@@ -84,12 +84,12 @@ class Cover:
     """A track that is a performance of a work.
 
     Attributes:
-      track_id: Of the track.
-      artist_id: Of the artist.
+      track_id: Id of the track.
+      artist_id: Id of the artist.
       works: Ids of the work at SecondHandSongs; negative ones stand for unknown works.
       performance: Id of the performance there; -1 if unknown.
       clique: Number of the group of covers in the list, from 0 on.
-      title: Of a track of the group, picked at random by the publisher.
+      title: Title of a track of the group, picked at random by the publisher.
     """
 
     track_id: str
@@ -102,10 +102,10 @@ class Cover:
 
 @parser
 def covers(content: bytes) -> list[Cover]:
-    """Groups of covers (shs_dataset_train.txt, shs_dataset_test.txt).
+    """Returns the groups of covers (shs_dataset_train.txt, shs_dataset_test.txt).
 
-    `%a,b, title` begins a group that is of the works a and b; `track<SEP>artist<SEP>performance` is
-    one of its tracks.
+    `%a,b, title` begins a group of the works a and b; `track<SEP>artist<SEP>performance` is one of
+    its tracks.
     """
     found: list[Cover] = []
     works: tuple[int, ...] = ()
@@ -132,7 +132,7 @@ def covers(content: bytes) -> list[Cover]:
 
 @parser
 def genres(content: bytes) -> list[tuple[str, str, str]]:
-    """Track, genre, and the minority's genre or nothing (msd_tagtraum_cd1.cls and the like)."""
+    """Returns track, genre and the minority's genre or "" (msd_tagtraum_cd1.cls and others)."""
     found = []
     for number, line in _lines(content):
         track, *votes = line.split("\t")
@@ -147,10 +147,10 @@ class Words:
     """The words of the lyrics of a track.
 
     Attributes:
-      track_id: Of the track.
-      mxm_id: Of the lyrics at musiXmatch.
-      words: Which words there are: places in the list of words, from 0 on; int32.
-      counts: How often each of them is there; int32.
+      track_id: Id of the track.
+      mxm_id: Id of the lyrics at musiXmatch.
+      words: The track's words, as indices into the list of words, from 0 on; int32.
+      counts: How often each of them occurs; int32.
     """
 
     track_id: str
@@ -174,7 +174,7 @@ class Lyrics:
         """Reads the words.
 
         Args:
-          file: At its beginning.
+          file: The file, at its beginning.
         """
         self.words: list[str] = []
         self._file = file
@@ -192,7 +192,7 @@ class Lyrics:
 
     @parser
     def tracks(self, begin: str = "") -> Iterator[Words]:
-        """Yields the tracks whose ids begin so, in the file's order; once."""
+        """Yields the tracks whose ids begin with `begin`, in the file's order; works once."""
         beginning = begin.encode()
         for line in self._file:
             self._number += 1
@@ -222,7 +222,7 @@ def _int(text: str) -> int:
 
 @parser
 def last_fm(content: bytes) -> dict[str, Any]:
-    """A track of the Last.fm dataset: JSON with its tags and similar tracks.
+    """Returns a track of the Last.fm dataset: JSON with its tags and similar tracks.
 
     Returns:
       `track_id`, `artist`, `title`, `timestamp`; `tags`, a list of names with their counts (0 to
@@ -256,13 +256,13 @@ def last_fm(content: bytes) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Plays:
-    """What some users have played, one behind the other.
+    """The songs that some users have played, one user after the other.
 
     Attributes:
       users: Ids of the users.
-      starts: Where the songs of each user begin, and behind the last one where they end.
+      starts: Where the songs of each user begin, and at the end where the last ones end.
       songs: Ids of songs, as NumPy's bytes of 18 letters.
-      counts: How often each was played; int32.
+      counts: How often each song was played; int32.
     """
 
     users: list[str]
@@ -273,13 +273,13 @@ class Plays:
 
 @parser
 def taste_profile(file: BinaryIO, block: int = _BLOCK) -> Iterator[Plays]:
-    """Reads the Taste Profile (train_triplets.txt): user, song and count, a triplet a line.
+    """Reads the Taste Profile (train_triplets.txt), with user, song and count in each line.
 
     Memory does not depend on the length of the file.
 
     Args:
-      file: At its beginning. The lines of a user follow each other.
-      block: Bytes that are parsed at once.
+      file: The file, at its beginning. The lines of a user follow each other.
+      block: Number of bytes that are parsed at once.
 
     Yields:
       The users in the file's order, some ten thousand triplets at a time.
@@ -298,7 +298,7 @@ def taste_profile(file: BinaryIO, block: int = _BLOCK) -> Iterator[Plays]:
         convert_options=csv.ConvertOptions(column_types=kinds, strings_can_be_null=False),
     )
     done = 0
-    rest: list[np.ndarray] = []  # Of a user that may go on in the next block.
+    rest: list[np.ndarray] = []  # Rows of a user who may go on in the next block.
     for batch in reader:
         found = _triplets(batch, done)
         done += batch.num_rows
@@ -319,7 +319,7 @@ def _plays(columns: list[np.ndarray], stops: np.ndarray) -> Plays:
 
 
 def _triplets(batch: Any, done: int) -> list[np.ndarray]:
-    """Users, songs and counts of Arrow's rows.
+    """Returns the users, songs and counts of Arrow's rows.
 
     Args:
       batch: The rows.
@@ -329,7 +329,7 @@ def _triplets(batch: Any, done: int) -> list[np.ndarray]:
       FormatError: One of them is of another form.
     """
     user, song, count = batch.columns
-    # Taken out of Arrow's buffers, since `to_numpy` imports pandas, which takes a second.
+    # The numbers come from Arrow's buffers, since `to_numpy` imports pandas, which takes a second.
     counts = np.frombuffer(count.buffers()[1] or b"", np.int32)[count.offset :][: len(count)]
     good = counts > 0 if not count.null_count else np.zeros(len(count), bool)
     users, fits = _fixed_texts(user, 40, _HEX, b"")
@@ -355,9 +355,9 @@ _HEX, _CAPITALS = _letters(b"0123456789abcdef"), _letters(b"0123456789ABCDEFGHIJ
 def _fixed_texts(
     column: Any, width: int, letters: np.ndarray, begin: bytes
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Texts of one length as NumPy's bytes, and which of them are of the expected form.
+    """Returns texts of one length as NumPy's bytes, and which of them have the expected form.
 
-    If one has another length, the bytes are of no use.
+    If a text has another length, the bytes must not be used.
     """
     _, offsets, data = column.buffers()
     ends = np.frombuffer(offsets or b"", np.int32)[column.offset :][: len(column) + 1]

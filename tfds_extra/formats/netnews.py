@@ -1,9 +1,9 @@
-"""Messages of Usenet: lines `Name: value`, an empty line, and the body.
+"""Reads messages of Usenet: lines `Name: value`, an empty line, and the body.
 
-Source: RFC 1036, "Standard for Interchange of USENET Messages", 1987, which builds on RFC 822. What is
-read was posted in 1993 by programs that kept to it more or less, and declares no character set, so
-that every byte is taken for the character of ISO 8859-1 of that number, and nothing is lost. Lines
-end with LF alone: CR, form feed and other control characters stand inside of lines.
+Source: RFC 1036, "Standard for Interchange of USENET Messages", 1987, which builds on RFC 822. The
+messages were posted in 1993 by programs that followed it more or less. They declare no character
+set, so that every byte is read as the character of ISO 8859-1 with that number, and nothing is
+lost. Only LF ends a line: CR, form feed and other control characters stand inside of lines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FIELD = re.compile(r"([!-9;-~]+):(.*)")
 _BLANKS = (" ", "\t", "\r")
 _TOKEN = re.compile(r"<[^<>\s]+>?|[^<>\s]+")
 _LEADING_NUMBER = re.compile(r"[0-9]{1,9}(?![0-9])")  # Such a number has 32 bits.
-_MAX_DATE = 200  # Characters. Python's parser of dates takes numbers of any length.
+_MAX_DATE = 200  # The most characters of a date: Python's parser accepts numbers of any length.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Message:
     """A message.
 
     Attributes:
-      text: All of it.
-      header: What stands before the first empty line, without the line break before that; the whole
+      text: The whole text.
+      header: The text before the first empty line, without the line break before that; the whole
         text if no line is empty.
-      body: What stands behind the empty line.
+      body: The text after the empty line.
       fields: Name and value of each header field, in order, as `parse_fields` gives them.
     """
 
@@ -63,15 +63,15 @@ def parse(content: bytes) -> Message:
 
 @parser
 def parse_fields(header: str) -> list[tuple[str, str]]:
-    """Names and values of the fields of a header.
+    """Returns the names and values of the fields of a header.
 
     Args:
-      header: Without the empty line behind it.
+      header: The header, without the empty line after it.
 
     Returns:
-      Name and value of each, in order. A value that goes on in lines which begin with blanks is
-      joined with one blank. A line that belongs to no field, such as what is left where a field was
-      removed, has an empty name.
+      Name and value of each field, in order. The lines of a value that goes on in lines with blanks
+      at the beginning are joined with one blank. A line that belongs to no field, such as the rest
+      of a removed field, has an empty name.
     """
     fields: list[tuple[str, list[str]]] = []
     for line in header.split("\n"):
@@ -86,14 +86,14 @@ def parse_fields(header: str) -> list[tuple[str, str]]:
 
 @parser
 def parse_mailbox(value: str) -> tuple[str, str]:
-    """Full name and address of a field such as From.
+    """Returns full name and address from a field such as From.
 
     Args:
       value: One of `address`, `address (Full Name)` and `Full Name <address>` (RFC 1036, 2.1.1).
 
     Returns:
-      The name and the address, each empty if it is not there. What has neither of the forms is an
-      address if there is an @ in it, else a name.
+      The name and the address, each empty if it is missing. A value of another form is an address
+      if it has an @, else a name.
     """
     value = value.strip()
     if value.endswith(">") and "<" in value:
@@ -109,7 +109,7 @@ def parse_mailbox(value: str) -> tuple[str, str]:
 
 @parser
 def parse_date(value: str) -> int | None:
-    """The time that a field Date states, in seconds from 1970 in UTC.
+    """Returns the time that a field Date states, in seconds from 1970 in UTC.
 
     Args:
       value: Such as `Tue, 20 Apr 1993 03:21:41 GMT` or `20 Apr 93 03:21 -0400`.
@@ -123,7 +123,7 @@ def parse_date(value: str) -> int | None:
     try:
         parsed = email.utils.parsedate_tz(value)
         seconds = None if parsed is None else email.utils.mktime_tz(parsed)
-    # What it raises for a date that is none, differs between the releases of Python.
+    # The releases of Python raise different errors for a wrong date.
     except (ArithmeticError, IndexError, TypeError, ValueError):
         return None
     return seconds if seconds is not None and abs(seconds) < 2**40 else None
@@ -131,20 +131,20 @@ def parse_date(value: str) -> int | None:
 
 @parser
 def parse_references(value: str) -> list[str]:
-    """The ids of other messages that a field such as References names, in order.
+    """Returns the ids of other messages that a field such as References names, in order.
 
     Args:
       value: Ids in angle brackets; posting programs have cut some of them.
 
     Returns:
-      The ids with their brackets, and what stands outside of brackets as words.
+      The ids with their brackets, and the words outside of brackets.
     """
     return _TOKEN.findall(value)
 
 
 @parser
 def parse_newsgroups(value: str) -> list[str]:
-    """The groups that a field Newsgroups names, in order.
+    """Returns the groups that a field Newsgroups names, in order.
 
     Args:
       value: Names with commas between them.
@@ -157,13 +157,13 @@ def parse_newsgroups(value: str) -> list[str]:
 
 @parser
 def parse_lines(value: str) -> int | None:
-    """The number that a field Lines begins with.
+    """Returns the number that a field Lines begins with.
 
     Args:
-      value: Digits, and what may be left of another field behind them.
+      value: Digits, perhaps followed by the rest of another field.
 
     Returns:
-      The number; None if it does not begin with one of at most nine digits.
+      The number; None if the value does not begin with a number of at most nine digits.
     """
     match = _LEADING_NUMBER.match(value.strip())
     return int(match[0]) if match else None

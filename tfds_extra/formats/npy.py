@@ -1,4 +1,4 @@
-"""NumPy's .npy files, as far as they hold plain numbers: nothing is ever unpickled."""
+"""Reads NumPy's .npy files of plain numbers; nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tfds_extra.formats import FormatError, parser, reading
 
 @parser
 def parse(content: bytes, dtype: str | type, row_shape: tuple[int, ...] = ()) -> np.ndarray:
-    """The array of a file (version 1.0, C order).
+    """Returns the array of a file (version 1.0, C order).
 
     Args:
       content: The file.
-      dtype: What the values have to be.
-      row_shape: The sizes that all dimensions but the first have to have.
+      dtype: Type that the values must have.
+      row_shape: Sizes that all dimensions but the first must have.
 
     Returns:
-      An array of shape (rows, *row_shape), not to be written to.
+      A read-only array of shape (rows, *row_shape).
 
     Raises:
-      FormatError: It is another array, or its length is not what its header says.
+      FormatError: It is another array, or its length differs from the one in its header.
     """
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)

@@ -1,15 +1,16 @@
-"""Tables as pandas writes them: `DataFrame.to_csv` with its defaults.
+"""Reads tables that pandas wrote with `DataFrame.to_csv` and its defaults.
 
-UTF-8, commas, minimal quoting with doubled quotes, an index in the first column. A header of one
-row names the index and the columns. Columns of several levels take a row for each level, and then
-one that names the index alone:
+They are UTF-8, with commas, minimal quoting with doubled quotes, and an index in the first column.
+A header of one row names the index and the columns. Columns of several levels have a row for each
+level, and then a row that names only the index:
 
     ,album,album,track
     ,id,title,duration
     track_id,,,
     2,1,AWOL - A Way Of Life,168
 
-An empty cell is a missing value. Lists stand as Python prints them (`[21]`, `['a', 'b']`).
+An empty cell is a missing value. Lists have the form in which Python prints them (`[21]`, `['a',
+'b']`).
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from typing import BinaryIO
 
 from tfds_extra.formats import FormatError, parser
 
-MAX_LINE = 1 << 22  # Bytes; nobody's biography is longer.
-MAX_LIST = 1 << 20  # Characters of a cell that holds a list.
+MAX_LINE = 1 << 22  # The most bytes of a line; no artist's biography is longer.
+MAX_LIST = 1 << 20  # The most characters of a cell that holds a list.
 
 _INTEGER = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?")
 _INT_LIST = re.compile(r"\[(?:-?[0-9]{1,18}(?:, -?[0-9]{1,18})*)?\]")
 
-Column = tuple[str, ...]  # Its name at each level.
+Column = tuple[str, ...]  # The name of a column at each level.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Table:
         Raises:
           FormatError: It is no such table; the message names the line.
         """
-        # One for the whole process, so never lowered; 128 KiB are less than some biographies take.
+        # The limit holds for the whole process, so that it is only raised. Some biographies are
+        # longer than the default of 128 KiB.
         csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
         self._line = 0
         self._file = file
@@ -81,7 +83,7 @@ class Table:
         if levels > 1:
             self._first = self._next()
             if self._first is not None and not any(self._first[1:]):
-                self._first = None  # It only names the index.
+                self._first = None  # This row only names the index.
 
     @parser
     def __iter__(self) -> Iterator[Row]:
@@ -125,7 +127,7 @@ class Table:
 
 @parser
 def integer(cell: str, missing: int = -1) -> int:
-    """A cell of integers, which pandas prints as `3.0` where a column has missing values.
+    """Returns a cell of integers, which pandas prints as `3.0` where a column has missing values.
 
     Raises:
       FormatError: It is no 64-bit integer.
@@ -140,7 +142,7 @@ def integer(cell: str, missing: int = -1) -> int:
 
 @parser
 def real(cell: str) -> float:
-    """A cell of floating-point numbers; NaN if it is missing.
+    """Returns a cell of floating-point numbers; NaN if it is missing.
 
     Raises:
       FormatError: It is no number.
@@ -150,7 +152,7 @@ def real(cell: str) -> float:
 
 @parser
 def reals(cells: Sequence[str]) -> list[float]:
-    """Many cells of floating-point numbers, of a row; see `real`."""
+    """Returns many cells of floating-point numbers of a row; see `real`."""
     try:
         return [float(cell) if cell else math.nan for cell in cells]
     except ValueError:
@@ -160,7 +162,7 @@ def reals(cells: Sequence[str]) -> list[float]:
 
 @parser
 def int_list(cell: str) -> list[int]:
-    """A cell with a list of integers; empty if it is missing.
+    """Returns a cell with a list of integers; empty if it is missing.
 
     Raises:
       FormatError: It is no such list.
@@ -174,7 +176,7 @@ def int_list(cell: str) -> list[int]:
 
 @parser
 def text_list(cell: str) -> list[str]:
-    """A cell with a list of texts; empty if it is missing.
+    """Returns a cell with a list of texts; empty if it is missing.
 
     Raises:
       FormatError: It is no such list.
@@ -186,7 +188,7 @@ def text_list(cell: str) -> list[str]:
         try:
             values = ast.literal_eval(cell)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            pass  # Nesting without end exhausts Python's parser in one of these ways.
+            pass  # Too deep nesting makes Python's parser raise one of these.
     if type(values) is not list or any(type(value) is not str for value in values):
         raise FormatError(f"{_shown(cell)} is no list of texts")
     return values
@@ -201,5 +203,5 @@ def _is_number(cell: str) -> bool:
 
 
 def _shown(cell: str) -> str:
-    """The beginning of a cell, as it can be printed."""
+    """Returns the beginning of a cell in a printable form."""
     return ascii(cell if len(cell) <= 40 else cell[:40] + "...")

@@ -1,4 +1,4 @@
-"""Boxes of objects in the XML files of PASCAL VOC, as ImageNet has them."""
+"""Reads boxes of objects from XML files in the form of PASCAL VOC, which ImageNet uses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xml.parsers import expat
 
 from tfds_extra.formats import FormatError, parser
 
-MAX_SIZE = 1 << 20  # Bytes; published files have a few hundred.
+MAX_SIZE = 1 << 20  # The most bytes of a file; published files have a few hundred.
 _LARGEST = 1 << 30
 
 
@@ -28,13 +28,13 @@ class Object(NamedTuple):
 
 
 class Annotation(NamedTuple):
-    """What is in a picture.
+    """The annotation of a picture.
 
     Attributes:
-      filename: As it stands there, which need not be the name of the picture.
-      width: Of the picture as it was shown to those who drew the boxes, in pixels.
-      height: Of the same.
-      objects: In published order.
+      filename: The stated file name, which need not be the name of the picture.
+      width: Width of the picture as it was shown to the people who drew the boxes, in pixels.
+      height: Height of that picture, in pixels.
+      objects: The objects, in published order.
     """
 
     filename: str

@@ -1,4 +1,4 @@
-"""Pictures whose names do not tell their format: JPEG or PNG, in whatever colours."""
+"""Reads the head of pictures that may be JPEG or PNG, in any colours, whatever their names say."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfds_extra.formats import FormatError, jpeg, parser, png
 
 
 class Picture(NamedTuple):
-    """What the head of a file says.
+    """The head of a picture.
 
     Attributes:
       format: "JPEG" or "PNG".
@@ -41,7 +41,7 @@ def look(content: bytes, *, whole: bool = False) -> Picture:
     if not content:
         raise FormatError("an empty file")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of pictures that are large; far too large is an error.
+        warnings.simplefilter("ignore")  # Pillow warns of large pictures, and refuses larger ones.
         with PIL.Image.open(io.BytesIO(content), formats=["JPEG", "PNG"]) as picture:
             kind, mode, (width, height) = picture.format, picture.mode, picture.size
     if whole:

@@ -1,4 +1,4 @@
-"""The outside of PNG files: size and wholeness, without decoding the picture."""
+"""Reads the size of PNG files and checks that they are whole, without decoding the picture."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What the first chunk says.
+    """The header, which is the first chunk.
 
     Attributes:
-      width: Pixels.
-      height: Pixels.
-      bit_depth: Bits a sample.
+      width: Width in pixels.
+      height: Height in pixels.
+      bit_depth: Bits of each sample.
       colour_type: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGB with alpha.
     """
 
@@ -33,7 +33,7 @@ def check(content: bytes) -> Header:
     """Verifies that all chunks are there and that their check sums are right.
 
     Args:
-      content: Of the file.
+      content: Content of the file.
 
     Returns:
       The header.

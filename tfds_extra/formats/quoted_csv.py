@@ -1,14 +1,15 @@
-"""Tables without a header whose fields are all in quotes, as PHP's and MySQL's exports are.
+"""Reads tables without a header whose fields are all in quotes, such as exports of PHP and MySQL.
 
     "4","46","Thu May 14 02:58:07 UTC 2009","a ""quoted"" word","somebody","Way cool!"
 
-A quote inside a field is doubled, and nothing else is special there: a backslash is a backslash, and
-commas and line ends belong to the field. Rows end in LF, CRLF or CR; the last one may end with the file.
+A quote inside a field is doubled. No other character is special there: a backslash is a backslash,
+and commas and line ends belong to the field. Rows end in LF, CRLF or CR; the last one may end with
+the file.
 
-Rows are read in blocks, as Arrow columns of bytes in no particular encoding. With all fields in quotes,
-every second quote opens something, and what lies between the one that closes and the next one that
-opens tells everything: nothing (a doubled quote), a comma, or a line end. So a block is split without
-looking at its rows one by one, and whatever else lies there is an error.
+Rows are read in blocks, as Arrow columns of bytes in no particular encoding. Since all fields are
+in quotes, every second quote opens. Between a closing and the next opening quote stands nothing (a
+doubled quote), a comma, or a line end; anything else is an error. So a block is split without
+looking at its rows one by one.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import pyarrow.compute as pc
 
 from tfds_extra.formats import FormatError, parser
 
-BLOCK = 1 << 22  # Bytes that are split at once.
-MAX_ROW = 1 << 20  # Bytes.
+BLOCK = 1 << 22  # So many bytes are split at once.
+MAX_ROW = 1 << 20  # The most bytes of a row.
 
 _QUOTE, _COMMA, _LF, _CR = b'",\n\r'
 _BOM = b"\xef\xbb\xbf"
@@ -39,7 +40,7 @@ def read_blocks(file: BinaryIO, width: int, block: int = BLOCK) -> Iterator[list
       block: Bytes to read at once.
 
     Yields:
-      `width` columns of equal length, of type binary. None is empty.
+      `width` columns of type binary, with equal lengths of at least 1.
 
     Raises:
       FormatError: The table is damaged, or not all of its fields are in quotes; the message names the
@@ -64,10 +65,10 @@ def read_blocks(file: BinaryIO, width: int, block: int = BLOCK) -> Iterator[list
 
 @parser
 def integers(column: pa.Array, first_row: int = 0) -> np.ndarray:
-    """A column of digits as int64.
+    """Returns a column of digits as int64.
 
     Args:
-      column: Of type binary.
+      column: Column of type binary.
       first_row: Number of the rows before it, for messages.
 
     Raises:
@@ -85,14 +86,14 @@ def integers(column: pa.Array, first_row: int = 0) -> np.ndarray:
 
 @parser
 def rows_beyond_ascii(column: pa.Array) -> np.ndarray:
-    """The rows of a column of type binary that have other bytes than ASCII in them."""
+    """Returns the rows of a column of type binary that hold bytes beyond ASCII."""
     sizes, content = _sizes_and_content(column)
     others = np.flatnonzero(content >= 0x80)
     return np.unique(np.searchsorted(np.cumsum(sizes), others, side="right"))
 
 
 def _sizes_and_content(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes in each row of a column, and all of its bytes."""
+    """Returns the bytes in each row of a column, and all of its bytes."""
     _, offsets, content = column.buffers()
     ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     found = np.frombuffer(content or b"", np.uint8)
@@ -102,14 +103,14 @@ def _sizes_and_content(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 def _split(
     content: bytes, width: int, *, is_last: bool, at: int, rows: int
 ) -> tuple[list[pa.Array], int]:
-    """The columns of all rows that are complete, and how many bytes they take.
+    """Returns the columns of all rows that are complete, and how many bytes they take.
 
     Args:
-      content: Begins with a row.
+      content: A block of the file, which begins with a row.
       width: Number of fields in a row.
-      is_last: Whether nothing follows.
-      at: Bytes before it.
-      rows: Rows before it.
+      is_last: Whether it is the end of the file.
+      at: Number of bytes before it.
+      rows: Number of rows before it.
     """
 
     def refuse(row: int, byte: int, problem: str) -> NoReturn:
@@ -127,9 +128,9 @@ def _split(
                 _lines_before(content, opening[-1]), int(opening[-1]), "this quote is not closed"
             )
         following = np.append(following, len(content))
-    closing = closing[: len(following)]  # What comes behind the last quote may not be here yet.
+    closing = closing[: len(following)]  # The bytes after the last quote may not have been read.
 
-    # What lies between a quote that closes and the next that opens.
+    # The number of bytes between a closing and the next opening quote.
     gap = following - closing - 1
     first = data[np.minimum(closing + 1, len(data) - 1)]
     second = data[np.minimum(closing + 2, len(data) - 1)]
@@ -167,7 +168,7 @@ def _split(
     field_starts = np.concatenate([[0], field_ends[:-1] + 1])
     used = int(following[field_ends[-1]])
 
-    # An Arrow array over the block as it is: a field, what follows it, a field...
+    # An Arrow array over the block itself: a field, the bytes between, the next field, and so on.
     edges = np.column_stack([opening[field_starts] + 1, closing[field_ends]])
     offsets = edges.astype(np.int32).ravel()
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(content)]
@@ -186,5 +187,5 @@ def _split(
 
 
 def _lines_before(content: bytes, byte: int) -> int:
-    """About how many rows end before a byte, where no quotes tell."""
+    """Returns about how many rows end before a byte, in a block whose quotes are wrong."""
     return content.count(b'"\n"', 0, byte) or content.count(b'"\r', 0, byte)

@@ -1,9 +1,9 @@
-"""Pickled dicts of plain values and NumPy arrays, read without running anything that they name.
+"""Reads pickled dicts of plain values and NumPy arrays, without running anything that they name.
 
-A pickle is a program: it may name any function of any module and have it called. Here a few names are
-known, those that an array of numbers is pickled with, and none of them leads to the thing itself:
-stand-ins write down what they are called with, and arrays are made of that once all of it is checked.
-The operations are looked through before the first one is run, since some eat memory (an entry at a
+A pickle is a program: it may name any function of any module and have it called. Here only the few
+names of a pickled array of numbers are known, and none of them leads to the real function.
+Stand-ins record their arguments, and arrays are made from these after all of them are checked. The
+operations are checked before the first one is run, since some can exhaust memory (an entry at a
 huge index) or the stack (a tuple in a tuple in a tuple ..., as a key) without naming anything.
 """
 
@@ -43,8 +43,9 @@ def load_dict(content: bytes) -> dict[str, Any]:
       content: The pickle.
 
     Returns:
-      Its values by name: NumPy arrays of numbers (not to be written to), and what else there is as
-      Python has it. What Python 2 wrote as `str` is bytes.
+      Its values by name: read-only NumPy arrays of numbers, and other values as Python's own. A
+        `str`
+      of Python 2 becomes bytes.
 
     Raises:
       FormatError: The pickle is damaged, is no such dict, or names or does anything else.
@@ -53,7 +54,7 @@ def load_dict(content: bytes) -> dict[str, Any]:
     with reading("this pickle cannot be read"):
         try:
             value = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-        except (ImportError, MemoryError) as e:  # A length that the pickle states, and has not.
+        except (ImportError, MemoryError) as e:  # The pickle states a length that it does not have.
             raise FormatError(str(e)) from e
     if type(value) is not dict:
         raise FormatError(f"a pickled {type(value).__name__}, not a dict")
@@ -61,7 +62,7 @@ def load_dict(content: bytes) -> dict[str, Any]:
 
 
 def _check_operations(content: bytes) -> None:
-    """Raises if there is an operation, or a number of them, that no such dict needs."""
+    """Raises if there is an operation, or a number of operations, that no such dict needs."""
     containers = calls = 0
     end = -1
     try:
@@ -83,7 +84,7 @@ def _check_operations(content: bytes) -> None:
 
 
 class _Unpickler(pickle.Unpickler):
-    """An unpickler that knows the names in arrays of numbers, and gives a stand-in for each."""
+    """An unpickler with stand-ins for the names that pickled arrays of numbers have."""
 
     def __init__(self, file: io.BytesIO, **kwargs: Any):
         super().__init__(file, **kwargs)
@@ -106,16 +107,16 @@ class _Unpickler(pickle.Unpickler):
         raise pickle.UnpicklingError("it names an object outside of it, which is refused")
 
     def _reconstruct(self, cls: object, shape: object, code: object) -> _Array:
-        """An array that is still empty."""
+        """Returns an array that is still empty."""
         if cls is not self._array_class or shape != (0,) or code != b"b":
             raise FormatError("not an array as NumPy pickles it")
         return _Array()
 
     def _encode(self, text: object, codec: object) -> bytes:
-        """How Python 3 writes bytes for Python 2."""
+        """Stands for `_codecs.encode`, with which Python 3 writes bytes for Python 2."""
         if type(text) is not str or codec not in ("latin1", b"latin1"):
             raise FormatError("not bytes as Python pickles them")
-        # Else one long text could be asked for again and again.
+        # Without this limit, one long text could be encoded again and again.
         self._to_encode -= len(text)
         if self._to_encode < 0:
             raise FormatError("more bytes than the file has")
@@ -142,7 +143,7 @@ def _refuse_call(*args: object) -> None:
 
 
 class _Dtype:
-    """What is pickled of a dtype."""
+    """The stand-in for a dtype."""
 
     __slots__ = ("_code", "order")
 
@@ -152,7 +153,7 @@ class _Dtype:
 
     def __setstate__(self, state: object) -> None:
         _, order, *others = state
-        # Names of fields, subarrays and the like are not for numbers.
+        # A type of numbers has no names of fields, no subarrays and the like.
         if others[:3] != [None, None, None]:
             raise FormatError("an array of something else than numbers")
         self.order = order.decode() if type(order) is bytes else order
@@ -166,7 +167,7 @@ class _Dtype:
 
 
 class _Array:
-    """What is pickled of an array."""
+    """The stand-in for an array."""
 
     __slots__ = ("array",)
 
@@ -193,7 +194,7 @@ def _name(key: object) -> str:
 
 
 def _finished(value: object) -> Any:
-    """A value of the dict, an array in place of what was pickled of it."""
+    """Returns a value of the dict, with arrays in place of their stand-ins."""
     if type(value) is _Array and value.array is not None:
         return value.array
     if type(value) not in (list, tuple, dict, str, bytes, int, bool, type(None)):

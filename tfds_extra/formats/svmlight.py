@@ -1,7 +1,8 @@
-"""Bags of words as SVMlight and LIBSVM read them: `<label> <feature>:<value> ...`, one text a line.
+"""Reads bags of words in the form of SVMlight and LIBSVM: lines `<label> <feature>:<value> ...`.
 
-Here labels and values are whole numbers, as in the Large Movie Review Dataset, and features are counted
-from 0. Source: https://www.csie.ntu.edu.tw/~cjlin/libsvm/, whose README also has that features ascend.
+Here labels and values are whole numbers, as in the Large Movie Review Dataset, and features are
+counted from 0. Source: https://www.csie.ntu.edu.tw/~cjlin/libsvm/, whose README also says that
+features ascend.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ _AS_NUMBERS = bytes.maketrans(b":\r", b"  ")
 
 @parser
 def parse_line(line: bytes) -> tuple[int, np.ndarray, np.ndarray]:
-    """Label, features and their counts of one line.
+    """Returns the label, features and their counts of one line.
 
     Args:
-      line: Without the line break; a carriage return may be left of it.
+      line: The line without its line feed; a carriage return may be left.
 
     Returns:
       The label; the features, ascending, int32 of shape (n,); how often each of them occurs, 1 or

@@ -1,9 +1,10 @@
-"""Praat's TextGrid: intervals and points in time with labels, in tiers.
+"""Reads Praat's TextGrid: intervals and points in time with labels, in tiers.
 
 Source: Praat's manual, "TextGrid file formats". The long and the short text format hold the same
-values in the same order. Praat itself reads numbers that stand alone, texts in double quotes
-(in which `""` is one quote) and flags such as `<exists>`, and takes everything else for a comment:
-`xmin = 0.5`, `intervals [1]:`. So does this. Files are UTF-8, or UTF-16 with a byte order mark.
+values in the same order. Like Praat itself, this module reads numbers that stand alone, texts in
+double quotes (in which `""` is one quote) and flags such as `<exists>`, and takes everything else
+for a
+comment: `xmin =`, `intervals [1]:`. Files are UTF-8, or UTF-16 with a byte order mark.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from typing import NamedTuple
 
 from tfds_extra.formats import FormatError, parser
 
-# A comment runs to the end of its line; what is no value is passed over as a whole word.
+# A comment goes to the end of its line; any other word that is no value is passed over as a whole.
 _VALUE = re.compile(
     r"""!.*|"(?P<text>(?:[^"]|"")*)"|<(?P<flag>[a-z]+)>(?=\s|$)
     |(?P<number>[-+]?[0-9]{1,20}(?:\.[0-9]{0,40})?(?:[eE][-+]?[0-9]{1,3})?)(?=\s|$)|[^\s"]+""",
     re.VERBOSE,
 )
-RESOLUTION = 1e-3  # Seconds. Programs round times, so neighbours may differ or overlap by as much.
+RESOLUTION = 1e-3  # Seconds by which neighbours may differ or overlap, since programs round times.
 _HEAD = ("ooTextFile", "TextGrid")
 _INTERVALS, _POINTS = "IntervalTier", "TextTier"
 _BYTE_ORDER_MARKS = {
@@ -31,11 +32,11 @@ _BYTE_ORDER_MARKS = {
 
 
 class Interval(NamedTuple):
-    """A stretch of time.
+    """An interval of time with a label.
 
     Attributes:
       start: Where it begins, in seconds.
-      end: Where it ends, in seconds; the same of a point.
+      end: Where it ends, in seconds; for a point, the same as `start`.
       text: Its label.
     """
 
@@ -52,7 +53,8 @@ class Tier:
       name: Its name.
       start: Where it begins, in seconds.
       end: Where it ends, in seconds.
-      intervals: In order. Those of a tier of intervals follow on each other, mostly without a gap.
+      intervals: The intervals or points, in order. Intervals follow each other, mostly without a
+        gap.
     """
 
     name: str
@@ -72,7 +74,8 @@ def parse(content: bytes) -> list[Tier]:
       Its tiers, in order.
 
     Raises:
-      FormatError: It is none, is cut short, or its times run backwards; the message names the line.
+      FormatError: It is no TextGrid, is cut short, or its times run backwards; the message names
+        the line.
     """
     encoding = next(
         (name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)), "utf-8"

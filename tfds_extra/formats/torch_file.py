@@ -1,8 +1,8 @@
-"""Files of `torch.save` that hold a dict of NumPy arrays and plain values, read without torch.
+"""Reads files of `torch.save` that hold a dict of NumPy arrays and plain values, without torch.
 
-Such a file is a zip whose members are stored: `<folder>/data.pkl`, a pickle, and `<folder>/version`. The
-tensors of torch would be members of their own, and are not read. Nothing that the pickle names is run
-(`safe_pickle`).
+Such a file is a zip whose members are stored: `<folder>/data.pkl`, a pickle, and
+`<folder>/version`. Tensors of torch, which are separate members, are not read. Nothing that the
+pickle names is run (`safe_pickle`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def load_dict(content: bytes) -> dict[str, Any]:
             pickles = [i for i in archive.infolist() if i.filename.endswith(_PICKLE)]
             if len(pickles) != 1:
                 raise FormatError(f"{len(pickles)} members are called data.pkl, not one")
-            # torch compresses nothing; so no member can be larger than the file.
+            # torch compresses nothing, so that no member can be larger than the file.
             if pickles[0].compress_type != zipfile.ZIP_STORED:
                 raise FormatError(f"{pickles[0].filename} is compressed, which torch does not do")
             pickled = archive.read(pickles[0])

@@ -5,9 +5,9 @@ Speakers come as a table with a header, in several published forms. VoxCeleb1's 
     VoxCeleb1 ID	VGGFace1 ID	Gender	Nationality	Set
     id10001	A.J._Buckley	m	Ireland	dev
 
-VoxCeleb2's is separated by commas with a blank before each, behind a byte order mark, or by tabs with a
-name in front. The header tells. Copies that a spreadsheet has saved, with whole rows in quotes and CRLF,
-are read as well.
+VoxCeleb2's has a byte order mark, and commas with a blank before each; or tabs, and a name in the
+first column. The header tells which. Copies that a spreadsheet has saved, with whole rows in quotes
+and CRLF, are read as well.
 
 The other lists have a line for each utterance, `1 id10006/nLEBBc9oIFs/00003.wav`, where 1, 2 and 3 are
 train, validation and test, or for each trial, `1 <path> <path>`, where 1 is the same speaker twice.
@@ -22,10 +22,10 @@ from typing import BinaryIO, NamedTuple
 from tfds_extra.formats import FormatError, parser
 
 _BOM = b"\xef\xbb\xbf"
-_BLOCK = 1 << 20  # Bytes of a list of trials that are read at once.
+_BLOCK = 1 << 20  # So many bytes of a list of trials are read at once.
 _MAX_LINE = 1 << 10
 _GENDERS, _PARTITIONS = ("m", "f"), ("dev", "test")
-# Names of columns without blanks, and what they hold.
+# Published names of columns, and our names for their content.
 _COLUMNS = {
     "VoxCeleb1 ID": "id", "VoxCeleb2 ID": "id", "VGGFace1 ID": "vggface_id", "VGGFace2 ID": "vggface_id",
     "Name": "name", "Gender": "gender", "Nationality": "nationality", "Set": "partition",
@@ -41,8 +41,8 @@ class Speaker(NamedTuple):
     """A row of a table of speakers.
 
     Attributes:
-      name: With `_` for blanks; empty if the table has none.
-      vggface_id: In VGGFace, where that is the name, or VGGFace2, such as n000012.
+      name: Name with `_` for blanks; empty if the table has none.
+      vggface_id: Id in VGGFace, which is the name, or in VGGFace2, such as n000012.
       gender: "m" or "f".
       nationality: A country; empty if the table has none.
       partition: "dev" or "test".
@@ -56,12 +56,12 @@ class Speaker(NamedTuple):
 
 
 class Trials(NamedTuple):
-    """Trials in order, an entry each.
+    """Trials in order, with one entry for each trial.
 
     Attributes:
-      is_same: Whether both are the same speaker, 0 or 1.
+      is_same: Whether both utterances are of the same speaker, 0 or 1.
       enrol: Ids of the first utterances, such as id10270/x6uYqmx31kE/00001.
-      test: Ids of the second ones.
+      test: Ids of the second utterances.
     """
 
     is_same: list[int]
@@ -71,7 +71,7 @@ class Trials(NamedTuple):
 
 @parser
 def parse_speakers(content: bytes) -> dict[str, Speaker]:
-    """The rows of a table of speakers by their ids, in the table's order.
+    """Returns the rows of a table of speakers by their ids, in the table's order.
 
     Args:
       content: vox1_meta.csv or vox2_meta.csv, in any of its forms.
@@ -114,10 +114,10 @@ def parse_speakers(content: bytes) -> dict[str, Speaker]:
 
 @parser
 def parse_identification(content: bytes) -> dict[str, int]:
-    """The lines of iden_split.txt: 1 for train, 2 for validation, 3 for test, by the utterance's id.
+    """Reads iden_split.txt; returns 1 (train), 2 (validation) or 3 (test) by utterance.
 
     Raises:
-      FormatError: A line is another one, or an utterance is there twice; the message says which.
+      FormatError: A line has another form, or an utterance is there twice; the message says which.
     """
     text = _ascii(content, 1)
     rows = _UTTERANCES.findall(text)
@@ -162,14 +162,14 @@ def read_trials(file: BinaryIO) -> Iterator[Trials]:
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    """The cells of a row, which may be in quotes as a whole, without blanks around them."""
+    """Returns the cells of a row without blanks around them; the whole row may be in quotes."""
     if len(line) > 1 and line.startswith('"') and line.endswith('"') and separator == "\t":
         line = line[1:-1]
     return [cell.strip() for cell in line.split(separator)]
 
 
 def _ascii(content: bytes, number: int) -> str:
-    """The text of some lines, of which the first has this number."""
+    """Returns lines as text; raises if they are not ASCII. `number` is that of the first line."""
     try:
         return content.decode("ascii")
     except UnicodeDecodeError as e:
@@ -182,9 +182,9 @@ def _check_all_lines(text: str, pattern: re.Pattern[str], matched: int, number: 
 
     Args:
       text: The lines.
-      pattern: Of one.
-      matched: How many it matches.
-      number: Of the first.
+      pattern: Pattern of one line.
+      matched: Number of lines that it matches.
+      number: Number of the first line.
     """
     if matched == text.count("\n") + (bool(text) and not text.endswith("\n")):
         return

@@ -1,4 +1,4 @@
-"""RIFF/WAVE files: headers of every common codec, samples of integer PCM.
+"""Reads RIFF/WAVE files: headers of every common codec, samples of integer PCM.
 
 Source: "Multimedia Programming Interface and Data Specifications 1.0" (IBM and Microsoft, 1991),
 chapter 2 (RIFF) and 3 (WAVE), and the WAVE_FORMAT_EXTENSIBLE note of Microsoft. A file is a `RIFF`
@@ -24,7 +24,7 @@ _SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-    """What the headers of a file say.
+    """The headers of a file.
 
     Attributes:
       format_tag: Codec: `PCM`, `FLOAT`, `MS_ADPCM`, `IMA_ADPCM` or another.
@@ -32,7 +32,7 @@ class Header:
       sample_rate: Frames a second.
       bits_per_sample: Bits of one sample of one channel; 4 in ADPCM.
       block_bytes: Bytes of a frame of PCM, or of a block of ADPCM.
-      block_frames: Frames in so many bytes; 1 in PCM.
+      block_frames: Frames in `block_bytes` bytes; 1 in PCM.
       data_offset: Where the samples begin in the file.
       data_bytes: Bytes of the samples that are in the file.
     """
@@ -51,7 +51,7 @@ class Header:
         """Number of frames that libsndfile decodes, that is samples of each channel."""
         blocks = self.data_bytes // self.block_bytes
         if self.format_tag == IMA_ADPCM and self.data_bytes % self.block_bytes:
-            blocks += 1  # Decoded as if the missing bytes were there; MS ADPCM is not.
+            blocks += 1  # libsndfile decodes an incomplete block of IMA, but not of MS ADPCM.
         return blocks * self.block_frames
 
 
@@ -80,7 +80,7 @@ class Wav:
 
     @parser
     def samples(self) -> np.ndarray:
-        """Samples as published: uint8 for 8 bits, int16 for 16, of shape (frames, channels).
+        """Returns the samples: uint8 for 8 bits, int16 for 16, of shape (frames, channels).
 
         Raises:
           FormatError: The codec is not PCM of 8 or 16 bits.
@@ -98,8 +98,8 @@ class Wav:
 def read_header(content: bytes) -> Header:
     """Reads the headers of a WAVE file of any codec.
 
-    It is meant for files that are known to be whole: unlike `parse` it does not hold the sizes that
-    they state against each other, and takes the samples to end with the file at the latest.
+    It is meant for files that are known to be whole. Unlike `parse` it does not compare the stated
+    sizes with each other, and the samples end with the file at the latest.
 
     Args:
       content: The file, or its beginning down to the samples.
@@ -136,7 +136,7 @@ def read_header(content: bytes) -> Header:
 def parse(content: bytes) -> Wav:
     """Reads the headers of a WAVE file and finds its samples.
 
-    Every size that the headers state is held against the bytes that are there.
+    Every size that the headers state is compared with the bytes that are there.
 
     Args:
       content: The whole file.
@@ -185,7 +185,7 @@ def parse(content: bytes) -> Wav:
 
 
 def encode(samples: np.ndarray, sample_rate: int, *, trailer: bytes = b"") -> bytes:
-    """A WAVE file of PCM samples, with the plain 44-byte header.
+    """Returns a WAVE file of PCM samples, with the plain 44-byte header.
 
     Args:
       samples: uint8 or int16, of shape (frames,) or (frames, channels).
@@ -209,12 +209,12 @@ def encode(samples: np.ndarray, sample_rate: int, *, trailer: bytes = b"") -> by
 
 
 def chunk(name: bytes, payload: bytes) -> bytes:
-    """One RIFF chunk, padded to an even size."""
+    """Returns one RIFF chunk, padded to an even size."""
     return name + struct.pack("<I", len(payload)) + payload + b"\0" * (len(payload) % 2)
 
 
 def _parse_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int]:
-    """Format tag, channels, sample rate and bits of a `fmt ` chunk, each checked."""
+    """Returns the format tag, channels, sample rate and bits of a `fmt ` chunk, each checked."""
     tag, channels, rate, byte_rate, block, bits, _ = _unpack_fmt(payload, offset)
     if tag == PCM:
         if not bits or bits % 8:
@@ -233,9 +233,9 @@ def _parse_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int]:
 
 
 def _unpack_fmt(payload: memoryview, offset: int) -> tuple[int, int, int, int, int, int, int]:
-    """The six fields of a `fmt ` chunk, the tag without extension, and the frames of a block.
+    """Returns the six fields of a `fmt ` chunk (the tag resolved), and the frames of a block.
 
-    That is 0 where ADPCM does not state it.
+    The last number is 0 if ADPCM does not state it.
     """
     if len(payload) < 16:
         raise FormatError(f"byte {offset}: fmt chunk of {len(payload)} bytes, 16 are the least")

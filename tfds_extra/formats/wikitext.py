@@ -1,13 +1,13 @@
-"""Wikitext, the markup of MediaWiki, as plain text with sections, links and lists.
+"""Turns wikitext, the markup of MediaWiki, into plain text with sections, links and lists.
 
-It is tokenized with mwparserfromhell, and its tokens are gone through once: what its own tree, and
-`strip_code`, would make of them takes five times as long. What is text and what is not is as there, and as
-in the standard `wikipedia` builder: of a link its label, of a tag its content, of a template nothing;
-references, tables and files are left out.
+mwparserfromhell makes tokens of it, and this module goes through the tokens once:
+mwparserfromhell's own tree and `strip_code` take five times as long. The text is the same as from
+`strip_code` and the standard `wikipedia` builder: the label of a link, the content of a tag, and
+nothing of a template; references, tables and files are left out.
 
-A template or tag that is never closed makes the tokenizer begin anew behind it, so that texts with many of
-them take hours. `cost` foresees that from the text alone, so that what becomes of a page does not depend on
-the machine, and `plain` is for such texts.
+After a template or tag that is never closed, the tokenizer begins anew, so that texts with many of
+them take hours. `cost` estimates that from the text alone, so that the result does not depend on
+the machine. `plain` is for such texts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mwparserfromhell.parser import tokens as t
 from tfds_extra.formats import FormatError, parser
 
 FILE, CATEGORY, MEDIA = 6, 14, -2
-# Letters that are read again in some two seconds; pages in the pieces at hand have a million at most.
+# Reading so many letters again takes some two seconds; published pages need at most a million.
 MAX_COST = 10_000_000
 
 _DEEPEST = 40  # The tokenizer's own limit.
@@ -43,13 +43,13 @@ _LINES = re.compile(r"\n{3,}")
 
 @dataclasses.dataclass
 class Section:
-    """A section; the lead, before the first heading, is one without title.
+    """A section. The lead, before the first heading, is a section without a title.
 
     Attributes:
       title: Its heading; empty for the lead.
-      level: Of the heading, 1 to 6; 0 for the lead.
-      begin: Where its text begins, behind the heading, in letters of the whole text.
-      end: Where it ends.
+      level: Level of the heading, 1 to 6; 0 for the lead.
+      begin: Where its text begins, after the heading, in letters of the whole text.
+      end: Where its text ends, in letters of the whole text.
     """
 
     title: str
@@ -79,14 +79,14 @@ class Article:
 
     Attributes:
       text: The plain text. A heading is a line of its own.
-      sections: In their order. Only those that have a heading or text.
-      links: To pages, with the fragment behind `#`.
-      external_links: To other sites.
+      sections: The sections that have a heading or text, in order.
+      links: Links to pages; the target includes a fragment after `#`.
+      external_links: Links to other sites.
       items: Where items of lists begin in the text.
-      categories: Name, and key that it is sorted by, which may be empty.
-      interlanguage: Code of a language, and title of the page there.
+      categories: Name and sort key of each category; the key may be empty.
+      interlanguage: Code of each language, and title of the page there.
       files: Names of files that are shown.
-      templates: Names of templates, each time that they are used outside of others.
+      templates: Names of templates, once for each use outside of other templates.
     """
 
     text: str = ""
@@ -102,10 +102,10 @@ class Article:
 
 @parser
 def cost(text: str) -> int:
-    """About how many letters the tokenizer has to read again because of markup that is never closed."""
+    """Estimates how many letters the tokenizer reads again because of unclosed markup."""
     open_: list[tuple[str, int]] = []
     wasted = 0
-    tag_end = 0  # Of the last tag: what looks like markup in it is of it.
+    tag_end = 0  # End of the last tag; marks inside of a tag are no markup.
     for mark in _MARKS.finditer(text):
         what, at = mark[0], mark.start()
         if wasted > MAX_COST:
@@ -118,7 +118,7 @@ def cost(text: str) -> int:
         if what.startswith("</"):
             wasted += _close(open_, f"<{_name(what[2:])}", at)
             continue
-        if what == "[":  # Its label ends with the line at the latest.
+        if what == "[":  # The label of such a link ends with the line at the latest.
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
             wasted += end - at if text.find("]", at, end) < 0 else 0
@@ -144,12 +144,12 @@ def cost(text: str) -> int:
 
 
 def _close(open_: list[tuple[str, int]], opener: str, at: int) -> int:
-    """Closes the last that is open of its kind; those behind it never are."""
+    """Closes the last open mark of a kind; marks after it are never closed. Returns their cost."""
     for back in range(1, min(len(open_), _DEEPEST) + 1):
         if open_[-back][0] == opener:
             wasted = sum(at - begun for _, begun in open_[len(open_) - back + 1 :])
             if len(open_) > _DEEPEST:
-                wasted += at - open_[-back][1]  # Deeper than the tokenizer goes.
+                wasted += at - open_[-back][1]  # The tokenizer does not go so deep.
             del open_[len(open_) - back :]
             return wasted
     return 0
@@ -161,8 +161,8 @@ def _name(tag: str) -> str:
 
 @parser
 def plain(text: str) -> str:
-    """A text without the most frequent markup, of what is too costly to be parsed."""
-    # Nothing here may look further than some hundred letters from each place: see `cost`.
+    """Removes the most frequent markup from a text that is too costly to be parsed."""
+    # No pattern here may look further than some hundred letters from each place: see `cost`.
     first, *others = text.split("<!--")
     text = first + "".join(one.partition("-->")[2] or one for one in others)
     text = re.sub(r"\{\{[^{}]*\}\}", "", text)
@@ -174,11 +174,11 @@ def plain(text: str) -> str:
 
 @parser
 def parse(text: str, prefixes: Mapping[str, int], languages: frozenset[str]) -> Article:
-    """A page without its markup.
+    """Returns a page without its markup.
 
     Args:
       text: Wikitext.
-      prefixes: Numbers of namespaces by their names, in lower case: those of the wiki and the English.
+      prefixes: Numbers of namespaces by their names in lower case, the wiki's own and the English.
       languages: Codes of languages whose links lead to the same article there.
 
     Raises:
@@ -188,12 +188,12 @@ def parse(text: str, prefixes: Mapping[str, int], languages: frozenset[str]) -> 
 
 
 class _Buffer:
-    """Text that is being written, with what is to be found again in it."""
+    """Text that is being written, with the places of links and items in it."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.length = 0
-        self.links: list[tuple[bool, Link]] = []  # Whether it leads to a page, and the link.
+        self.links: list[tuple[bool, Link]] = []  # Whether a link leads to a page, and the link.
         self.items: list[int] = []
 
     def write(self, text: str) -> None:
@@ -201,7 +201,7 @@ class _Buffer:
         self.length += len(text)
 
     def add(self, other: _Buffer) -> None:
-        """Writes what another has, from now on without its blank lines."""
+        """Appends the content of another buffer, without its blank lines."""
         text, at = other.finished(), self.length
         for _, link in other.links:
             link.begin, link.end = link.begin + at, link.end + at
@@ -210,7 +210,7 @@ class _Buffer:
         self.write(text)
 
     def finished(self, blanks: str | None = "\n") -> str:
-        """The text without blanks at both ends, and with no more than one empty line anywhere."""
+        """Returns the text without blanks at both ends, and with single empty lines at most."""
         text = "".join(self.parts)
         stripped = text.lstrip(blanks)
         lead = len(text) - len(stripped)
@@ -229,7 +229,7 @@ class _Buffer:
         def moved(at: int) -> int:
             at = min(max(at - lead, 0), len(stripped))
             run = bisect.bisect_right(starts, at)
-            if run and at < ends[run - 1]:  # Within what is removed.
+            if run and at < ends[run - 1]:  # The place is within a removed part.
                 return starts[run - 1] - removed[run - 1]
             return at - removed[run]
 
@@ -279,7 +279,7 @@ class _Reader:
             level = self._tokens[self._at - 1].level
 
     def _until(self, out: _Buffer, *ends: type) -> type | None:
-        """Writes until one of some tokens, goes behind it, and returns which it was."""
+        """Writes until one of the `ends` tokens, passes over it, and returns its type."""
         tokens = self._tokens
         while self._at < len(tokens):
             token = tokens[self._at]
@@ -345,7 +345,7 @@ class _Reader:
     def _wikilink(self, out: _Buffer, token: t.Token) -> None:
         title, label = _Buffer(), _Buffer()
         first = self._tokens[self._at]
-        # `[[:Category:X]]` leads to the category, and is no sign that the page is in it.
+        # `[[:Category:X]]` links to the category, but does not put the page into it.
         shown = type(first) is t.Text and first.text.lstrip().startswith(":")
         ended = self._until(title, t.WikilinkSeparator, t.WikilinkClose)
         if ended is t.WikilinkSeparator:
@@ -388,7 +388,7 @@ class _Reader:
         out.links.append((False, Link(target, begin, out.length)))
 
     def _heading(self, out: _Buffer, token: t.Token) -> None:
-        """A heading within something else, which begins no section."""
+        """Writes a heading within something else, which begins no section."""
         title = _Buffer()
         self._until(title, t.HeadingEnd)
         out.add(title)
@@ -418,7 +418,7 @@ class _Reader:
             self._until(_Buffer(), t.TagCloseClose)
 
     def _to_content(self) -> type:
-        """Goes behind the attributes of a tag; returns what ended them."""
+        """Passes over the attributes of a tag; returns the type of the token that ended them."""
         depth = 0
         while True:
             kind = type(self._tokens[self._at])
@@ -431,7 +431,7 @@ class _Reader:
                 return kind
 
     def _skip_content(self) -> None:
-        """Goes behind a tag whose content is of no use."""
+        """Passes over the content of a tag."""
         depth = 1
         while depth:
             kind = type(self._tokens[self._at])
@@ -456,12 +456,12 @@ _HANDLERS = {
 
 
 def _clean(title: str) -> str:
-    """A title as MediaWiki writes it: blanks for underscores, one at a time."""
+    """Returns a title in MediaWiki's form, with single blanks for underscores."""
     return " ".join(title.replace("_", " ").split())
 
 
 def _take_over(made: Article, buffer: _Buffer, at: int) -> None:
-    """Takes over what was found in a part of the text, which begins at a letter."""
+    """Adds the links and items of a buffer, which begins at letter `at`, to a page."""
     for is_page, link in buffer.links:
         link.begin, link.end = link.begin + at, link.end + at
         (made.links if is_page else made.external_links).append(link)

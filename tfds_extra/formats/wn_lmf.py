@@ -1,8 +1,8 @@
-"""WN-LMF, the XML that wordnets of the Global WordNet Association are published in.
+"""Reads WN-LMF, the XML in which wordnets of the Global WordNet Association are published.
 
-Read element by element with expat, so that memory is what the caller keeps. A document type is allowed, as
-published files have one; it is never fetched, and one that declares entities is refused, since these are
-how a small XML file becomes gigabytes or reads other files.
+It is read element by element with expat, so that only the caller's objects take memory. A document
+type is allowed, as published files have one; it is never fetched. A document type with entities is
+refused, since they could make a small XML file expand to gigabytes, or read other files.
 
 Versions 1.0 to 1.4 and the "relaxed" one of 2019 and 2020 are read. Elements that no version has are refused;
 attributes of no use here are passed over.
@@ -18,13 +18,14 @@ from xml.parsers import expat
 from tfds_extra.formats import FormatError, parser
 
 _BLOCK = 1 << 18
-# Every other name needs a declaration. Expat passes over a name that it does not know, without a word in
-# attributes, because the document type, which is not read, might declare it.
+# All other entities need a declaration. Expat silently passes over an unknown entity in an
+# attribute, because the document type, which is not read, might declare it.
 _ENTITY = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)[A-Za-z_:][-\w.:]{0,60};")
 _OVERLAP = 64
 # Elements whose text is wanted.
 _TEXTS = frozenset(("Definition", "ILIDefinition", "Example", "Pronunciation", "Count"))
-# What may be in what; others of the published DTDs, which hold nothing of use here, are in `_PASSED`.
+# The parents that each element may have. Other elements of the published DTDs hold nothing of use
+# here, and are in `_PASSED`.
 _INSIDE = {
     "LexicalResource": ("",),
     "Lexicon": ("LexicalResource",),
@@ -63,7 +64,7 @@ class Relation(NamedTuple):
     """A relation of a synset or a sense.
 
     Attributes:
-      type: Such as "hypernym"; of "other", what dc:type says, or "other" if it says nothing.
+      type: Its type, such as "hypernym". For "other" it is the value of dc:type, if that is stated.
       target: Id of the synset or sense.
     """
 
@@ -77,12 +78,12 @@ class Sense(NamedTuple):
     Attributes:
       id: Unique in the file.
       synset: Id of its synset.
-      identifier: A sense key that is stated (dc:identifier); empty for none.
-      number: Position that is stated (`n`), from 0 or 1; -1 for none.
+      identifier: The stated sense key (dc:identifier); empty for none.
+      number: The stated position (`n`), from 0 or 1; -1 for none.
       marker: Where an adjective may stand (`adjposition`): a, p or ip.
       frames: Ids of verb frames (`subcat`).
       relations: In published order.
-      count: Sum of the counts that are stated.
+      count: Sum of the stated counts.
     """
 
     id: str
@@ -96,7 +97,7 @@ class Sense(NamedTuple):
 
 
 class Pronunciation(NamedTuple):
-    """How a word is said: IPA as a rule, and the variety of English ("GB"), if it is stated."""
+    """The pronunciation of a word, mostly in IPA, and the variety of English ("GB"), if stated."""
 
     text: str
     variety: str
@@ -110,7 +111,7 @@ class Entry(NamedTuple):
       lemma: As written, with spaces.
       pos: n, v, a, r, s, or another letter of the format.
       forms: Irregular inflections.
-      pronunciations: Of the lemma.
+      pronunciations: Pronunciations of the lemma.
       senses: In published order.
       line: Number of the line that it begins at, from 1.
     """
@@ -136,7 +137,7 @@ class Synset(NamedTuple):
       definitions: In published order; like all texts without white space at their ends.
       proposed: Its definition for CILI; empty for none.
       examples: Texts, each with its source (`dc:source`), or an empty text.
-      source: Of the synset (`dc:source`).
+      source: Source of the synset (`dc:source`).
       relations: In published order.
       line: Number of the line that it begins at, from 1.
     """
@@ -160,8 +161,8 @@ class Behaviour(NamedTuple):
     Attributes:
       id: Such as "vtai"; empty in old versions.
       frame: Such as "Somebody ----s something".
-      senses: Ids of senses that it says it holds for, in old versions.
-      entry: Id of the entry it stands in, in old versions; empty for none.
+      senses: In old versions, ids of the senses that it holds for.
+      entry: In old versions, id of the entry that contains it; empty for none.
     """
 
     id: str
@@ -172,7 +173,7 @@ class Behaviour(NamedTuple):
 
 @parser
 def read(file: BinaryIO) -> Iterator[Lexicon | Entry | Synset | Behaviour]:
-    """Yields what a file holds, in its order.
+    """Yields the content of a file, in its order.
 
     Args:
       file: The XML, not compressed.
@@ -189,7 +190,7 @@ def read(file: BinaryIO) -> Iterator[Lexicon | Entry | Synset | Behaviour]:
 
 
 class _Reader:
-    """Handlers of expat, which collect what is complete."""
+    """Handlers of expat, which collect complete elements."""
 
     def __init__(self) -> None:
         self._expat = expat.ParserCreate("UTF-8")
@@ -204,7 +205,7 @@ class _Reader:
         self._expat.SkippedEntityHandler = self._entity
         self._open: list[tuple[str, dict[str, str], int]] = []
         self._text: list[str] = []
-        self._parts: dict[str, list[Any]] = {}  # Of the entry or synset that is open.
+        self._parts: dict[str, list[Any]] = {}  # Parts of the open entry or synset.
         self._of_sense: dict[str, list[Any]] = {}
         self._found: list[Any] = []
         self._ids: set[str] = set()
@@ -257,7 +258,7 @@ class _Reader:
             self._text.append(text)
 
     def _wanted(self, attribute: str) -> str:
-        """An attribute that the innermost element must have."""
+        """Returns an attribute that the innermost element must have."""
         name, attributes, _ = self._open[-1]
         if not (value := attributes.get(attribute)):
             raise self._error(f"{name} has no {attribute}")
@@ -294,7 +295,7 @@ class _Reader:
         elif name == "Count":
             self._part(name, self._number("".join(self._text).strip()))
         elif name == "Example":
-            # Those of single senses, which a few wordnets have, are not those of the synset.
+            # A few wordnets have examples of single senses; those do not belong to the synset.
             self._part(name, ("".join(self._text).strip(), _dc(attributes, "source")))
         elif name in _TEXTS:
             self._part(name, "".join(self._text).strip())
@@ -356,11 +357,12 @@ class _Reader:
 
 
 def _dc(attributes: dict[str, str], name: str) -> str:
-    """An attribute of Dublin Core."""
+    """Returns an attribute of Dublin Core."""
     return attributes.get(f"dc:{name}", "")
 
 
-# How ids of Open English WordNet spell what XML does not allow in an id: until 2024, and since.
+# How ids of Open English WordNet spell characters that XML does not allow in an id: until 2024, and
+# since 2025.
 _ESCAPES = {"ap": "'", "ex": "!", "cm": ",", "cn": ":", "pl": "+", "sl": "/", "lb": "(", "rb": ")"}
 _ESCAPES_2025 = {
     "apos": "'", "colon": ":", "excl": "!", "num": "#", "dollar": "$", "percnt": "%", "amp": "&",
@@ -377,14 +379,14 @@ _FIELDS = re.compile(r"([1-5])\.([0-9]{2})\.([0-9]{2,3})\.(.*)\.((?:[0-9]{2,3})?
 
 @parser
 def sense_key(sense_id: str, lexicon: Lexicon) -> str:
-    """The sense key that an id of Open English WordNet from 2021 on spells.
+    """Returns the sense key in an id of Open English WordNet, from 2021 on.
 
     Args:
       sense_id: Such as "oewn-abandon__2.40.01..".
-      lexicon: Of the sense.
+      lexicon: Lexicon of the sense.
 
     Returns:
-      The key, such as "abandon%2:40:01::"; empty if the id spells none.
+      The key, such as "abandon%2:40:01::"; empty if the id contains none.
     """
     lemma, _, fields = sense_id.removeprefix(f"{lexicon.id}-").partition("__")
     if not (match := _FIELDS.fullmatch(fields)):

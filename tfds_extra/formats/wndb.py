@@ -1,8 +1,9 @@
-"""WordNet's database files (WNDB): `data.*`, `index.*`, `index.sense`, `*.exc` and what lies beside them.
+"""Reads WordNet's database files (WNDB): `data.*`, `index.*`, `index.sense`, `*.exc` and others.
 
-The formats are those of the manual pages wndb(5WN), senseidx(5WN) and cntlist(5WN). Princeton's files are
-ASCII; later ones in the same format are UTF-8. In `data.*`, a synset is known by the byte that its line
-begins at: each line is held against that, so that files whose bytes somebody changed are refused.
+The formats are those of the manual pages wndb(5WN), senseidx(5WN) and cntlist(5WN). Princeton's
+files are ASCII; later ones in the same format are UTF-8. In `data.*`, the byte at which a line
+begins identifies the synset. Each line is checked for that, so that files whose bytes somebody
+changed are refused.
 
 Two uses of the format are not in its manual pages and are read as well: lexicographer ids of two
 hexadecimal digits, which Open English WordNet has, and files without the header of licence lines.
@@ -27,7 +28,7 @@ LEXFILES = (
     "verb.consumption", "verb.contact", "verb.creation", "verb.emotion", "verb.motion",
     "verb.perception", "verb.possession", "verb.social", "verb.stative", "verb.weather", "adj.ppl",
 )  # fmt: skip
-# What files are called after, by part of speech.
+# The suffix of file names, by part of speech.
 FILES = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 # The number that a sense key has for a type of synset; "s" are satellites of adjectives.
 SS_TYPES = {"n": 1, "v": 2, "a": 3, "r": 4, "s": 5}
@@ -45,7 +46,7 @@ class Word(NamedTuple):
 
     Attributes:
       text: As written, with `_` for a space.
-      lex_id: Number that tells it from the same word elsewhere in its lexicographer file.
+      lex_id: Number that distinguishes it from the same word elsewhere in its lexicographer file.
       marker: Where an adjective may stand: "a" before a noun, "p" in a predicate, "ip" right behind a
         noun; else empty.
     """
@@ -60,9 +61,9 @@ class Pointer(NamedTuple):
 
     Attributes:
       symbol: Its kind, such as "@" for hypernym.
-      offset: Of the other synset.
+      offset: Offset of the other synset.
       pos: Part of speech of the other synset: n, v, a or r.
-      source: Number of the word that it goes from, from 1; 0 for the synset.
+      source: Number of the word in this synset, from 1; 0 for the synset.
       target: Number of the word in the other synset, from 1; 0 for the synset.
     """
 
@@ -108,7 +109,7 @@ class Synset(NamedTuple):
 
     @property
     def hypernyms(self) -> list[Pointer]:
-        """What it is a kind of, then what it is an instance of."""
+        """Pointers to the synsets that it is a kind of, then to those that it is an instance of."""
         return [p for symbol in HYPERNYMS for p in self.pointers if p.symbol == symbol]
 
 
@@ -119,7 +120,7 @@ class IndexEntry(NamedTuple):
       lemma: In lower case, with `_` for a space.
       symbols: Kinds of pointers that its synsets have.
       tagged: How many of its senses were found in tagged texts; they come first.
-      offsets: Of its synsets, in the order of sense numbers.
+      offsets: Offsets of its synsets, in the order of sense numbers.
       line: Number of the line, from 1.
     """
 
@@ -142,8 +143,8 @@ class Gloss(NamedTuple):
     """A gloss taken apart.
 
     Attributes:
-      definition: What is outside of quotation marks.
-      examples: What is in them, each with whom it is attributed to, or an empty text.
+      definition: The text outside of quotation marks.
+      examples: The texts in quotation marks, each with the name of its author, or an empty text.
       is_irregular: Whether quotation marks do not pair, or text stands where none is expected, so that
         definition and examples may be cut wrongly.
     """
@@ -155,7 +156,7 @@ class Gloss(NamedTuple):
 
 @parser
 def parse_data(content: bytes, pos: str) -> list[Synset]:
-    """The synsets of `data.noun`, `data.verb`, `data.adj` or `data.adv`.
+    """Returns the synsets of `data.noun`, `data.verb`, `data.adj` or `data.adv`.
 
     Args:
       content: The file.
@@ -169,7 +170,7 @@ def parse_data(content: bytes, pos: str) -> list[Synset]:
 
 
 def _lines(content: bytes, ends_in_newline: bool = False) -> Iterator[tuple[int, int, str]]:
-    """Number, first byte and text of each line behind the header."""
+    """Yields number, first byte and text of each line after the header."""
     if not content:
         raise FormatError("the file is empty")
     if ends_in_newline and not content.endswith(b"\n"):
@@ -205,7 +206,7 @@ def _synset(text: str, line: int, at: int, kinds: tuple[str, ...]) -> Synset:
 def _fields(
     fields: Iterator[str], gloss: str, line: int, at: int, kinds: tuple[str, ...], text: str
 ) -> Synset:
-    """A synset from the fields before its gloss."""
+    """Returns a synset from the fields before its gloss."""
     offset = next(fields)
     if not _OFFSET.fullmatch(offset):
         raise FormatError(f"{offset!r} is no offset of 8 digits")
@@ -255,7 +256,7 @@ def _word(text: str, lex_id: str, ss_type: str) -> Word:
 
 
 def _number(text: str, digits: int, largest: int | None = None) -> int:
-    """A decimal number of at least so many digits."""
+    """Reads a decimal number of at least `digits` digits."""
     if not (text.isascii() and text.isdigit() and digits <= len(text) <= 9):
         raise FormatError(f"{text!r} is no number" + (f" of {digits} digits" if digits else ""))
     value = int(text)
@@ -275,7 +276,7 @@ def _hex(text: str, digits: int) -> int:
 
 @parser
 def parse_index(content: bytes, pos: str) -> list[IndexEntry]:
-    """The lemmas of `index.noun`, `index.verb`, `index.adj` or `index.adv`.
+    """Returns the lemmas of `index.noun`, `index.verb`, `index.adj` or `index.adv`.
 
     Args:
       content: The file.
@@ -307,7 +308,7 @@ def parse_index(content: bytes, pos: str) -> list[IndexEntry]:
 
 @parser
 def parse_senses(content: bytes) -> dict[str, tuple[int, int, int]]:
-    """Offset, sense number and tag count by sense key: `index.sense`.
+    """Reads `index.sense`; returns offset, sense number and tag count by sense key.
 
     Raises:
       FormatError: A line does not follow the format, or a key comes twice.
@@ -325,7 +326,7 @@ def parse_senses(content: bytes) -> dict[str, tuple[int, int, int]]:
 
 @parser
 def parse_counts(content: bytes) -> dict[str, int]:
-    """How often a sense was tagged, by sense key: `cntlist.rev`.
+    """Reads `cntlist.rev`; returns how often a sense was tagged, by sense key.
 
     Raises:
       FormatError: A line does not follow the format, or a key comes twice.
@@ -349,7 +350,7 @@ def _check_key(key: str, found: dict[str, object]) -> None:
 
 @parser
 def parse_exceptions(content: bytes) -> list[Exceptions]:
-    """The lines of `noun.exc`, `verb.exc`, `adj.exc` or `adv.exc`; a form may have several.
+    """Returns the lines of `noun.exc`, `verb.exc`, `adj.exc` or `adv.exc`; some forms have several.
 
     Raises:
       FormatError: A line has no base form.
@@ -365,7 +366,7 @@ def parse_exceptions(content: bytes) -> list[Exceptions]:
 
 @parser
 def parse_texts(content: bytes) -> dict[int, str]:
-    """Texts by number: verb frames (`verb.Framestext`, `frames.vrb`), or sentences (`sents.vrb`).
+    """Reads verb frames (`verb.Framestext`, `frames.vrb`) or sentences (`sents.vrb`), by number.
 
     Raises:
       FormatError: A line has no number, or one that comes twice.
@@ -384,7 +385,7 @@ def parse_texts(content: bytes) -> dict[int, str]:
 
 @parser
 def parse_sentence_index(content: bytes) -> dict[str, list[int]]:
-    """Numbers of example sentences by sense key: `sentidx.vrb`. A verb may have none.
+    """Reads `sentidx.vrb`; returns numbers of example sentences by sense key; a list may be empty.
 
     Raises:
       FormatError: A line does not follow the format, or a key comes twice.
@@ -402,16 +403,16 @@ def parse_sentence_index(content: bytes) -> dict[str, list[int]]:
 def parse_gloss(gloss: str) -> Gloss:
     """Takes a gloss apart: a definition, then examples in quotation marks.
 
-    Where it is regular, so does everybody; where not, quotation marks are paired from the left, which
-    is what NLTK does, and the result says so. An attribution behind an example ("- Thomas Paine") goes
-    with the example.
+    In an irregular gloss, quotation marks are paired from the left, as NLTK does it, and the result
+    says that it is irregular. An attribution after an example ("- Thomas Paine") belongs to the
+    example.
     """
     outside, examples = [], []
     parts = gloss.split('"')
     irregular = len(parts) % 2 == 0
     for number, part in enumerate(parts):
         if number % 2 and number == len(parts) - 1:
-            outside.append(f'"{part}')  # A mark that nothing closes.
+            outside.append(f'"{part}')  # This mark is never closed.
         elif number % 2:
             before = parts[number - 1].strip()
             irregular |= number == 1 and bool(before) and before[-1] not in ";:,."
@@ -425,7 +426,7 @@ def parse_gloss(gloss: str) -> Gloss:
 
 
 def _attribution(text: str) -> str:
-    """Whom the text behind an example names; empty if it does not."""
+    """Returns the author whom the text after an example names; empty if there is none."""
     text = text.strip().removesuffix(";").rstrip()
     name = text.lstrip("-").strip()
     return name if text.startswith("-") and ";" not in name else ""

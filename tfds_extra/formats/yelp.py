@@ -1,8 +1,8 @@
-"""Values of the Yelp Open Dataset that are written in text of other forms than JSON's own.
+"""Reads values of the Yelp Open Dataset that are texts of a form of their own inside of JSON.
 
-Attributes are Python literals in text (`"u'free'"`, `"{'garage': False, 'lot': None}"`), or plain
-words in the editions of 2018. Opening hours are `8:30-17:0`, categories are joined by commas, which
-some of their names have themselves, and years are joined by commas, too.
+Attributes are Python literals in a text (`"u'free'"`, `"{'garage': False, 'lot': None}"`), or plain
+words in the editions of 2018. Opening hours are `8:30-17:0`. Categories are joined by commas,
+although some of their names contain commas, and years are joined by commas, too.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from tfds_extra.formats import FormatError, parser
 
-MAX_LITERAL = 4096  # Characters; the longest in a sample of 40,606 has some 160.
+MAX_LITERAL = 4096  # The most characters; the longest literal in a sample of 40,606 has some 160.
 
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _HOURS = re.compile(r"([0-9]{1,2}):([0-9]{1,2})-([0-9]{1,2}):([0-9]{1,2})")
@@ -35,7 +35,7 @@ _CUT_NAMES = (
 
 @parser
 def literal(text: str) -> None | bool | int | str | dict[str, None | bool | int | str]:
-    """The value of an attribute, which is never run as a program.
+    """Returns the value of an attribute, without running it as a program.
 
     Args:
       text: A Python literal, or a plain word.
@@ -49,10 +49,10 @@ def literal(text: str) -> None | bool | int | str | dict[str, None | bool | int 
         return text
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Of strange escapes in a text of somebody else.
+            warnings.simplefilter("ignore")  # Python warns of strange escapes in the text.
             value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        # Nesting without end exhausts Python's parser in one of these ways.
+        # Too deep nesting makes Python's parser raise one of these.
         raise FormatError(f"{_shown(text)} is no literal") from None
     if _is_plain(value):
         return value
@@ -67,10 +67,10 @@ def _is_plain(value: Any) -> bool:
 
 @parser
 def hours(text: str) -> tuple[int, int]:
-    """When a business opens and closes, in minutes since midnight.
+    """Returns when a business opens and closes, in minutes since midnight.
 
     Args:
-      text: Such as `8:30-17:0`. It closes on the next day if that is the smaller number.
+      text: Hours such as `8:30-17:0`. If the second number is smaller, it closes on the next day.
 
     Raises:
       FormatError: It is something else.
@@ -84,7 +84,7 @@ def hours(text: str) -> tuple[int, int]:
 
 @parser
 def elite_years(text: str) -> list[int]:
-    """The years in which a user was of the elite squad.
+    """Returns the years in which a user belonged to the elite squad.
 
     Args:
       text: Years joined by commas, where 2020 is published as `20,20`; empty or `None` for none.
@@ -109,7 +109,7 @@ def elite_years(text: str) -> list[int]:
 
 @parser
 def categories(text: str) -> list[str]:
-    """The names of categories that are joined by a comma and a space."""
+    """Returns the names of categories that are joined by a comma and a space."""
     parts = [part.strip() for part in text.split(",")]
     found, at = [], 0
     while at < len(parts):
@@ -121,13 +121,13 @@ def categories(text: str) -> list[str]:
 
 @parser
 def listed(text: str) -> list[str]:
-    """Ids that are joined by a comma and a space; none for `None`."""
+    """Returns the ids that are joined by a comma and a space; none for `None`."""
     return [one for part in text.split(",") if (one := part.strip()) and one != "None"]
 
 
 @parser
 def timestamps(dates: pa.Array) -> np.ndarray:
-    """Dates as seconds since 1970-01-01 00:00:00, as if they were in UTC.
+    """Returns the dates as seconds since 1970-01-01 00:00:00, as if they were in UTC.
 
     Args:
       dates: Texts such as `2018-07-07 22:09:11`, or `2018-07-07` for its midnight.
@@ -153,17 +153,17 @@ def timestamps(dates: pa.Array) -> np.ndarray:
 
 @parser
 def listed_dates(texts: pa.Array) -> tuple[np.ndarray, pa.Array]:
-    """Lists of dates, each joined by commas.
+    """Splits texts of dates that are joined by commas.
 
     Args:
-      texts: Such as `2016-04-26 19:49:16, 2016-08-30 18:36:57`.
+      texts: Texts such as `2016-04-26 19:49:16, 2016-08-30 18:36:57`.
 
     Returns:
       How many dates each text has, int64, and all dates, one after the other.
     """
     parts = pc.split_pattern(texts, ",")
     dates = pc.utf8_trim_whitespace(parts.flatten())
-    # Not by comparing with "": a scalar of pyarrow imports pandas, which takes a second.
+    # Comparing with "" would make a scalar of pyarrow, which imports pandas and takes a second.
     is_date = pc.cast(pc.binary_length(dates), pa.bool_())
     rows = pc.list_parent_indices(parts).filter(is_date)
     rows = np.frombuffer(rows.buffers()[1], np.int64)[rows.offset :][: len(rows)]
@@ -171,5 +171,5 @@ def listed_dates(texts: pa.Array) -> tuple[np.ndarray, pa.Array]:
 
 
 def _shown(text: str) -> str:
-    """The beginning of a text, as it can be printed."""
+    """Returns the beginning of a text in a printable form."""
     return ascii(text if len(text) <= 40 else text[:40] + "...")

@@ -1,8 +1,8 @@
-"""What the readers of every archive format share: the error, limits, byte sources, decompression.
+"""Shared by the readers of all archive formats: the error, limits, byte sources, decompression.
 
-Nothing here knows an archive format. A `Source` is a run of bytes with a name: a file, several
-files read as one, a window of another source (a stored member), or a stream that can only be read
-forwards (a compressed member). Standard library only.
+Nothing here depends on an archive format. A `Source` is a sequence of bytes with a name: a file,
+several files read as one, a window of another source (a stored member), or a stream that can only
+be read forwards (a compressed member). This module uses the standard library only.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ NOT_SAFE = "Do not use this archive; fetch it from its publisher and check its d
 
 # Decompressed bytes per compressed byte. Deflate cannot exceed 1032, text stays below 100.
 MAX_RATIO = 1000
-# The ratio says nothing about small data: it is looked at from this many decompressed bytes on.
+# The ratio says nothing about small data: it is checked from this many decompressed bytes on.
 RATIO_FROM = 1 << 30
 # A tar may announce a name or pax record of any length, which has to be held in memory.
 MAX_HEADER_BYTES = 1 << 20
-# What an xz or LZMA stream may ask for its dictionary; `xz -9` needs 65 MiB.
+# The memory that an xz or LZMA stream may ask for its dictionary; `xz -9` needs 65 MiB.
 MAX_LZMA_MEMORY = 512 << 20
 # A compressed zip inside a zip has to be unpacked before it can be read: up to this size in memory,
 # above it in an unnamed temporary file (in TMPDIR) that vanishes with its reader.
 NESTED_IN_MEMORY = 64 << 20
 
-# What messages quote, in characters: any path that a file can have, and the beginning and the end of
-# the name of a member, which may be as long as an extended header.
+# At most so many characters are quoted in messages. The first number fits any path of a file. The
+# second one cuts the name of a member, which may be as long as an extended header.
 _SHOWN_PATH = 5000
 SHOWN_PLACE = 300
 
@@ -57,7 +57,7 @@ class ArchiveError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Where a decompression bomb begins. The defaults are the constants of this module."""
+    """The limits of a decompression bomb; the defaults are this module's constants."""
 
     ratio: int = MAX_RATIO
     ratio_from: int = RATIO_FROM
@@ -66,11 +66,11 @@ class Limits:
     nested_in_memory: int = NESTED_IN_MEMORY
 
     def exceeded_by(self, unpacked: int, packed: int) -> bool:
-        """Whether `packed` bytes have no business becoming `unpacked` bytes."""
+        """Returns whether `unpacked` bytes are too many to come from `packed` bytes."""
         return unpacked > self.ratio_from and unpacked > self.ratio * packed
 
     def explain(self, unpacked: int, packed: int) -> str:
-        """What is wrong, in words, when `exceeded_by` is true."""
+        """Returns what is wrong, in words, when `exceeded_by` is true."""
         return (
             f"it is a decompression bomb: {packed:,} bytes expand to {unpacked:,} or more "
             f"(the limit is {self.ratio} times, above {self.ratio_from:,} bytes)"
@@ -78,24 +78,24 @@ class Limits:
 
 
 def error(file: str, place: str, wrong: str, todo: str = FETCH_AGAIN) -> ArchiveError:
-    """Builds the one shape of message, in which what an archive says has a limited length."""
+    """Builds an error with the usual message, in which quoted names have a limited length."""
     file, place = cut(shown(file), _SHOWN_PATH), cut(place, SHOWN_PLACE)
     return ArchiveError(f"{file}: {place}: {wrong}. {todo}.")
 
 
 def os_error(path: str, place: str, cause: OSError) -> ArchiveError:
-    """The message for a file that the operating system does not give us."""
+    """Returns the error for a file that the operating system does not let us read."""
     reason = cause.strerror or str(cause)
     return error(path, place, reason, "Check that the path exists and that you may read it")
 
 
 def shown(name: str) -> str:
-    """`name` as it can be printed: control characters and undecodable bytes are escaped."""
+    """Returns `name` in a printable form: control characters and undecodable bytes are escaped."""
     return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def cut(text: str, limit: int) -> str:
-    """Without its middle if it is long: the end may say more than the name."""
+    """Returns a text, without its middle if it is long: the end may say more than the middle."""
     return text if len(text) <= limit else f"{text[: limit - 55]} ... {text[-50:]}"
 
 
@@ -112,11 +112,11 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 def clean_name(name: str) -> str:
     """Returns `name` as a relative posix path without `.` and empty components.
 
-    Backslashes are kept as published but count as separators when it comes to safety: the name may
-    be joined to a path on Windows.
+    Backslashes are kept as published, but the checks take them for separators: the name may be
+    joined to a path on Windows.
 
     Raises:
-        UnsafeName: The name is empty, absolute, has a drive letter, a NUL or a `..` component.
+      UnsafeName: The name is empty, absolute, has a drive letter, a NUL or a `..` component.
     """
     if (
         name[:1] not in ("", ".", "/")
@@ -141,7 +141,7 @@ def clean_name(name: str) -> str:
 
 
 def name_key(name: str) -> int:
-    """A 64-bit key of a clean name: equal for names that would be the same file.
+    """Returns a 64-bit key of a clean name, which is equal for names of the same file.
 
     The names themselves would cost ten times the memory in an archive of a million members. Python
     hashes text with a secret key, so nobody can prepare a collision, and the chance of an accident
@@ -156,7 +156,7 @@ def name_key(name: str) -> int:
 
 
 class Source:
-    """Bytes under a name. `seekable` sources have `read_at`, all have `blocks` and `head`."""
+    """Bytes with a name. `seekable` sources have `read_at`; all have `blocks` and `head`."""
 
     name: str
     size: int
@@ -178,11 +178,11 @@ class Source:
             yield block
 
     def head(self, count: int) -> bytes:
-        """The first `count` bytes."""
+        """Returns the first `count` bytes."""
         return self.read_at(0, count)
 
     def error(self, place: str | int, wrong: str, todo: str = FETCH_AGAIN) -> ArchiveError:
-        """An error about a member (its name) or an offset of this source."""
+        """Returns an error about a member (its name) or an offset of this source."""
         if isinstance(place, int):
             place = f"byte {place:,}"
         else:
@@ -227,7 +227,7 @@ class Files(Source):
         self.part_starts = [0, *self._ends[:-1]]
         self.identity = tuple(identity)
 
-    def __del__(self, close=os.close):  # At exit, `os` may be gone before us.
+    def __del__(self, close=os.close):  # At exit, `os` may be gone before this object.
         for handle in self._handles:
             close(handle)
 
@@ -269,7 +269,7 @@ class Files(Source):
             return super().error(place, wrong, todo)
         if todo == FETCH_AGAIN:
             todo = "Check that all parts are there, in order; then fetch them again"
-        if isinstance(place, int):  # Name the part that holds the byte.
+        if isinstance(place, int):  # The message names the part that holds the byte.
             part = min(bisect.bisect_right(self._ends, place), len(self._paths) - 1)
             offset = place - self.part_starts[part]
             return error(self._paths[part], f"byte {offset:,}", wrong, todo)
@@ -277,7 +277,7 @@ class Files(Source):
 
 
 class Window(Source):
-    """A stretch of another source: a member that was stored without compression."""
+    """Consecutive bytes of another source: a member that was stored without compression."""
 
     def __init__(self, source: Source, start: int, size: int, name: str):
         self._source = source
@@ -293,7 +293,7 @@ class Window(Source):
 
 
 class Stream(Source):
-    """A compressed member: can be read forwards only, each time from its beginning."""
+    """A compressed member, which can only be read forwards, each time from its beginning."""
 
     seekable = False
 
@@ -306,7 +306,7 @@ class Stream(Source):
         return self._open_blocks()
 
     def head(self, count: int) -> bytes:
-        # Closing the iterator at once: it would keep its decompressor alive.
+        # The iterator is closed at once, because it would keep its decompressor alive.
         blocks = self._open_blocks()
         got = b""
         for block in blocks:
@@ -355,7 +355,7 @@ class Unpacked(Source):
 
 
 class Decompressor(Protocol):
-    """What `bz2.BZ2Decompressor` and `lzma.LZMADecompressor` offer, and zlib's here too."""
+    """The interface of `bz2.BZ2Decompressor`, `lzma.LZMADecompressor` and `ZlibDecompressor`."""
 
     @property
     def eof(self) -> bool: ...
@@ -370,7 +370,7 @@ class Decompressor(Protocol):
 
 
 class ZlibDecompressor:
-    """zlib under the interface of its two sisters."""
+    """zlib with the interface of the other two decompressors."""
 
     def __init__(self, wbits: int):
         self._zlib = zlib.decompressobj(wbits)
@@ -402,7 +402,7 @@ _STREAMS: dict[str, Callable[[Limits], Decompressor]] = {
 
 
 def compression(head: bytes) -> str | None:
-    """How data are compressed that begin with `head`: "gzip", "bzip2", "xz", or not at all."""
+    """Returns the compression of data that begin with `head`: "gzip", "bzip2", "xz" or None."""
     if head.startswith(b"\x1f\x8b"):
         return "gzip"
     if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
@@ -415,12 +415,12 @@ def compression(head: bytes) -> str | None:
 class Inflated:
     """Iterates over the decompressed blocks of a gzip, bzip2 or xz source.
 
-    Several streams in a row are one, as for the command-line tools. The check sums that the formats
-    carry are verified; a source that ends within a stream, or goes on with something else after
-    one, is an error.
+    Several streams in a row are read as one, as command-line tools do. The check sums of the
+    formats are verified. It is an error if the source ends within a stream, or if anything else
+    follows a stream.
 
     Attributes:
-        place: What is being read, for messages.
+      place: What is being read, for messages.
     """
 
     def __init__(self, source: Source, kind: str, limits: Limits, block_out: int = BLOCK_OUT):
@@ -438,14 +438,14 @@ class Inflated:
         limits = self._limits
         decompressor = None
         streams = read = produced = 0
-        # After the input ends, zlib may still hold output: it is asked with an empty block.
+        # After the end of the input, zlib may still hold output, which an empty block brings out.
         for block in itertools.chain(self._source.blocks(), (b"",)):
             at_end = not block
             read += len(block)
             while True:
                 if decompressor is None:
                     if streams:
-                        block = block.lstrip(b"\0")  # Padding, as tapes and xz need it.
+                        block = block.lstrip(b"\0")  # Tapes and xz pad with zeros.
                     if not block:
                         break
                     decompressor = _STREAMS[self._kind](limits)
@@ -472,7 +472,7 @@ class Inflated:
 
 
 class ForwardReader:
-    """Bytes from an iterator of blocks: `take`, `skip`, and the position."""
+    """Reads bytes from an iterator of blocks, with `take` and `skip`, and counts the position."""
 
     def __init__(self, blocks: Iterable[bytes]):
         self._blocks = iter(blocks)
@@ -485,7 +485,7 @@ class ForwardReader:
         return self._before + self._at
 
     def _refill(self) -> bool:
-        """Replaces a used-up buffer; False at the end."""
+        """Replaces a used-up buffer; returns False at the end."""
         block = next(self._blocks, b"")
         self._before += len(self._buffer)
         self._buffer = block
@@ -589,15 +589,15 @@ _REMEMBER = 8
 
 
 def remembered(kind: str, source: Source, limits: Limits, build: Callable[[], _T]) -> _T:
-    """Returns `build()`, kept per process for the last few archives.
+    """Returns `build()`; each process keeps the results for the last few archives.
 
-    A worker process receives its `Tree` anew with every piece of work; the index of a large archive
-    is worth more than that. A file that changes has another identity (inode, size, times).
+    A worker process receives a new `Tree` with every task, but the index of a large archive should
+    be built only once. A file that changes has another identity (inode, size, times).
     """
     if source.identity is None:
         return build()
     key = (kind, source.identity, limits)
-    # No lock, which a fork could leave held: at worst two threads build the same index.
+    # There is no lock, since a fork could leave it held. At worst two threads build the same index.
     value = _REMEMBERED.get(key)
     if value is None:
         value = _REMEMBERED[key] = build()

@@ -1,4 +1,4 @@
-"""Published single files, read in place: what is compressed is unpacked as it is read."""
+"""Reads published single files in place; compressed files are unpacked while they are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HEAD = 16
 
 
 class Content:
-    """The content of a file that may be compressed (gzip, bzip2, xz, as its first bytes tell).
+    """The content of a file that may be compressed; its first bytes tell (gzip, bzip2 or xz).
 
     It can be pickled and sent to workers, and be opened as often as wanted.
     """
@@ -24,7 +24,7 @@ class Content:
 
         Args:
           path: The file.
-          limits: Where a decompression bomb begins.
+          limits: Limits beyond which the file is a decompression bomb.
         """
         self._path = os.fspath(path)
         self._limits = limits
@@ -36,7 +36,7 @@ class Content:
         return f"Content({self._path!r})"
 
     def fingerprint(self) -> list[tuple[str, int, int]]:
-        """Path, bytes and time of change (ns) of the file on disk."""
+        """Returns the path, bytes and time of change (ns) of the file on disk."""
         try:
             state = os.stat(self._path)
         except OSError as e:
@@ -44,10 +44,11 @@ class Content:
         return [(self._path, state.st_size, state.st_mtime_ns)]
 
     def open(self) -> BinaryIO:
-        """The content as a binary file that is read from its beginning to its end.
+        """Returns the content as a binary file that is read from its beginning to its end.
 
         Raises:
-          ArchiveError: The file cannot be read; from reading, too, and if it is damaged or cut.
+          ArchiveError: The file cannot be read. Reading raises it too, also if the file is damaged
+            or cut short.
         """
         source = archive_io.Files([self._path])
         kind = archive_io.compression(source.head(_HEAD))
@@ -56,6 +57,6 @@ class Content:
         return io.BufferedReader(archive_io.ReadInto(reader.take_some), archive_io.BLOCK_OUT)
 
     def read(self) -> bytes:
-        """The whole content; see `open`."""
+        """Returns the whole content; see `open`."""
         with self.open() as file:
             return file.read()

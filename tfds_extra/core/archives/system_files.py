@@ -39,7 +39,7 @@ _SYSTEM = re.compile(
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a file, or a folder, is none of the corpus.
+    """Returns whether a file or folder was left by a system or tool, and is not of the corpus.
 
     Args:
       name: Posix path of a file or folder below the root of the tree.

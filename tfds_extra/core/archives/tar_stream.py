@@ -1,11 +1,12 @@
-"""The tar format: from bytes to members, in one forward pass.
+"""Reads the tar format, from bytes to members, in one forward pass.
 
-Reads the formats in use since 1979: old v7, POSIX ustar and pax (`path` and `size` records, also in
-global headers), and GNU (long names, base-256 numbers). Every header's check sum is verified, and
-the end-of-archive mark has to be there, so that a truncated archive is never taken for a short one.
+It reads the formats in use since 1979: old v7, POSIX ustar and pax (`path` and `size` records, also
+in global headers), and GNU (long names, base-256 numbers). Every header's check sum is verified,
+and the end-of-archive mark has to be there, so that a truncated archive is never taken for a short
+one.
 
-The standard library's `tarfile` builds a large object for each member and forgives damage in the
-middle of an archive as if it were its end, which is why it is not used here.
+The standard library's `tarfile` is not used, because it builds a large object for each member and
+takes damage in the middle of an archive for its end.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ from typing import NamedTuple, Protocol
 from tfds_extra.core.archives import archive_io
 
 BLOCK = 512
-# Tar was made for tapes: an archive is padded to whole records of 20 blocks. POSIX leaves undefined
-# what follows the end mark within its record.
+# Tar was made for tapes: an archive is padded to whole records of 20 blocks. POSIX does not define
+# the bytes after the end mark within its record.
 RECORD = 20 * BLOCK
 
 _ZEROS = bytes(BLOCK)
-_FILES = frozenset((b"0", b"\0", b"7"))  # 7: contiguous, a regular file to everyone today.
+_FILES = frozenset((b"0", b"\0", b"7"))  # 7 is a contiguous file, today the same as a regular one.
 _EXTENDED = frozenset((b"x", b"X", b"g", b"L", b"K"))
 _SKIPPED = frozenset((b"V", b"D"))  # GNU volume label and directory listing.
-# The pax records that make a member another one. There may be any number of others, and none is kept.
+# The pax records that replace a field of the header. Of others there may be any number; none is
+# kept.
 _PAX_KEYS = frozenset((b"path", b"size"))
 _SPARSE = b"GNU.sparse."
 _LONGEST_NUMBER = 20  # Digits; 2**64 has as many.
@@ -42,11 +44,11 @@ _REFUSED = {
 
 
 class Damaged(ValueError):
-    """A header that is not one; `str()` says why."""
+    """A block is no valid header; `str()` says why."""
 
 
 class Header(NamedTuple):
-    """The fields of a header block that matter here; names are bytes as published."""
+    """The fields of a header block that are used here; names are bytes as published."""
 
     name: bytes
     size: int
@@ -58,11 +60,11 @@ class Entry(NamedTuple):
 
     name: str
     size: int
-    offset: int  # Of its first byte in the (uncompressed) archive.
+    offset: int  # Offset of its first byte in the (uncompressed) archive.
 
 
 class Cursor(Protocol):
-    """What `entries` reads from: `take` advances, `go_to` moves (only forwards in a stream)."""
+    """A source for `entries`: `take` advances, `go_to` moves (in a stream only forwards)."""
 
     @property
     def position(self) -> int: ...
@@ -74,19 +76,19 @@ class Cursor(Protocol):
         """Moves to `position`, or to the end if that comes first; returns where it is."""
 
     def expect(self, name: str, size: int) -> None:
-        """Hears that `size` bytes of a member follow; raises if they cannot be there."""
+        """Is told that `size` bytes of a member follow; raises if there are fewer."""
 
     def error(
         self, place: str | None, wrong: str, todo: str = archive_io.FETCH_AGAIN
     ) -> archive_io.ArchiveError:
-        """An error about a member, or with None about the current position."""
+        """Returns an error about a member; if `place` is None, about the current position."""
 
 
 def parse_header(block: bytes) -> Header:
     """Reads a header block of 512 bytes.
 
     Raises:
-        Damaged: The check sum or a number is wrong.
+      Damaged: The check sum or a number is wrong.
     """
     try:
         expected = _number(block[148:156])
@@ -105,29 +107,30 @@ def parse_header(block: bytes) -> Header:
     if size < 0:
         raise Damaged("the tar header has a negative size")
     name = block[:100].partition(b"\0")[0]
-    # Only POSIX has a prefix field. GNU, with blanks after "ustar", keeps times in that place.
+    # Only POSIX has a prefix field. GNU tar writes blanks after "ustar", and times in that place.
     if block[257:263] == b"ustar\0" and block[345] != 0:
         name = block[345:500].partition(b"\0")[0] + b"/" + name
     return Header(name, size, block[156:157])
 
 
 def _sum(data: bytes) -> int:
-    """The sum of up to 256 bytes, four times faster than `sum`.
+    """Returns the sum of up to 256 bytes, four times faster than `sum`.
 
-    The lower half of Adler-32 is 1 + the sum, modulo 65521, which 256 bytes do not reach.
+    The lower half of Adler-32 is 1 + the sum, modulo 65521; the sum of 256 bytes is smaller than
+    that.
     """
     return (zlib.adler32(data) & 0xFFFF) - 1
 
 
 def _number(field: bytes) -> int:
-    """An octal number, or a base-256 one in two's complement where the first byte says so."""
+    """Reads an octal number, or a base-256 number in two's complement if the first byte says so."""
     if field[0] in (0x80, 0xFF):
         return int.from_bytes(field[1:], "big") if field[0] == 0x80 else -1
     return int(field.partition(b"\0")[0].strip(b" ") or b"0", 8)
 
 
 def is_header(block: bytes) -> bool:
-    """Whether a tar may begin with `block`."""
+    """Returns whether a tar may begin with `block`."""
     if len(block) < BLOCK or block[:BLOCK] == _ZEROS:
         return False
     try:
@@ -141,10 +144,10 @@ def parse_pax(data: bytes) -> dict[bytes, bytes]:
     """Reads pax records, `<length> <key>=<value>` and a line feed each.
 
     Returns:
-        Those named `path` and `size`, and `GNU.sparse.` if there is any whose name so begins.
+      The records `path` and `size`, and the key `GNU.sparse.` if any name begins with that.
 
     Raises:
-        Damaged: The records do not add up.
+      Damaged: The records do not add up.
     """
     records = {}
     at = 0
@@ -171,8 +174,8 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
     of its `size` bytes. Directories are checked and passed over.
 
     Raises:
-        ArchiveError: The archive is damaged or truncated, a name is unsafe or comes twice, or a
-            member is neither a file nor a directory.
+      ArchiveError: The archive is damaged or truncated, a name is unsafe or comes twice, or a
+        member is neither a file nor a directory.
     """
     seen: set[int] = set()
     everywhere: dict[bytes, bytes] = {}
@@ -196,13 +199,13 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
                     shared += header.size
                 else:
                     waiting += header.size
-                # Together they have the limit of one, or a row of them would have none.
+                # One limit holds for all of them together: many headers could exceed any memory.
                 data = _extension(cursor, header.size, max(waiting, shared), limits)
                 if header.kind == b"L":
                     long_name = data.rstrip(b"\0")
                 elif header.kind == b"g":
                     everywhere.update(parse_pax(data))
-                elif header.kind != b"K":  # K is the target of a link, refused in its turn.
+                elif header.kind != b"K":  # K is the target of a link; the link is refused below.
                     records.update(parse_pax(data))
                 prefixed = header.kind != b"g"
                 continue
@@ -234,7 +237,7 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
                 f"{wrong}, and only files and folders are read in place",
                 "Extract the archive yourself and give the folder, if you trust it",
             )
-        if is_file and name[-1:] == "/":  # How v7 marks a directory.
+        if is_file and name[-1:] == "/":  # v7 marks a directory so.
             if size:
                 raise cursor.error(name, "it is a folder that holds data")
             is_file = False
@@ -243,7 +246,7 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
         except archive_io.UnsafeName as e:
             raise cursor.error(name, str(e), archive_io.NOT_SAFE) from e
         if not is_file:
-            # Its size field is not followed by data, whatever it says.
+            # No data follow the header of a directory, whatever its size field says.
             continue
         if not clean:
             raise cursor.error(None, "a member has no name")
@@ -258,7 +261,7 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
 
 
 def _extension(cursor: Cursor, size: int, together: int, limits: archive_io.Limits) -> bytes:
-    """The content of an extended header, unless those of one member are too large together."""
+    """Returns the content of an extended header; raises if they are too large together."""
     if together > limits.header_bytes:
         raise Damaged(
             f"an extended header of {together:,} bytes (the limit is {limits.header_bytes:,})"
@@ -280,7 +283,7 @@ def _pax_size(value: bytes | None, otherwise: int) -> int:
 
 
 def _pass_over(cursor: Cursor, name: str, size: int, offset: int | None = None) -> None:
-    """Moves behind the data of a member, wherever in it the cursor stands."""
+    """Moves behind the data of a member, from anywhere in the data."""
     if offset is None:
         offset = cursor.position
     end = offset + size
@@ -290,20 +293,20 @@ def _pass_over(cursor: Cursor, name: str, size: int, offset: int | None = None) 
 
 
 def truncated(got: int, expected: int) -> str:
-    """What is wrong with a member that stops too early."""
+    """Returns what is wrong with a member that stops too early."""
     return f"it is truncated: {max(got, 0):,} of {expected:,} bytes"
 
 
 def _check_end(cursor: Cursor) -> None:
     """Reads from behind the first zero block to the end of the file.
 
-    A second zero block completes the mark. If the file ends right after the first one nothing can
-    be missing, and some writers leave it at that.
+    A second zero block completes the end mark. If the file ends right after the first one, nothing
+    can be missing, and some writers write only one.
     """
     block = cursor.take(BLOCK)
     if block.strip(b"\0"):
         raise cursor.error(None, "a block of zeros stands in the middle of the archive")
-    # To the end even though nothing is expected: it makes a compressed stream check its sum.
+    # Reading to the end makes a compressed stream verify its check sum.
     cursor.go_to(-(-cursor.position // RECORD) * RECORD)
     while block := cursor.take(archive_io.BLOCK_IN):
         if block.strip(b"\0"):

@@ -6,24 +6,24 @@ for member in tree.members("recordings/"):
     name, data = member.name, member.read()
 ```
 
-A `Tree` is a folder, an archive, or the consecutive parts of one archive. What it is, is told from
-its first bytes, never from its suffix: tar (plain, gzip, bzip2, xz), zip (stored, deflated, bzip2
+A `Tree` is a folder, an archive, or the consecutive parts of one archive. Its first bytes tell
+which format it has, never its suffix: tar (plain, gzip, bzip2, xz), zip (stored, deflated, bzip2
 and LZMA members, zip64, split), and archives inside those (`Tree.nested`). Memory does not depend
 on the size of the archive or of its members, apart from the index: 32 bytes a member for a zip.
 
-Trust. Everything that could leave the tree or eat the machine is refused with the member's name:
-absolute names, drive letters, `..`, NUL, the same name twice, links and devices, encrypted members,
-sparse members, overlapping members, and decompression bombs (`Limits`). Damage is noticed wherever
-the format carries a check sum; for compressed tars that means when the iteration has reached its
-end, so nothing derived from members may be called complete before. A plain tar has check sums for
-its headers only.
+Trust. All that could write outside the tree or exhaust the machine is refused with the member's
+name: absolute names, drive letters, `..`, NUL, the same name twice, links and devices, encrypted
+members, sparse members, overlapping members, and decompression bombs (`Limits`). Damage is noticed
+wherever the format has a check sum. In compressed tars that is only at the end of the iteration, so
+that results from members are not complete before. A plain tar has check sums for its headers only.
 
-What operating systems and cloud folders leave among the files (`system_files`) is passed over,
-in folders and in archives.
+Files that operating systems and cloud folders leave among the others (`system_files`) are passed
+over, in folders and in archives.
 
-Names are given as published, as text: UTF-8 (in zips without the UTF-8 flag: code page 437 unless
-it is UTF-8), and bytes that are not become lone surrogates (`surrogateescape`), so that
-`name.encode("utf-8", "surrogateescape")` gives back what was published.
+Names are text, as published: they are decoded as UTF-8 (in zips without the UTF-8 flag, as code
+page 437 if they are not valid UTF-8). Bytes that are not UTF-8 become lone surrogates
+(`surrogateescape`), so that `name.encode("utf-8", "surrogateescape")` gives back the published
+bytes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tfds_extra.core.archives.archive_io import ArchiveError, Limits
 from tfds_extra.core.archives.system_files import is_system_file
 
 _HEAD = 1024
-_MAX_NESTED = 32  # Archives in archives; nobody publishes more than three.
+_MAX_NESTED = 32  # Levels of archives in archives; nobody publishes more than three.
 _GIVE_THE_FILE = "Give the archive as its publisher serves it, or the extracted folder"
 
 
@@ -57,9 +57,9 @@ class Member:
     """A regular file in a tree.
 
     Attributes:
-        name: Posix path below the root of the tree, as published, without a leading "./".
-        size: Number of (uncompressed) bytes.
-        source: Path of the archive or folder, for messages.
+      name: Posix path below the root of the tree, as published, without a leading "./".
+      size: Number of (uncompressed) bytes.
+      source: Path of the archive or folder, for messages.
     """
 
     name: str
@@ -70,10 +70,10 @@ class Member:
     def open(self) -> BinaryIO:
         """Returns the content as a binary file.
 
-        In a compressed tar it can be read once, in order, and only until the iteration goes on: the
-        file, and the member, raise `ArchiveError` after that. Members of other trees may be opened
-        at any time and as often as wanted. Seekable in folders and plain tars. The last bytes of a
-        zip member are given only after its check sum was found right.
+        A member of a compressed tar can be read once, in order, and only until the iteration goes
+        on; after that the file and the member raise `ArchiveError`. Members of other trees may be
+        opened at any time and as often as wanted. The file is seekable in folders and plain tars.
+        The last bytes of a zip member come only after its check sum was found right.
         """
         return self._content.open()
 
@@ -81,7 +81,7 @@ class Member:
         """Returns the whole content.
 
         Raises:
-            ArchiveError: It is damaged, or has not exactly `size` bytes.
+          ArchiveError: It is damaged, or has not exactly `size` bytes.
         """
         data = self._content.read()
         if len(data) != self.size:
@@ -94,13 +94,13 @@ class Member:
 
 
 class Tree:
-    """The files of a folder or an archive; holds paths only until it is used.
+    """The files of a folder or an archive.
 
     A tree can be pickled and sent to workers. It opens its files when it is first used, and closes
-    them when it is dropped.
+    them when it is deleted.
 
     Attributes:
-        is_shared: As in `__init__`. Only files whose names are known are then looked for.
+      is_shared: As in `__init__`. Then builders look only for files whose names they know.
     """
 
     def __init__(
@@ -114,18 +114,18 @@ class Tree:
         """Names a folder or an archive, without touching it.
 
         Args:
-            *paths: One folder, one archive, or the parts of one archive in their order, which are
-                read as one file: cut at arbitrary bytes (`..._partaa`, `..._partab`) or a true
-                split zip (`.z01`, `.zip`).
-            root: The top folder in the archive, say "free-spoken-digit-dataset-1.0.10". Names are
-                given relative to it; files outside it are checked like all others and left out. An
-                archive that has files, but none below its root, is an error. If the path is a
-                folder, it is the root already.
-            renamed: For a folder that is laid out in another way than the archive: what names
-                begin with in the archive, and what they begin with in the folder instead. Names
-                are given as in the archive.
-            is_shared: Whether it is a folder that may hold anything else, too, of any size.
-            limits: Where a decompression bomb begins.
+          *paths: One folder, one archive, or the parts of one archive in their order, which are
+            read as one file: cut at arbitrary bytes (`..._partaa`, `..._partab`) or a true
+            split zip (`.z01`, `.zip`).
+          root: The top folder in the archive, say "free-spoken-digit-dataset-1.0.10". Names are
+            given relative to it; files outside it are checked like all others and left out. An
+            archive that has files, but none below its root, is an error. A folder is the root
+            already.
+          renamed: For a folder with another layout than the archive: maps the beginning of names
+            in the archive to the beginning of the same names in the folder. Names are given as in
+            the archive.
+          is_shared: Whether the path is a folder that may hold anything else, too, of any size.
+          limits: Limits beyond which an archive is a decompression bomb.
         """
         if not paths:
             raise ValueError("Tree() needs a path")
@@ -148,7 +148,7 @@ class Tree:
         verified. Compressed tars have no nested trees, since nothing in them can be reached directly.
 
         Raises:
-            ArchiveError: This tree is nested too deep already.
+          ArchiveError: This tree is nested too deep already.
         """
         if self._depth >= _MAX_NESTED:
             raise archive_io.error(
@@ -175,9 +175,10 @@ class Tree:
         return {**self.__dict__, "_archive": None}  # Open files stay in their process.
 
     def fingerprint(self) -> list[tuple[str, int, int]]:
-        """Path, bytes and time of change (ns) of each file on disk that the tree is read from.
+        """Returns path, bytes and time of change (ns) of each file on disk that makes up the tree.
 
-        A nested tree gives the files of the tree around it, with the member's name behind the path.
+        For a nested tree these are the files of the outer tree, with the member's name after the
+        path.
         """
         if self._parent is not None:
             parent, name = self._parent
@@ -205,11 +206,11 @@ class Tree:
     def members(self, prefix: str = "") -> Iterator[Member]:
         """Yields the regular files whose name begins with `prefix`.
 
-        Archives give them in published order, folders sorted by name. The iteration has to come to
-        its end for an archive to be known to be whole.
+        Archives give them in published order, folders sorted by name. Only after the end of the
+        iteration it is known that the archive is whole.
 
         Raises:
-            ArchiveError: See the module.
+          ArchiveError: The archive is damaged or not safe; see the module.
         """
         archive = self._open()
         selection = self._select(prefix)
@@ -221,9 +222,8 @@ class Tree:
     def index(self) -> dict[str, int]:
         """Returns the size of each file by name.
 
-        Reads the directory of a zip, the headers of a plain tar; a compressed tar has to be
-        decompressed from end to end for it. Damage to the members themselves is found when they
-        are read.
+        It reads the directory of a zip, or the headers of a plain tar; a compressed tar has to be
+        decompressed from beginning to end. Damage to the members is found when they are read.
         """
         return dict(self.sizes())
 
@@ -240,7 +240,7 @@ class Tree:
         """Opens a file by its name.
 
         Raises:
-            ArchiveError: There is no such file, or the format has no random access.
+          ArchiveError: There is no such file, or the format has no random access.
         """
         return self._find(name).open()
 
@@ -249,10 +249,10 @@ class Tree:
         return self._find(name).read()
 
     def holds(self, name: str) -> bool:
-        """Whether there is a file of this name.
+        """Returns whether there is a file of this name.
 
         Raises:
-            ArchiveError: The format has no random access, or what is there is no regular file.
+          ArchiveError: The format has no random access, or what is there is no regular file.
         """
         try:
             self._find(name)
@@ -283,7 +283,7 @@ class Tree:
         return _open_archive(archive.source(self._top() + name, label), limits)
 
     def _top(self) -> str:
-        """What stands before the names that we give, in the names of the archive."""
+        """Returns what the archive's own names have before the names relative to the root."""
         return f"{self._root}/" if self._root and not isinstance(self._open(), _Folder) else ""
 
     def _select(self, prefix: str) -> _Selection:
@@ -291,7 +291,7 @@ class Tree:
 
 
 class _Selection:
-    """Tells which names are wanted, and remembers whether the root was met."""
+    """Tells which names are wanted, and remembers whether files below the root were seen."""
 
     def __init__(self, top: str, prefix: str):
         self.top = top
@@ -308,7 +308,7 @@ class _Selection:
         return False
 
     def below(self, folder: str) -> bool:
-        """Whether wanted names can begin with `folder`, which ends with a slash."""
+        """Returns whether the folder, whose name ends with a slash, may hold wanted files."""
         return folder.startswith(self._wanted) or self._wanted.startswith(folder)
 
     def check(self, file: str) -> None:
@@ -324,7 +324,7 @@ class _Selection:
 
 
 class _Archive(Protocol):
-    """A folder or an archive under its published names."""
+    """The interface of folders and archives; names are the published ones, root included."""
 
     name: str
     random_access: bool
@@ -365,7 +365,7 @@ class _FileContent:
 
 
 class _Folder:
-    """A folder of the user. Links are his own: they are followed, but not in circles."""
+    """A folder of the user. Links in it are followed, but not in circles."""
 
     random_access = True
 
@@ -384,7 +384,7 @@ class _Folder:
 
     def states(self, selection: _Selection) -> Iterator[tuple[str, os.stat_result]]:
         """Yields name and state of the regular files, sorted by their name in the folder."""
-        # One list of names for each folder on the way down, however large the tree is.
+        # Memory holds the list of names of each folder on the way down, not the whole tree.
         listings = [iter(self._listing(""))]
         way = [_identity(os.stat(self.name))]
         while listings:
@@ -393,7 +393,7 @@ class _Folder:
                 listings.pop()
                 way.pop()
             elif stat.S_ISDIR(info.st_mode):
-                # Where names differ from the archive's, those below a folder may begin with anything.
+                # If the layout differs, the published names below a folder may begin with anything.
                 if not self._renamed and not selection.below(name + "/"):
                     continue
                 if _identity(info) in way:
@@ -413,7 +413,7 @@ class _Folder:
                 raise self._irregular(name)
 
     def _listing(self, prefix: str) -> list[tuple[str, os.stat_result]]:
-        """What a folder holds, so sorted that the names of all files come out sorted."""
+        """Returns the entries of a folder, in an order in which all file names come out sorted."""
         name = prefix
         try:
             found = []
@@ -436,7 +436,7 @@ class _Folder:
         )
 
     def path_of(self, name: str) -> str:
-        """The path of a member, which has to be in the folder."""
+        """Returns the path of a member, which has to be in the folder."""
         try:
             clean = archive_io.clean_name(rename(name, self._renamed))
         except archive_io.UnsafeName as e:
@@ -462,11 +462,11 @@ class _Folder:
 
 
 def rename(name: str, renamed: Mapping[str, str]) -> str:
-    """A name with its beginning replaced.
+    """Returns a name with its beginning replaced.
 
     Args:
-        name: Name of a file, or a pattern of names.
-        renamed: Beginnings, and what stands for each instead; the first that fits is replaced.
+      name: Name of a file, or a pattern of names.
+      renamed: Maps beginnings to their replacements; the first that fits is used.
     """
     for begins, instead in renamed.items():
         if name.startswith(begins):
@@ -482,7 +482,7 @@ def _identity(info: os.stat_result) -> tuple[int, int]:
 
 
 class _PlainCursor:
-    """Jumps from header to header."""
+    """A cursor that jumps from header to header in a seekable source."""
 
     def __init__(self, source: archive_io.Source):
         self._source = source
@@ -554,7 +554,7 @@ class _PlainTar:
         return archive_io.Window(self._source, *self._scanned()[name], label)
 
     def _scanned(self) -> dict[str, tuple[int, int]]:
-        """Offset and size by name."""
+        """Returns offset and size of each file by name."""
         if self._index is None:
             self._index = archive_io.remembered(
                 "tar",
@@ -566,7 +566,7 @@ class _PlainTar:
 
 
 class _StreamCursor:
-    """Reads forwards. `current` is the content that may be read now."""
+    """A cursor that reads forwards. `current` is the only content that may be read now."""
 
     def __init__(self, source: archive_io.Source, kind: str | None, limits: Limits):
         self._source = source
@@ -596,7 +596,7 @@ class _StreamCursor:
 
 
 class _StreamContent:
-    """A member that passes by."""
+    """The content of a member of a stream, which can be read only while the stream is there."""
 
     def __init__(self, cursor: _StreamCursor, entry: tar_stream.Entry):
         self._cursor = cursor
@@ -639,7 +639,7 @@ class _StreamContent:
 
 
 class _StreamFile(io.BufferedReader):
-    """A file over a passing member that does not serve left-overs of its buffer later."""
+    """A file over a member of a stream; it refuses to serve its buffer after the stream went on."""
 
     def __init__(self, content: _StreamContent):
         super().__init__(archive_io.ReadInto(content.take_some), archive_io.BLOCK_IN)
@@ -726,8 +726,8 @@ class _Zip:
     def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
         for number, name, entry in self._reader.entries():
             if entry.is_folder:
-                # Only its header can tell a folder from a file whose name was damaged. Of those
-                # elsewhere it is looked at by who reads there: each takes a seek.
+                # Only its header tells a folder from a file whose name was damaged. Each check
+                # takes a seek, so that only folders that belong to the selection are checked.
                 if selection.below(f"{name}/"):
                     self._reader.locate(number, entry)
             elif selection(name):
@@ -777,7 +777,7 @@ def _open_archive(source: archive_io.Source, limits: Limits) -> _Archive:
         raise source.error(0, f"this is {_describe(head)}, not an archive", _GIVE_THE_FILE)
     inflated = archive_io.Inflated(source, kind, limits, block_out=_HEAD)
     first = archive_io.ForwardReader(inflated).take(_HEAD)
-    # Zeros are the end mark, here of a tar without members.
+    # Zeros are the end mark of a tar without members.
     if first.strip(b"\0") and not tar_stream.is_header(first):
         raise source.error(
             0, f"this is {_describe(first)}, compressed with {kind}, not an archive", _GIVE_THE_FILE
@@ -811,7 +811,7 @@ _MAGIC = (
 
 
 def _describe(head: bytes) -> str:
-    """What a file that is not an archive looks like."""
+    """Returns what a file that is not an archive looks like."""
     if not head:
         return "an empty file"
     if not head.strip(b"\0"):

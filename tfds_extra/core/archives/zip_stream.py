@@ -1,13 +1,12 @@
-"""The zip format: the central directory as a compact index, members decompressed in place.
+"""Reads the zip format: the central directory becomes a compact index, members are read in place.
 
-Reads stored, deflated, bzip2 and LZMA members, zip64, true split archives (`.z01`, `.z02`, ...,
-`.zip`), and the archives above 4 GiB of the macOS Finder, whose numbers lack everything beyond 32
-bits. Nothing is believed on one word: the directory has to end where the end record stands, members
-may not overlap, and the local header has to name the same member as the directory.
+It reads stored, deflated, bzip2 and LZMA members, zip64, true split archives (`.z01`, `.z02`, ...,
+`.zip`), and archives above 4 GiB of the macOS Finder, whose numbers lack everything beyond 32 bits.
+Each statement in a file is checked against another: the directory has to end where the end record
+begins, members may not overlap, and the local header has to name the same member as the directory.
 
-The standard library's `zipfile` keeps an object of about 700 bytes for each member, which a corpus
-of a million members, opened in every worker, cannot afford; here it is 32 bytes. It also checks
-less.
+The standard library's `zipfile` checks less. It keeps an object of about 700 bytes for each member,
+too much for a corpus of a million members that is opened in every worker; here it is 32 bytes.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _LONGEST_COMMENT = 0xFFFF
 _LONGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
 
-_ENCRYPTED = 0x2041  # Classic, strong, or with the directory itself masked.
+_ENCRYPTED = 0x2041  # Flags of classic and strong encryption, and of a masked directory.
 _LZMA_HAS_END = 0x2
 _UTF8 = 0x800
 _UNIX = (3, 19)  # "Made by" systems that store a file mode; 19 is macOS.
@@ -68,21 +67,21 @@ class Entry(NamedTuple):
     size: int
     mode: int
     disk: int
-    offset: int  # Of the local header, on its disk.
-    length: int  # Of the record itself.
+    offset: int  # Offset of the local header on its disk.
+    length: int  # Length of the record itself.
 
     @property
     def is_folder(self) -> bool:
-        """Old Windows tools write backslashes, here too."""
+        """Whether the member is a folder; old Windows tools end its name with a backslash."""
         return self.name.endswith(("/", "\\"))
 
 
 @dataclasses.dataclass(frozen=True)
 class _End:
-    """What the end record says."""
+    """The content of the end record."""
 
-    start: int  # Where the central directory begins,
-    stop: int  # and where it ends.
+    start: int  # Where the central directory begins.
+    stop: int  # Where the central directory ends.
     count: int
     count_wraps: bool
     wraps: bool  # Sizes and offsets are modulo 4 GiB.
@@ -90,12 +89,12 @@ class _End:
 
 @dataclasses.dataclass(frozen=True)
 class _Index:
-    """Where everything is: arrays, parallel in directory order unless said otherwise."""
+    """The places of all members. `records` and `starts` are in the order of the directory."""
 
-    records: array[int]  # Where the record stands in the file.
-    starts: array[int]  # Where the local header stands in the file.
-    sorted_keys: array[int]  # The keys of the names, sorted, and
-    order: array[int]  # the members they belong to.
+    records: array[int]  # Where each record stands in the file.
+    starts: array[int]  # Where each local header stands in the file.
+    sorted_keys: array[int]  # The keys of the names, sorted.
+    order: array[int]  # The number of the member to which each of `sorted_keys` belongs.
 
 
 class ZipReader:
@@ -174,7 +173,7 @@ class ZipReader:
         return _End(start, stop, count, count_wraps=not wide, wraps=wraps)
 
     def _absolute(self, disk: int, offset: int, last_disk: int) -> int:
-        """Where `offset` of part number `disk` is in the source."""
+        """Returns the position in the source of `offset` in part number `disk`."""
         if last_disk == 0 and disk == 0:
             return offset  # One archive, perhaps cut at arbitrary bytes.
         parts = self._source.part_starts
@@ -209,7 +208,7 @@ class ZipReader:
                 raise self._source.error(at, "the central directory is damaged")
 
     def _entry_at(self, record: int) -> Entry:
-        """The record that stands there in the file."""
+        """Returns the record at a position in the file."""
         for count in (512, _LONGEST_ENTRY):  # Most are short.
             entry = self._parse(self._source.read_at(record, count), 0, record)
             if entry is not None:
@@ -217,7 +216,7 @@ class ZipReader:
         raise self._source.error(record, "the central directory is damaged")
 
     def _parse(self, data: bytes, at: int, position: int) -> Entry | None:
-        """The record at `data[at:]`, or None if it goes on behind the end of `data`."""
+        """Returns the record at `data[at:]`, or None if it goes on behind the end of `data`."""
         if at + _ENTRY.size > len(data):
             return None
         (
@@ -329,7 +328,7 @@ class ZipReader:
         return name
 
     def _check_overlap(self, records: array[int], starts: array[int], stops: array[int]) -> None:
-        """Members that share bytes make a bomb that no single ratio gives away."""
+        """Raises if members share bytes: such a bomb has no suspicious ratio in any one member."""
         reached = 0
         for i in sorted(range(len(starts)), key=starts.__getitem__):
             if starts[i] < reached:
@@ -343,7 +342,7 @@ class ZipReader:
     # ----------------------------------------------------------------- macOS archives above 4 GiB
 
     def _find_local(self, entry: Entry, start: int, reached: int) -> int:
-        """The true place of a local header, known modulo 4 GiB and not before `reached`."""
+        """Returns the true place of a local header, known modulo 4 GiB and not before `reached`."""
         if start < reached:
             start += -((start - reached) // 2**32) * 2**32
         while start < self._source.size:
@@ -354,12 +353,12 @@ class ZipReader:
         raise self._source.error(entry.name, "its local header is not found")
 
     def _unwrapped(self, number: int, entry: Entry) -> Entry:
-        """Completes sizes that are known modulo 4 GiB.
+        """Returns an entry with completed sizes, which are only known modulo 4 GiB.
 
-        The packed size follows from where the next member begins. The size follows from it exactly
-        for stored members; else it is the least that fits, which is right for data that hardly
-        compress, as the archives and images that make a zip so large. A wrong guess is found out
-        when the member is read.
+        The packed size follows from where the next member begins. For stored members, the size is
+        the same. For others it is the smallest size that fits, which is right for data that hardly
+        compress, such as the archives and images that make a zip so large. Reading the member finds
+        out a wrong guess.
         """
         if not self._end.wraps:
             return entry
@@ -397,7 +396,7 @@ class ZipReader:
         return data
 
     def content(self, number: int, entry: Entry) -> ZipContent:
-        """The content of a member, after a check of its local header."""
+        """Returns the content of a member, after a check of its local header."""
         return ZipContent(self._source, self._limits, entry, self.locate(number, entry))
 
 
@@ -420,7 +419,7 @@ class ZipContent:
         return b"".join(self.blocks())
 
     def source(self, name: str) -> archive_io.Source:
-        """The member as a source for another archive reader: seekable only if it is stored."""
+        """Returns the member as a source for another archive reader; seekable only if stored."""
         if self._entry.method == _STORED:
             return archive_io.Window(self._source, self._start, self._entry.packed, name)
         return archive_io.Stream(self.blocks, self._entry.size, name)
@@ -430,7 +429,7 @@ class ZipContent:
         entry = self._entry
         source = self._source
         decompressor, at, packed_left = self._decompressor()
-        # An LZMA stream may leave it to the recorded size to say where it ends.
+        # An LZMA stream may have no end mark: then the recorded size tells where it ends.
         has_end = entry.method != _LZMA or bool(entry.flags & _LZMA_HAS_END)
         left = entry.size
         crc = 0
@@ -476,7 +475,7 @@ class ZipContent:
             yield last
 
     def _decompressor(self) -> tuple[archive_io.Decompressor, int, int]:
-        """The decompressor of the member, and what it is to be fed: where, and how many bytes."""
+        """Returns the member's decompressor, and position and number of the bytes to feed it."""
         entry = self._entry
         at, packed = self._start, entry.packed
         if entry.method == _STORED:
@@ -495,12 +494,15 @@ class ZipContent:
         )
 
     def _lzma(self) -> archive_io.Decompressor:
-        """LZMA data begin with a version, the length of the properties (5), and these."""
+        """Returns an LZMA decompressor.
+
+        LZMA data begin with a version, the length of the properties (5), and the properties.
+        """
         head = self._source.read_at(self._start, 9)
         if self._entry.packed < 9 or len(head) < 9 or head[2:4] != b"\5\0":
             raise self._source.error(self._entry.name, "its LZMA header is damaged")
         literal_bits, dictionary = head[4], int.from_bytes(head[5:], "little")
-        # A dictionary is never needed beyond the size of the data.
+        # No data need a dictionary that is larger than the data.
         dictionary = max(min(dictionary, self._entry.size), 4096)
         if dictionary > self._limits.lzma_memory:
             raise self._source.error(
@@ -550,10 +552,11 @@ class _Copier:
 
 
 def _decode(raw: bytes, flags: int) -> str:
-    """A name as text.
+    """Returns a name as text.
 
-    Without the UTF-8 flag the format says code page 437, yet Linux and macOS tools write UTF-8 all
-    the same; what decodes as UTF-8 (no accident, beyond ASCII) is taken to be it.
+    Without the UTF-8 flag, the format prescribes code page 437, but Linux and macOS tools write
+    UTF-8 even so. A name that is valid UTF-8 is read as UTF-8: beyond ASCII that is hardly an
+    accident.
     """
     if flags & _UTF8:
         return raw.decode("utf-8", "surrogateescape")
@@ -564,7 +567,7 @@ def _decode(raw: bytes, flags: int) -> str:
 
 
 def _zip64_values(extra: bytes) -> list[int]:
-    """The 64-bit numbers in the extra fields of a record (the last may have 32 bits)."""
+    """Returns the 64-bit numbers in the extra fields of a record (the last may have 32 bits)."""
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, at)

@@ -1,4 +1,4 @@
-"""Published files: what a builder asks for, and how it comes to the disk."""
+"""Published files: how a builder asks for them, and how they come to the disk."""
 
 from tfds_extra.core.downloads.by_hand import described
 from tfds_extra.core.downloads.manager import DownloadManager
@@ -6,8 +6,8 @@ from tfds_extra.core.downloads.sources import (
     CACHED,
     MANUAL,
     MISSING,
-    PARTIAL,
     TO_FETCH,
+    UNFINISHED,
     DigestError,
     DownloadError,
     ManualFile,
@@ -21,8 +21,8 @@ __all__ = [
     "CACHED",
     "MANUAL",
     "MISSING",
-    "PARTIAL",
     "TO_FETCH",
+    "UNFINISHED",
     "DigestError",
     "DownloadError",
     "DownloadManager",

@@ -1,4 +1,4 @@
-"""What the answer of a server means: the file, a part of it, something else, or try again later."""
+"""Tells what a server's answer is: the file, a part of it, another file, or "try again later"."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ HEAD = 1 << 12
 _GZIP = ("gzip", "x-gzip")
 _GZIP_SUFFIXES = (".gz", ".tgz")
 _GZIP_MAGIC = b"\x1f\x8b"
-# No file has a size of more digits, and Python refuses to read numbers of some thousand.
+# No file has a size with more digits; Python refuses to read numbers with some thousand digits.
 _DIGITS = 18
-_SHOWN = 300  # Characters of what a server or a library says.
+_SHOWN = 300  # At most so many characters from a server or a library are quoted.
 _PAGE = re.compile(
     rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,1000}?-->\s*)?<(!doctype\s+html|html|head|body|script|meta)\b",
     re.IGNORECASE | re.DOTALL,
@@ -50,12 +50,12 @@ _MAGIC = {
 
 
 class Broken(Exception):
-    """An attempt failed; the next may not.
+    """An attempt failed; the next attempt may succeed.
 
     Attributes:
       wait: Seconds that the server asks us to wait; None if it does not ask.
       no_such_host: Whether the name of the host did not resolve.
-      too_slow: Whether it was waited for as long as anybody should.
+      too_slow: Whether the server was too slow, so that another attempt is not worth the time.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Broken(Exception):
 
 
 class Refused(Exception):
-    """This URL will not give the file; `differs` if it gave another one."""
+    """This URL will not give the file. `differs` tells whether it gave another file."""
 
     def __init__(self, reason: str, differs: bool = False):
         super().__init__(reason)
@@ -80,10 +80,10 @@ class Refused(Exception):
 
 
 def source(url: str, response: requests.Response) -> dict[str, Any]:
-    """What identifies an answer: url, etag, last_modified, length, encoding.
+    """Returns what identifies an answer: url, etag, last_modified, length, encoding.
 
     Raises:
-      Refused: The length is no number of bytes that a file could have.
+      Refused: The stated length is larger than any file.
     """
     headers = response.headers
     encoding = headers.get("Content-Encoding", "").strip().lower()
@@ -98,10 +98,10 @@ def source(url: str, response: requests.Response) -> dict[str, Any]:
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """Bytes of a body, as its server states them; None if it does not.
+    """Returns the size of a body that its server states, in bytes; None if it states none.
 
     Raises:
-      Refused: They are more than a file could have.
+      Refused: The stated size is larger than any file.
     """
     length = headers.get("Content-Length", "")
     if not length.isdecimal():
@@ -112,12 +112,12 @@ def content_length(headers: Mapping[str, str]) -> int | None:
 
 
 def is_chunked(response: requests.Response) -> bool:
-    """Whether the body says itself where it ends."""
+    """Returns whether the body itself shows where it ends."""
     return "chunked" in response.headers.get("Transfer-Encoding", "").lower()
 
 
 def validator(known: Mapping[str, Any]) -> str | None:
-    """What If-Range may hold: never a weak tag, which stands for files that are similar."""
+    """Returns a value for If-Range; never a weak tag, which similar files may share."""
     etag = known.get("etag") or ""
     return etag if etag.startswith('"') else known.get("last_modified")
 
@@ -125,10 +125,10 @@ def validator(known: Mapping[str, Any]) -> str | None:
 def is_the_rest(
     response: requests.Response, known: Mapping[str, Any], size: int, total: int | None, url: str
 ) -> bool:
-    """Whether a 206 holds what follows the first `size` bytes of the answer that is `known`.
+    """Returns whether a 206 continues the `known` answer after its first `size` bytes.
 
     Raises:
-      Refused: It says so in numbers that no file could have.
+      Refused: It states numbers that are larger than any file.
     """
     content_range = response.headers.get("Content-Range", "").strip()
     longest = max(map(len, re.findall(r"\d+", content_range)), default=0)
@@ -139,20 +139,20 @@ def is_the_rest(
         return False
     if total is not None and found[2] not in ("*", str(total)):
         return False
-    # For servers that ignore If-Range. Those that honour it need not repeat all of these.
+    # This check is for servers that ignore If-Range. Others need not repeat all of these headers.
     new = source(url, response)
     names = ("etag", "last_modified", "encoding") if url == known.get("url") else ()
     return all(new[name] == known.get(name) for name in names if new[name])
 
 
 def is_whole(response: requests.Response, size: int) -> bool:
-    """Whether a 416 says that the first `size` bytes are all there are."""
+    """Returns whether a 416 says that the first `size` bytes are all there are."""
     content_range = response.headers.get("Content-Range", "").replace(" ", "")
     return response.status_code == 416 and content_range == f"bytes*/{size}"
 
 
 def judge_status(response: requests.Response) -> Broken | Refused:
-    """What a status other than 200 and 206 means."""
+    """Returns the error for a status other than 200 and 206."""
     code = response.status_code
     phrase = http.client.responses.get(code, "")
     reason = f"the server answers {code} {phrase}".rstrip()
@@ -164,7 +164,7 @@ def judge_status(response: requests.Response) -> Broken | Refused:
 
 
 def judge_head(head: bytes, known: Mapping[str, Any], published: digests.Published) -> None:
-    """Recognises the page that many servers send instead of a status.
+    """Recognises a web page that a server sends instead of an error status, and other wrong files.
 
     Args:
       head: The first `HEAD` bytes of the body, or all of it.
@@ -176,7 +176,7 @@ def judge_head(head: bytes, known: Mapping[str, Any], published: digests.Publish
     """
     name, encoding = (published.filename or "").lower(), known["encoding"]
     if published.size and published.size == known["length"]:
-        return  # Whatever it looks like or is called, the digest will tell.
+        return  # The size is right, so that the digest will decide, whatever the file looks like.
     decoded = head
     if encoding in _GZIP:
         with contextlib.suppress(zlib.error):
@@ -189,8 +189,8 @@ def judge_head(head: bytes, known: Mapping[str, Any], published: digests.Publish
             + (f", {words!r}," if words else "")
             + " instead of the file: a login, consent or error page. Open the URL in a browser"
         )
-    # As Apache did for years: a file that is compressed as published is said to be compressed on the
-    # way. Otherwise what comes is as long as the server likes, and no digest is known of it.
+    # An encoded body has no known size and digest, and is refused. An exception is a published .gz
+    # file that the server only calls encoded, as Apache did for years.
     twice = decoded is not head and decoded.startswith(_GZIP_MAGIC)
     mislabelled = encoding in _GZIP and name.endswith(_GZIP_SUFFIXES) and not twice
     if encoding and not mislabelled:
@@ -199,13 +199,13 @@ def judge_head(head: bytes, known: Mapping[str, Any], published: digests.Publish
             " file as it is"
         )
     magic = next((m for suffixes, m in _MAGIC.items() if name.endswith(suffixes)), b"")
-    # Where there is a digest it decides: not every published file is what its name says.
+    # A digest decides if there is one, because some published files are not what their name says.
     if not published.digests and not head.startswith(magic):
         raise Refused(f"what the server sends is not what {name} should be{glimpse(head)}")
 
 
 def glimpse(head: bytes) -> str:
-    """How a foreign file begins, to be appended to a message."""
+    """Describes the beginning of a foreign file, to be appended to a message."""
     if not head:
         return " (it is empty)"
     start = head[:60]
@@ -214,19 +214,19 @@ def glimpse(head: bytes) -> str:
 
 
 def file_name(response: requests.Response) -> str:
-    """Name of the file, as the server calls it."""
+    """Returns the server's name for the file."""
     message = email.message.Message()
     message["Content-Disposition"] = response.headers.get("Content-Disposition", "")
     return last_part(message.get_filename() or urllib.parse.urlsplit(response.url).path)
 
 
 def last_part(path: str) -> str:
-    """The file name at the end of the path of a URL."""
+    """Returns the file name at the end of the path of a URL."""
     return re.split(r"[/\\]", urllib.parse.unquote(path))[-1]
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds that a server asks us to wait."""
+    """Returns the seconds that a server asks us to wait; None if it does not ask."""
     if not value:
         return None
     if value.strip().isdecimal():
@@ -238,7 +238,7 @@ def _retry_after(value: str | None) -> float | None:
 
 
 def network_error(error: BaseException) -> Broken | Refused:
-    """What an exception of requests, urllib3 or the socket means."""
+    """Returns the error for an exception of requests, urllib3 or the socket."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -260,7 +260,7 @@ def network_error(error: BaseException) -> Broken | Refused:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An exception and all that led to it; requests and urllib3 keep some in their arguments."""
+    """Yields an exception and all its causes; requests and urllib3 keep some in their arguments."""
     seen: set[int] = set()
     queue: list[Any] = [error]
     while queue:

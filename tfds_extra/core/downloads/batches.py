@@ -1,7 +1,7 @@
-"""Files that are asked for in one call: looked for together, then fetched side by side.
+"""Batches: the files of one call are looked for together, then fetched side by side.
 
-TFDS's `download` asks for one file after the other and then waits for each. What is handed to it
-here starts nothing when it is asked for; the first one that is waited for starts all.
+TFDS's `download` requests one file after the other, and then waits for each. Here a request starts
+nothing; the first result that somebody waits for starts all requests of the batch.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from tfds_extra.core.downloads import transfer
 from tfds_extra.core.downloads.progress import Progress
 
 MAX_SIMULTANEOUS = 16  # Files, over all hosts; `transfer` bounds the connections to one.
-_LOOK = 0.5  # Seconds between two looks for Ctrl-C, which Windows does not let interrupt a wait.
+_LOOK = 0.5  # Seconds of one wait; on Windows, Ctrl-C does not interrupt a wait.
 
 
 class Pending:
-    """A result to come: as much of a promise as TFDS's `download` and `extract` make use of."""
+    """A future result, with the methods of a promise that TFDS's `download` and `extract` use."""
 
     def __init__(self, batch: Batch, future: concurrent.futures.Future[Any]):
         self._batch = batch
@@ -30,16 +30,17 @@ class Pending:
         """Waits for the result."""
         self._batch.run()
         result = self._future.result()
-        return result.get() if hasattr(result, "get") else result  # A promise of TFDS's extractor.
+        # TFDS's extractor gives a promise as the result.
+        return result.get() if hasattr(result, "get") else result
 
     def then(self, function: Callable[[Any], Any]) -> Pending:
-        """The result of `function`, called with the result of this one as soon as it is there."""
+        """Returns the pending result of `function`, which is called with the result of this one."""
         derived: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
         def call(future: concurrent.futures.Future[Any]) -> None:
             try:
                 derived.set_result(function(future.result()))
-            except BaseException as e:  # Belongs to who waits, not to who calls.
+            except BaseException as e:  # It is raised where somebody waits for the result.
                 derived.set_exception(e)
 
         self._future.add_done_callback(call)
@@ -47,7 +48,7 @@ class Pending:
 
 
 class Batch:
-    """The requests of one call."""
+    """The requests of one call of `download`."""
 
     def __init__(
         self,
@@ -60,11 +61,11 @@ class Batch:
         """Creates an empty batch.
 
         Args:
-          prepare: Called once, with all requests, before the work; may raise.
-          obtain: Brings what one request asks for. Called in several threads; the event is set when
-            it should stop.
-          explain: The error to raise when some requests, given with their errors, out of all
-            requests failed.
+          prepare: Is called once, with all requests, before the work; may raise.
+          obtain: Brings the file of one request. It is called in several threads; the event is set
+            when it should stop.
+          explain: Takes the failed requests with their errors, and all requests; returns the error
+            to raise.
           progress: Shows the progress.
           max_simultaneous: How many requests are worked on at a time.
         """
@@ -80,7 +81,7 @@ class Batch:
         self.has_run = False
 
     def add(self, key: Hashable, request: Any) -> Pending:
-        """Adds a request; one with a key that is there already is the same."""
+        """Adds a request, unless there is one with the same key; returns its pending result."""
         self._requests.setdefault(key, request)
         return Pending(self, self._futures.setdefault(key, concurrent.futures.Future()))
 
@@ -93,7 +94,7 @@ class Batch:
             try:
                 self._run()
             except BaseException as e:
-                # Who is in the middle of a file stops at the next block, and keeps what it has.
+                # A thread in the middle of a file stops at the next block, and keeps what it has.
                 self._cancelled.set()
                 for future in self._futures.values():
                     with contextlib.suppress(concurrent.futures.InvalidStateError):

@@ -1,4 +1,4 @@
-"""Files as they were downloaded by hand: the names under which they lie in `manual_dir`."""
+"""Finds files that were downloaded by hand, under the names that they have in `manual_dir`."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from collections.abc import Iterable, Sequence
 
 from tfds_extra.core.archives.system_files import is_system_file
 
-# What a browser adds to the name of a file that it downloads again.
+# A browser adds this to the name of a file that it downloads again.
 _AGAIN = re.compile(r" ?\([0-9]{1,3}\)")
-_SHOWN = 10  # Names in a message.
+_SHOWN = 10  # A message has at most so many names.
 
 
 def packed_names(file_name: str, urls: Iterable[str]) -> list[str]:
-    """Names under which people have a published file, the published one first.
+    """Returns the names that a published file may have on people's disks, the published one first.
 
     Args:
       file_name: The published name.
-      urls: Where it is published. Programs that do not ask the server for a name call the file by
-        the last part of its URL.
+      urls: URLs of the file. Programs that do not ask the server for a name call the file by the
+        last part of its URL.
     """
     ends = (urllib.parse.urlsplit(url).path.rpartition("/")[2] for url in urls)
     return list(dict.fromkeys(filter(None, (file_name, *map(urllib.parse.unquote, ends)))))
 
 
 def packed(folder: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
-    """Files in a folder that have one of some names, or that a browser has downloaded again.
+    """Returns the files in a folder that have one of some names, or a browser's variant of it.
 
     Args:
       folder: The `manual_dir`.
@@ -49,7 +49,7 @@ def packed(folder: pathlib.Path, names: Sequence[str]) -> list[pathlib.Path]:
 
 
 def described(folder: pathlib.Path) -> str:
-    """What lies in a folder, for a message."""
+    """Returns the names in a folder as a text, for a message."""
     try:
         there = sorted(
             entry.name + ("/" if entry.is_dir() else "")

@@ -1,9 +1,9 @@
 """TFDS's cache of downloads: where a file lies in it, and what is noted about it.
 
-A file lies under a name made of its URL and its sha256 (or, where TFDS was given no sha256 for it,
-of the URL's), with an INFO file beside it. Files without a known sha256 keep the name made of the
-URL alone. To what TFDS notes in the INFO file we add which digests the file was found to have, and
-what it looked like then (`verified`).
+A file has a name made of its URL and its sha256 (or, if TFDS was given no sha256 for it, the sha256
+of the URL), with an INFO file beside it. Files without a known sha256 keep the name made of the URL
+alone. We add to TFDS's INFO file the digests that the file was found to have, and its stamp at that
+time (`verified`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from tensorflow_datasets.core.download import resource as resource_lib
 from tfds_extra.core import digests
 from tfds_extra.core.downloads import partial, verified
 
-_VERIFIED = "verified"  # What we add to TFDS's INFO files.
+_VERIFIED = "verified"  # Our key in TFDS's INFO files.
 
-# `DownloadManager._get_dl_path`: resource, sha256 or None, whether as before TFDS 4.9 -> path.
+# `DownloadManager._get_dl_path`. It takes the resource, its sha256 or None, and whether the name is
+# the one of TFDS before 4.9; it returns the path.
 PathOf = Callable[[download.Resource, "str | None", bool], os.PathLike]
 
 
@@ -38,22 +39,22 @@ def find(
     altered: dict[pathlib.Path, tuple[list[int], str]],
     check: Callable[[], None] | None = None,
 ) -> tuple[pathlib.Path, checksums.UrlInfo] | None:
-    """A file that was downloaded before, by us or by TFDS.
+    """Finds a file that was downloaded before, by us or by TFDS.
 
     Args:
-      resource: What is asked for.
+      resource: The requested file.
       published: What is known about it.
-      path_of: TFDS's name for the file.
-      altered: Files that were found to be others, as they looked then, and how they differ. They are
-        passed over, and more are added.
-      check: Makes sure that the file still has its digests, those that are published and that which
-        was noted when it came; may raise to stop that.
+      path_of: Returns TFDS's name for the file.
+      altered: Files that were found not to be the published ones, with their stamp at that time and
+        how they differ. They are passed over; this call adds what it finds.
+      check: If given, the file's digests are compared with the published ones and with the one that
+        was noted when it came. It may raise to stop the reading.
 
     Returns:
-      Path, and what is known about the file there; None if there is none.
+      The path, and what is known about the file there; None if there is no such file.
     """
     for path in _paths(resource, published, path_of):
-        with contextlib.suppress(FileNotFoundError):  # Somebody takes it away at this moment.
+        with contextlib.suppress(FileNotFoundError):  # Somebody removes it at this moment.
             if found := _checked(path, published, altered, check):
                 return path, found
     return None
@@ -65,14 +66,14 @@ def _checked(
     altered: dict[pathlib.Path, tuple[list[int], str]],
     check: Callable[[], None] | None,
 ) -> checksums.UrlInfo | None:
-    """What is known about one file, if it is the one, as in `find`."""
+    """Returns what is known about the file at a path; None if `find` does not want it."""
     found = _read(path, published)
     if not found or (path in altered and altered[path][0] == verified.stamp_of(path)):
         return None
     record = verified.as_record(_info(path).get(_VERIFIED))
     known = record["digests"]
     if any(known.get(kind, digest) != digest for kind, digest in published.digests.items()):
-        return None  # An earlier edition.
+        return None  # It is an earlier edition.
     if not check:
         return found
     stamp, now = verified.read(path, published, record, check)
@@ -86,7 +87,7 @@ def _checked(
         )
         return None
     if now != record:
-        with contextlib.suppress(OSError):  # Where we may only read, it is read each time.
+        with contextlib.suppress(OSError):  # In a read-only cache the file is read each time.
             _note(path, now)
     return found
 
@@ -99,19 +100,19 @@ def put(
     found: checksums.UrlInfo,
     sums: Mapping[str, str],
 ) -> None:
-    """Gives a complete file its name, and the INFO file that makes it TFDS's.
+    """Gives a complete file its name, and the INFO file by which TFDS knows it.
 
     Args:
       part: The file.
       path: Its name in the cache.
-      resource: What was asked for.
-      dataset_name: For whom.
+      resource: The requested file.
+      dataset_name: The dataset that it is for.
       found: Size, sha256 and published name.
       sums: All its digests that were taken.
     """
     info_path = resource_lib.get_info_path(epath.Path(path))
     if _info(path).get("url_info", found.asdict()) != found.asdict():
-        info_path.unlink()  # About an earlier file; TFDS refuses to change it.
+        info_path.unlink()  # It describes an earlier file, and TFDS refuses to change it.
     resource_lib.write_info_file(
         url=resource.url,
         path=epath.Path(path),
@@ -129,14 +130,15 @@ def put(
 def _paths(
     resource: download.Resource, published: digests.Published, path_of: PathOf
 ) -> Iterator[pathlib.Path]:
-    """Where the file may lie."""
+    """Yields the paths that the file may have."""
     for legacy in (False, True):
         if published.checksum:
             yield pathlib.Path(path_of(resource, published.checksum, legacy))
         by_url = pathlib.Path(path_of(resource, None, legacy))
         yield by_url
         if not published.checksum:
-            # TFDS put it under its sha256, which we do not know. Zeros show where that would be.
+            # TFDS's name contains the sha256, which we do not know. A sha256 of zeros shows its
+            # place.
             prefix, zeros, suffix = resource_lib.get_dl_fname(resource.url, "00" * 32).rpartition(
                 "A" * 43
             )
@@ -147,12 +149,12 @@ def _paths(
 
 
 def _read(path: pathlib.Path, published: digests.Published) -> checksums.UrlInfo | None:
-    """What is known about a file in the cache; None if it is not there, or not this file."""
+    """Returns what is known about a file in the cache; None if it is missing or another file."""
     info, size = _info(path), verified.size_of(path)
     if not info or size is None:
         return None
     noted = info.get("url_info", {})
-    # TFDS before 3.1 noted nothing, but gave the file its name, like any, by the sha256.
+    # TFDS before 3.1 noted no sha256, but the file's name contains it.
     sha256 = noted.get("checksum") or published.checksum
     if not sha256 or size != int(noted.get("size") or published.size):
         return None
@@ -161,7 +163,7 @@ def _read(path: pathlib.Path, published: digests.Published) -> checksums.UrlInfo
 
 
 def _info(path: pathlib.Path) -> dict[str, Any]:
-    """What is noted about a file in the cache; empty if nothing."""
+    """Returns what is noted about a file in the cache; empty if nothing is noted."""
     try:
         return resource_lib.read_info_file(epath.Path(path))
     except (OSError, ValueError):
@@ -169,7 +171,7 @@ def _info(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _note(path: pathlib.Path, record: verified.Record) -> None:
-    """Notes what was found out about it, at once or not at all."""
+    """Notes a record in the INFO file of a file, at once or not at all."""
     info = {**_info(path), _VERIFIED: record}
     info_path = pathlib.Path(resource_lib.get_info_path(epath.Path(path)))
     digests.replace_text(info_path, json.dumps(info, sort_keys=True))

@@ -1,18 +1,19 @@
 """The download manager of all builders: TFDS's, with transfers that survive the real web.
 
-It is used like TFDS's and keeps its cache, so that what TFDS has downloaded is not downloaded
-again. It differs in how a file is come by: from `manual_dir`, else from the cache, else from its
-URLs, and each time held against what was published about it (`digests`, `verified`). Wherever TFDS's manager
-takes a URL, there may also stand
+It is used like TFDS's and keeps its cache, so that files that TFDS has downloaded are not
+downloaded again. It looks for a file in `manual_dir`, then in the cache, and then at its URLs, and
+each time compares it with the published size and digests (`digests`, `verified`). Where TFDS's
+manager takes a URL, this one also takes
 
     Mirrors([url, ...])             several URLs of the same bytes, tried in order
     ManualFile(name, page, terms)   a file that only comes by hand
 
-A call of `download` is one batch: before the first byte, all files are looked for, all that have to
-be brought by hand are named at once, and the sum of the rest is held against the free disk.
+A call of `download` is one batch. Before the first byte is fetched, all files are looked for, all
+that have to be brought by hand are named together, and the sum of the rest is compared with the
+free disk.
 
-`download`, `extract`, `manual_dir` and the other public parts of TFDS's manager are not overridden
-but what they call is: `tfds.testing` replaces the former in TFDS's class.
+`download`, `extract`, `manual_dir` and the other public parts of TFDS's manager are not overridden,
+because `tfds.testing` replaces them in TFDS's class. The methods that they call are overridden.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ from tfds_extra.core.downloads.sources import (
     CACHED,
     MANUAL,
     MISSING,
-    PARTIAL,
     TO_FETCH,
+    UNFINISHED,
     DigestError,
     DownloadError,
     ManualFile,
@@ -61,12 +62,12 @@ from tfds_extra.core.downloads.sources import (
 )
 from tfds_extra.core.errors import CorpusError
 
-_WORTH_A_BAR = 256 << 20  # Bytes that take a second or more to be read.
-_UNKNOWN = "unknown_name"  # As TFDS calls what a URL without a file name leads to.
+_WORTH_A_BAR = 256 << 20  # Reading so many bytes takes a second or more.
+_UNKNOWN = "unknown_name"  # TFDS's name for a file whose URL has no file name.
 
 
 class DownloadManager(download.DownloadManager):
-    """TFDS's download manager, on the feet of `transfer` and `digests`."""
+    """TFDS's download manager, with the transfers of `transfer` and the checks of `digests`."""
 
     def __init__(
         self,
@@ -78,13 +79,13 @@ class DownloadManager(download.DownloadManager):
         """Creates a manager.
 
         Args:
-          url_infos: What was published about each URL: from `digests.load_published`, or TFDS's.
+          url_infos: What was published about each URL, from `digests.load_published` or from TFDS.
           policy: Time-outs and retries.
-          **kwargs: Of `tfds.download.DownloadManager`.
+          **kwargs: Arguments of `tfds.download.DownloadManager`.
         """
         super().__init__(**kwargs)
-        # A dict of our own: TFDS's is shared by all managers of the process, and what one builder
-        # (a miniature, say) adds to it would hold for the URLs of another.
+        # A dict of our own, because TFDS's is shared by all managers of the process: what one
+        # builder (a miniature, for example) adds to it would hold for the URLs of another.
         self._url_infos = {**self._url_infos, **(url_infos or {})}
         self._policy = policy or transfer.Policy()
         self._live: _Live | None = None
@@ -99,14 +100,14 @@ class DownloadManager(download.DownloadManager):
     # ------------------------------------------------------------------------------- public
 
     def expect(self, url_infos: Mapping[str, checksums.UrlInfo]) -> None:
-        """Adds what was published about URLs, as read from a file that was downloaded before."""
+        """Adds what was published about URLs, for example in a file that was downloaded before."""
         self._url_infos.update(url_infos)
 
     def plan(self, urls: Any) -> list[PlannedFile]:
-        """What `download(urls)` would do. Reads no file and touches no network.
+        """Returns what `download(urls)` would do, without reading a file or using the network.
 
-        A file in `manual_dir` under another name than published is counted, if its size does not
-        tell that it is another; `download` takes it if its digest is the published one.
+        A file in `manual_dir` under another name than the published one is planned if its size may
+        be right; `download` takes it only if its digest is the published one.
 
         Args:
           urls: What `download` takes.
@@ -118,15 +119,15 @@ class DownloadManager(download.DownloadManager):
         return [self._planned(resource) for resource in resources.values()]
 
     def free_disk(self) -> int:
-        """Bytes that can be written to the download folder."""
+        """Returns how many bytes can be written to the download folder."""
         return shutil.disk_usage(self._download_dir).free
 
     def choose(self, *alternatives: Any) -> Any:
-        """The one of several forms of the same data of which most is here.
+        """Chooses, of several forms of the same data, the one of which most files are here.
 
         Args:
-          *alternatives: Each something that `download` takes, such as a joined archive, and the
-            list of its parts. The first is preferred.
+          *alternatives: Arguments for `download`, such as a joined archive, and the list of its
+            parts. The first is preferred.
 
         Returns:
           The first alternative that is complete, else the one with the most files here.
@@ -176,7 +177,7 @@ class DownloadManager(download.DownloadManager):
             state, path, received = CACHED, cached[0], int(cached[1].size)
         else:
             path, received = target, verified.size_of(part) or 0
-            state = PARTIAL if received else TO_FETCH
+            state = UNFINISHED if received else TO_FETCH
         return PlannedFile(
             url=resource.url,
             file_name=published.filename,
@@ -192,10 +193,10 @@ class DownloadManager(download.DownloadManager):
     def _renamed(
         self, resource: download.Resource, published: digests.Published
     ) -> Iterator[tuple[pathlib.Path, str]]:
-        """Files in `manual_dir` that may be the file under another name.
+        """Yields the files in `manual_dir` that may be the wanted file under another name.
 
         Yields:
-          Each, and why it is not taken; empty if it may be.
+          A path, and the reason why it is not taken; the reason is empty if it may be taken.
         """
         urls = () if isinstance(resource, ManualFile) else _urls(resource)
         names = by_hand.packed_names(published.filename, urls)
@@ -210,7 +211,7 @@ class DownloadManager(download.DownloadManager):
                 yield path, refused or expected.difference(size, {})
 
     def _published(self, resource: download.Resource) -> digests.Published:
-        """What is known about a file; its name at least."""
+        """Returns what was published about a file, at least its name."""
         name = getattr(resource, "name", "") or name_in(resource.url) or _UNKNOWN
         listed = self._url_infos.get(resource.url)
         if listed is None:
@@ -223,8 +224,8 @@ class DownloadManager(download.DownloadManager):
     def _expected(
         self, resource: download.Resource, published: digests.Published
     ) -> digests.Published:
-        """What the file is held against: what was published, or else what was seen first."""
-        if self._register_checksums:  # The row is what is to be found out.
+        """Returns what a file is compared with: what was published, or else what was seen first."""
+        if self._register_checksums:  # The user wants to find out size and sha256.
             others = {k: v for k, v in published.digests.items() if k != "sha256"}
             return digests.Published(units.Size(0), "", published.filename, others, published.about)
         pinned = None if published.digests else self._pins.get(resource.url)
@@ -242,7 +243,7 @@ class DownloadManager(download.DownloadManager):
     def _target(
         self, resource: download.Resource, published: digests.Published
     ) -> tuple[pathlib.Path, pathlib.Path]:
-        """Where a file goes in the cache, and where it lies while it is on its way."""
+        """Returns the path of a file in the cache, and its path while it is being downloaded."""
         target = pathlib.Path(os.fspath(self._get_dl_path(resource, published.checksum or None)))
         return target, target.with_name(f"{target.name}.partial")
 
@@ -252,7 +253,7 @@ class DownloadManager(download.DownloadManager):
         published: digests.Published,
         check: Callable[[], None] | None = None,
     ) -> tuple[pathlib.Path, checksums.UrlInfo] | None:
-        """A file that was downloaded before; with `check`, one that is sure to be the published."""
+        """Finds a file that was downloaded before; with `check`, its digests are verified."""
         if self._force_download and key_of(resource) not in self._downloader.obtained:
             return None
         altered = self._downloader.altered[key_of(resource)]
@@ -262,7 +263,7 @@ class DownloadManager(download.DownloadManager):
 
     def _prepare(self, resources: Sequence[download.Resource], bars: progress.Progress) -> None:
         """Looks for all files of a batch before anything is fetched."""
-        self._downloader.refused.clear()  # They may have been replaced since.
+        self._downloader.refused.clear()  # The user may have replaced these files since.
         planned = [self._settled(resource) for resource in resources]
         if self._force_checksums_validation and not self._register_checksums:
             for file in planned:
@@ -289,12 +290,12 @@ class DownloadManager(download.DownloadManager):
         if needed.size > (free := self.free_disk()):
             raise transfer.no_room(self._download_dir, needed, free)
         size = sum(file.amount.size for file in planned)
-        # Reading small files that are here already, to check them, takes no time worth a bar.
+        # Checking small files that are here already is too fast for a progress bar.
         if size > _WORTH_A_BAR or any(not file.is_here for file in planned):
             bars.show(len(planned), size)
 
     def _settled(self, resource: download.Resource) -> PlannedFile:
-        """The plan of a file, when it is sure that a file under another name is the one or is not."""
+        """Returns the plan of a file, after it has verified files under other names by digest."""
         while (planned := self._planned(resource)).is_renamed:
             difference, _ = self._read_by_hand(resource, planned)
             if not difference:
@@ -305,7 +306,7 @@ class DownloadManager(download.DownloadManager):
     def _obtain(
         self, resource: download.Resource, cancelled: threading.Event, bars: progress.Progress
     ) -> epath.Path:
-        """Brings one file, and holds it against what was published."""
+        """Brings one file, and compares it with what was published."""
 
         def check() -> None:
             if cancelled.is_set():
@@ -337,7 +338,7 @@ class DownloadManager(download.DownloadManager):
         failed: Sequence[tuple[download.Resource, Exception]],
         resources: Sequence[download.Resource],
     ) -> Exception:
-        """The error of a batch: what was tried, and what to bring instead."""
+        """Returns the error of a batch, which says what was tried and what to bring by hand."""
         for _, error in failed:
             if not isinstance(error, transfer.TransferError):
                 return error
@@ -358,7 +359,7 @@ class DownloadManager(download.DownloadManager):
     def _verified_by_hand(
         self, resource: download.Resource, planned: PlannedFile, check: Callable[[], None]
     ) -> checksums.UrlInfo:
-        """Holds a file in `manual_dir` against what was published."""
+        """Compares a file in `manual_dir` with what was published, and raises if it differs."""
         difference, sums = self._read_by_hand(resource, planned, check)
         if difference:
             remedy = f"Get it again from {planned.source}, or take it out of the folder."
@@ -378,7 +379,7 @@ class DownloadManager(download.DownloadManager):
         planned: PlannedFile,
         check: Callable[[], None] = lambda: None,
     ) -> tuple[str, Mapping[str, str]]:
-        """How a file in `manual_dir` differs from the published one, empty if not; its digests."""
+        """Returns how a file in `manual_dir` differs from the published one, and its digests."""
         expected = self._expected(resource, planned.published)
         if difference := expected.difference(planned.received, {}):
             return difference, {}
@@ -404,11 +405,11 @@ class DownloadManager(download.DownloadManager):
             return cached
         target, part = self._target(resource, published)
         with locks.alone(target.with_name(f"{target.name}.lock"), check) as locked:
-            # Whoever held the lock may have brought the file.
+            # The process that held the lock may have downloaded the file.
             if cached := self._cached(resource, published, check):
                 bars.advance(int(cached[1].size))
                 return cached
-            if not locked:  # Nobody else may write to a file of this name.
+            if not locked:  # Without a lock, the file needs a name that no other process writes to.
                 part = target.with_name(f"{target.name}.{os.getpid()}.partial")
             task = transfer.Transfer(
                 self._expected(resource, published),
@@ -450,7 +451,7 @@ class DownloadManager(download.DownloadManager):
         found: checksums.UrlInfo,
         path: pathlib.Path,
     ) -> None:
-        """Pins a file without a published digest, or makes sure that it is the pinned one."""
+        """Pins a file without a published digest; raises if another file was pinned before."""
         if published.digests:
             return
         pins = self._pins
@@ -473,7 +474,7 @@ class DownloadManager(download.DownloadManager):
     # -------------------------------------------------------------------------------- messages
 
     def _how_to_bring(self, resources: Sequence[download.Resource]) -> str:
-        """Tells which files to put where."""
+        """Returns a text that tells the user which files to put where."""
         listed = "\n".join(f"  {self._planned(resource)}" for resource in resources)
         folder = self._manual_folder
         text = f"\nPut into {folder}, under exactly these names, and try again:\n{listed}"
@@ -497,12 +498,12 @@ class DownloadManager(download.DownloadManager):
 
 
 class _Live:
-    """What a manager has that cannot be pickled. To TFDS's methods it is the downloader.
+    """The state of a manager that cannot be pickled. TFDS's methods use it as their downloader.
 
     Attributes:
-      lock: Held to change what several threads change.
-      obtained: Paths of the files that this manager has come by.
-      by_hand: What is remembered of files in `manual_dir`, which we never write to.
+      lock: Has to be held to change what several threads change.
+      obtained: Paths of the files that this manager has obtained.
+      by_hand: What is remembered of files in `manual_dir`, a folder that we never write to.
       refused: Files in `manual_dir` under other names than published, and how they differ.
       altered: Files in the cache that are not the published ones, as in `cache.find`.
     """
@@ -519,7 +520,7 @@ class _Live:
         self.altered = collections.defaultdict(dict)
 
     def batch(self) -> batches.Batch:
-        """The batch of the call of `download` that this thread is in."""
+        """Returns the batch of the call of `download` that this thread is executing."""
         batch = getattr(self._open, "batch", None)
         if batch is None or batch.has_run:
             bars = getattr(self._open, "progress", None) or progress.Progress()
@@ -542,5 +543,5 @@ class _Live:
 
 
 def _urls(resource: download.Resource) -> Sequence[str]:
-    """Where a file is to be had, in the order in which that is tried."""
+    """Returns the URLs of a file, in the order in which they are tried."""
     return getattr(resource, "urls", (resource.url,))

@@ -1,6 +1,6 @@
-"""A file on its way: its bytes so far, and a journal of which answer of which server they are from.
+"""Unfinished downloads: the bytes so far, and a journal of the server's answer that they are from.
 
-Both survive the process, and the next one goes on from there.
+Both survive the process, and the next process goes on from there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Partial:
     Attributes:
       path: The file.
       source: The answer that the bytes came from: url, etag, last_modified, length, encoding.
-      mixed: Whether they may have come in several answers, which need not fit together.
+      mixed: Whether the bytes may be from several answers, which perhaps do not fit together.
       digester: Size and digests of the bytes.
     """
 
@@ -31,7 +31,7 @@ class Partial:
         published: digests.Published,
         check: Callable[[], None] = lambda: None,
     ):
-        """Opens the file, and takes the digests of what is there; `check` may raise to stop."""
+        """Opens the file, and takes the digests of its bytes; `check` may raise to stop."""
         self.path = path
         self._journal = journal_path(path)
         self._published = published
@@ -53,8 +53,9 @@ class Partial:
         return self.digester.size
 
     def begin(self, source: Mapping[str, Any]) -> None:
-        """Forgets all bytes; those to come are from `source`."""
-        # In this order: killed in between, old bytes must not be taken for the new answer's.
+        """Forgets all bytes; the bytes to come are from `source`."""
+        # The bytes go first: if the process is killed in between, no old bytes are left under the
+        # new source.
         self._file.truncate(0)
         self.source = dict(source)
         self.mixed = False
@@ -69,7 +70,7 @@ class Partial:
         self.digester.update(block)
 
     def sync(self) -> None:
-        """Makes sure that the bytes outlive a power cut, before somebody gives them a name."""
+        """Waits until the bytes are on the disk, before the file gets its final name."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -78,11 +79,11 @@ class Partial:
 
 
 def journal_path(partial: pathlib.Path) -> pathlib.Path:
-    """Where the journal of a partial file lies."""
+    """Returns the path of the journal of an unfinished download."""
     return partial.with_name(f"{partial.name}.json")
 
 
 def discard(partial: pathlib.Path) -> None:
-    """Deletes a partial file and its journal, the bytes first: without a journal they are none."""
+    """Deletes an unfinished download, and then its journal, without which the bytes are useless."""
     partial.unlink(missing_ok=True)
     journal_path(partial).unlink(missing_ok=True)

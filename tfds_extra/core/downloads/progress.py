@@ -1,4 +1,4 @@
-"""The two bars that TFDS shows of a download: files, and bytes."""
+"""The two progress bars that TFDS shows for a download: files, and bytes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tensorflow_datasets.core import utils
 
 from tfds_extra.core.downloads import transfer
 
-_STEP = 1 << 20  # Bytes between two updates, each of which draws the bars anew.
+_STEP = 1 << 20  # Bytes between two updates; each update draws the bars anew.
 
 
 class Progress(transfer.Meter):
-    """Counts for the bars, which stay as they are after `close`."""
+    """Counts files and bytes for the bars; after `close` they do not change any more."""
 
     def __init__(self, stack: contextlib.ExitStack | None = None):
         """Creates a count that nobody sees until `show` is called.
 
         Args:
-          stack: What removes the bars; without it there are none.
+          stack: Removes the bars when it is closed; without it no bars are shown.
         """
         self._stack = stack
         self._files: Any = None
@@ -30,7 +30,7 @@ class Progress(transfer.Meter):
         self._unseen = 0  # Bytes that the bar does not show yet.
 
     def show(self, files: int, size: int) -> None:
-        """Shows the bars: so many files, and so many bytes, are (also) to come."""
+        """Shows the bars, or raises their totals by so many files and bytes that are to come."""
         with self._lock:
             if self._files is None and self._stack is not None:
                 options = {"total": 0, "mininterval": 1.0}
@@ -47,7 +47,7 @@ class Progress(transfer.Meter):
                 self._bytes.update_total(size)
 
     def file_done(self) -> None:
-        """One file is there."""
+        """Counts a file that has come."""
         with self._lock:
             if self._files is not None:
                 self._files.update(1)
@@ -67,14 +67,14 @@ class Progress(transfer.Meter):
                 self._unseen = 0
 
     def close(self) -> None:
-        """Lets go of the bars: a transfer that was cancelled may still run for a moment."""
+        """Forgets the bars, because a transfer that was cancelled may still run for a moment."""
         with self._lock:
             self._files = self._bytes = self._stack = None
 
 
 @contextlib.contextmanager
 def shown() -> Iterator[Progress]:
-    """Lets bars be shown during the block, unless the user has turned off those of TFDS."""
+    """Yields a progress with bars during the block, unless the user turned off TFDS's bars."""
     with contextlib.ExitStack() as stack:
         progress = Progress(stack)
         try:

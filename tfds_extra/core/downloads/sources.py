@@ -1,4 +1,4 @@
-"""What a builder asks the download manager for, what it learns beforehand, and the errors."""
+"""Files that a builder requests of the download manager, the plan that it gets, and the errors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tfds_extra.core.downloads import answers
 from tfds_extra.core.errors import CorpusError
 
 # States of a file in a plan.
-MANUAL = "manual"  # In manual_dir.
-CACHED = "cached"  # Downloaded before.
-PARTIAL = "partial"  # Downloaded in part: the rest is to be fetched.
+MANUAL = "manual"  # It lies in manual_dir.
+CACHED = "cached"  # It was downloaded before.
+UNFINISHED = "partial"  # A part is downloaded, and the rest is to be fetched.
 TO_FETCH = "to fetch"
-MISSING = "missing"  # Has to be brought by hand, and is not there.
+MISSING = "missing"  # It has to be brought by hand, and is not there.
 
 
 class DigestError(CorpusError, download_manager.NonMatchingChecksumError):
@@ -39,12 +39,12 @@ class MissingFilesError(CorpusError):
 class Mirrors(download.Resource):
     """Several URLs of the same bytes, tried in order.
 
-    The first one names the file in the cache and in the checksum file. As the digest decides, the
-    others need not be trusted.
+    The first URL names the file in the cache and in the checksum file. The other servers need not
+    be trusted, because the file is checked by its digest.
     """
 
     def __init__(self, urls: Iterable[str], **kwargs: Any):
-        """Takes the URLs, and what else `tfds.download.Resource` takes."""
+        """Takes the URLs, and the other arguments of `tfds.download.Resource`."""
         self.urls = (urls,) if isinstance(urls, str) else tuple(urls)
         super().__init__(url=self.urls[0], **kwargs)
 
@@ -52,7 +52,7 @@ class Mirrors(download.Resource):
 class ManualFile(download.Resource):
     """A file that only comes by hand: the publisher wants a form, a login or a promise first.
 
-    Its row in the checksum file stands under `url`: the given one if that ends in the name of the
+    Its row in the checksum file stands under `url`: the given URL if that ends in the name of the
     file, else `<page>#<name>`.
     """
 
@@ -60,11 +60,11 @@ class ManualFile(download.Resource):
         """Declares the file.
 
         Args:
-          name: Exactly as published. In `manual_dir` it is called so, or as a browser calls a second
-            download if a digest is known.
-          url_or_page: Where it is to be had.
-          terms: What stands in the way: the licence, the form, whom to ask.
-          **kwargs: Of `tfds.download.Resource`.
+          name: The published name. In `manual_dir` the file has this name, or, if a digest is
+            known, the name that a browser gives to a second download.
+          url_or_page: Where people get the file.
+          terms: What they have to do first: the licence, the form, whom to ask.
+          **kwargs: Arguments of `tfds.download.Resource`.
         """
         at_page = name_in(url_or_page) != name
         super().__init__(url=f"{url_or_page}#{name}" if at_page else url_or_page, **kwargs)
@@ -75,19 +75,19 @@ class ManualFile(download.Resource):
 
 @dataclasses.dataclass(frozen=True)
 class PlannedFile:
-    """One file, and what it takes to have it.
+    """One file of a plan: where it is, or how it can be had.
 
     Attributes:
       url: The URL under which it is listed.
       file_name: Its published name.
       published: Its size and digests, as far as known.
-      state: `MANUAL`, `CACHED`, `PARTIAL`, `TO_FETCH` or `MISSING`.
+      state: `MANUAL`, `CACHED`, `UNFINISHED`, `TO_FETCH` or `MISSING`.
       path: Where it is, or will be; if `MISSING`, where it has to be put.
       received: Bytes of it that are here.
       is_renamed: Whether it lies in `manual_dir` under another name than the published one, so that
         it is only taken if its digest is the published one.
-      source: Where it is to be had, for people.
-      terms: What stands in the way.
+      source: Where people get it.
+      terms: What they have to do first.
     """
 
     url: str
@@ -102,7 +102,7 @@ class PlannedFile:
 
     @property
     def amount(self) -> digests.Amount:
-        """Bytes, as far as known."""
+        """Size of the file, as far as known."""
         exact = int(self.published.size) or (self.received if self.is_here else 0)
         return digests.Amount(exact) if exact else self.published.amount
 
@@ -113,29 +113,29 @@ class PlannedFile:
 
     @property
     def remaining(self) -> digests.Amount:
-        """Bytes to fetch, as far as known."""
+        """Number of bytes to fetch, as far as known."""
         if self.is_here or self.state == MISSING:
             return digests.Amount()
         return self.amount.less(self.received)
 
     def __str__(self) -> str:
-        """Name, size, digest, origin and terms."""
+        """Returns name, size, digests, origin and terms as a text."""
         text = f"{self.file_name} ({self.published}) from {self.source}"
         return f"{text}\n    {self.terms}" if self.terms else text
 
 
 def as_resource(resource: Any) -> download.Resource:
-    """A URL as a resource; a resource as it is."""
+    """Makes a resource of a URL; returns a resource as it is."""
     if isinstance(resource, download.Resource):
         return resource
     return download.Resource(url=os.fspath(resource))
 
 
 def key_of(resource: download.Resource) -> tuple[str, str]:
-    """What two resources have in common that are the same file."""
+    """Returns a key that is equal for two resources of the same file."""
     return resource.url, os.fspath(resource.relative_download_dir)
 
 
 def name_in(url: str) -> str:
-    """Name of the file that a URL ends in; empty if it ends in none."""
+    """Returns the file name at the end of a URL; empty if there is none."""
     return answers.last_part(urllib.parse.urlsplit(url).path)

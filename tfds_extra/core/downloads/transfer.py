@@ -1,6 +1,6 @@
-"""One file from its URLs to the disk, over lines that break and from servers that misbehave.
+"""Brings one file from its URLs to the disk, over lines that break and from servers that misbehave.
 
-Nothing leaves this module as a file before it is complete and, where a digest is known, has it.
+A file is handed on only when it is complete and, if a digest is known, has this digest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tfds_extra.core.downloads.answers import Broken, Refused
 from tfds_extra.core.downloads.partial import Partial, discard
 from tfds_extra.core.errors import CorpusError
 
-with epy.lazy_imports():  # A fifth of a second, which every worker process would wait for.
+with epy.lazy_imports():  # The import takes a fifth of a second, which every worker would wait for.
     import requests
     import urllib3
 
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
 CONNECTIONS_PER_HOST = 3
 _BLOCK = 1 << 18
-# Bytes that make an attempt one that got somewhere.
+# An attempt that brings so many bytes counts as a success: the count of failures begins anew.
 _GAIN = 1 << 20
-# How often its approximate size a file may have.
+# A file may be so many times as large as its approximate size.
 _LEEWAY = 2
-# Bytes that are taken of a file of which nobody says how long it is.
+# At most so many bytes are taken of a file whose size nobody states.
 _UNANNOUNCED = 1 << 30
 _SLOWEST = "TFDS_EXTRA_SLOWEST"
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -52,23 +52,22 @@ _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """How long to hope.
+    """Time-outs and retries.
 
-    A host that does not answer is given up in less than a minute, a name that does not resolve at
-    once. A line that breaks now and then may do so as often as it likes.
+    A host that does not answer is given up in less than a minute, and a name that does not resolve
+    at once. A line that breaks now and then is tried again as often as it breaks.
 
     Attributes:
-      connect_timeout: Seconds for a connection to come about.
-      read_timeout: Seconds between two bytes.
-      attempts: Failures in a row, without a mebibyte between them, after which a URL is given up.
-      patience: Seconds without a byte after which a URL is given up. Also those in which the head of
-        an answer must be complete, from its first byte on, with the redirects that led to it.
+      connect_timeout: Seconds in which a connection must be made.
+      read_timeout: The most seconds between two bytes.
+      attempts: After so many failures in a row, without a mebibyte between them, a URL is given up.
+      patience: After so many seconds without a byte, a URL is given up. The head of an answer, with
+        the redirects that led to it, must also be complete so many seconds after its first byte.
       backoff: Seconds before the second attempt; twice as many before the third, and so on.
-      longest_wait: Seconds that a server may ask us to wait (Retry-After).
-      slowest: Bytes a second, averaged over `patience` seconds of waiting for them, below which a
-        connection counts as broken, and a URL is given up from which not even a mebibyte came. By
-        default what the environment variable `TFDS_EXTRA_SLOWEST` says, else 1,000: a modem has
-        some thousands.
+      longest_wait: The most seconds that a server may ask us to wait (Retry-After).
+      slowest: Bytes a second, averaged over `patience` seconds of waiting. A slower connection
+        counts as broken, and a URL that did not even give a mebibyte is given up. The default is
+        the environment variable `TFDS_EXTRA_SLOWEST`, or else 1,000; a modem has some thousands.
     """
 
     connect_timeout: float = 10
@@ -81,7 +80,7 @@ class Policy:
 
 
 def _slowest() -> float:
-    """The speed below which a server is given up."""
+    """Returns the speed in bytes a second below which a server is given up."""
     text = os.environ.get(_SLOWEST, "1000")
     try:
         return float(text)
@@ -91,7 +90,7 @@ def _slowest() -> float:
 
 @dataclasses.dataclass(frozen=True)
 class Failure:
-    """Why one URL did not give the file; `differs` if it gave another one."""
+    """Why one URL did not give the file; `differs` tells whether it gave another file."""
 
     url: str
     reason: str
@@ -111,17 +110,17 @@ class Cancelled(Exception):
 
 
 class Meter:
-    """What the caller hears of the progress; this one is deaf. Called from several threads."""
+    """Is told of the progress, from several threads; this class ignores it."""
 
     def expect(self, size: int) -> None:
-        """So many more bytes are to come than was known."""
+        """Is told that `size` more bytes are to come than was known."""
 
     def advance(self, size: int) -> None:
-        """So many bytes came; fewer than none when a file is begun again."""
+        """Is told that `size` bytes came; the number is negative when a file is begun again."""
 
 
 class _Slots:
-    """Keeps the connections to each host few, over all threads of the process."""
+    """Limits the number of connections to each host, over all threads of the process."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -131,7 +130,7 @@ class _Slots:
 
     @contextlib.contextmanager
     def one_for(self, url: str, check: Callable[[], None]) -> Iterator[None]:
-        """Holds one of the connections to the host of `url`; `check` may raise to stop waiting."""
+        """Reserves a connection to the host of `url`; `check` may raise to stop waiting for it."""
         with self._guard:
             slot = self._hosts[urllib.parse.urlsplit(url).netloc]
         while not slot.acquire(timeout=0.1):
@@ -163,28 +162,28 @@ class Transfer:
           published: Name, size and digests of the file, as far as they are known.
           policy: Time-outs and retries.
           verify_ssl: Whether certificates are verified.
-          cancelled: Set by another thread in order to stop.
-          meter: Hears of the progress.
+          cancelled: Another thread sets it in order to stop the transfer.
+          meter: Is told of the progress.
         """
         self._published = published
         self._policy = policy
         self._verify_ssl = verify_ssl
         self._cancelled = cancelled or threading.Event()
         self._meter = meter or Meter()
-        self.file_name = ""  # As the server calls it.
+        self.file_name = ""  # The server's name for the file.
 
     def run(self, urls: Sequence[str], path: pathlib.Path) -> digests.Digester:
         """Fetches the file to `path`, from the first URL that gives it.
 
         Args:
           urls: The URLs, in the order in which they are tried.
-          path: Where; a part that is there already is gone on with.
+          path: Where the file goes. If a part of it is there already, only the rest is fetched.
 
         Returns:
           Size and digests of the file.
 
         Raises:
-          TransferError: None of the URLs gave it. A part that may be of use is kept at `path`.
+          TransferError: No URL gave the file. A part that may be of use is kept at `path`.
           CorpusError: The disk is full.
           Cancelled: `cancelled` was set.
         """
@@ -208,7 +207,7 @@ class Transfer:
     # ------------------------------------------------------------------------------ one URL
 
     def _fetch_from(self, url: str) -> None:
-        """Fetches from one URL, in as many attempts as it is worth."""
+        """Fetches from one URL, in as many attempts as the policy allows."""
         self._last_byte = time.monotonic()
         self._heard = False
         begun_again = False
@@ -219,7 +218,7 @@ class Transfer:
                 difference = self._difference()
                 if not difference:
                     return
-                # Where the end is not known, the file may have ended early.
+                # If the size is not known, the file may have ended early.
                 doubtful = self._partial.mixed or self._total is None
                 self._begin({})
                 if begun_again or not doubtful:
@@ -243,7 +242,7 @@ class Transfer:
         elif wait > policy.longest_wait:
             raise Refused(f"{broken}, and asks to come back in {wait:,.0f} seconds")
         silence = time.monotonic() - self._last_byte + (wait if broken.wait is None else 0)
-        # If the line was good a moment ago, it may be the line and not the name.
+        # If bytes came a moment ago, the line may be broken, and the host's name may be right.
         hopeless = broken.no_such_host and not self._heard
         if failures >= policy.attempts or silence > policy.patience or hopeless:
             raise Refused(f"{broken} ({failures} attempts)" if failures > 1 else str(broken))
@@ -251,7 +250,7 @@ class Transfer:
         if self._cancelled.wait(wait):
             raise Cancelled
         if broken.wait:
-            self._last_byte = time.monotonic()  # That silence was agreed on.
+            self._last_byte = time.monotonic()  # A wait that the server asked for does not count.
 
     def _check(self) -> None:
         if self._cancelled.is_set():
@@ -263,18 +262,18 @@ class Transfer:
 
     @property
     def _total(self) -> int | None:
-        """Bytes of the whole answer; None if nobody says."""
+        """Number of bytes of the whole file; None if nobody states it."""
         return int(self._published.size) or self._partial.source.get("length")
 
     def _check_size(self, size: int, length: int | None) -> None:
-        """Makes sure that the file can have so many bytes.
+        """Raises if the file is too large.
 
         Args:
           size: Number of bytes.
-          length: How many the server says that there are.
+          length: Number of bytes that the server states; None if it states none.
 
         Raises:
-          Refused: They are too many.
+          Refused: The file cannot have so many bytes.
         """
         published = self._published
         most = int(published.size) or published.about * _LEEWAY or length or _UNANNOUNCED
@@ -291,11 +290,11 @@ class Transfer:
     # -------------------------------------------------------------------------- one request
 
     def _attempt(self, url: str) -> None:
-        """Asks for what is missing, and returns when there is no more to come."""
+        """Asks for the missing bytes, and returns when no more come."""
         self._check()
         partial = self._partial
         if partial.size and partial.size == self._total:
-            return  # A process was killed between the last byte and the end.
+            return  # An earlier process was killed after the last byte had come.
         headers = self._range_headers(url)
         if partial.size and not headers:
             self._begin({})
@@ -325,7 +324,7 @@ class Transfer:
             self._judge_end(answers.is_chunked(response))
 
     def _range_headers(self, url: str) -> dict[str, str]:
-        """Headers that ask for the rest; none if it could be the rest of something else."""
+        """Returns the headers that ask for the rest; none if that could be of another file."""
         partial, total = self._partial, self._total
         if not partial.size or (total is not None and partial.size > total):
             return {}
@@ -333,18 +332,19 @@ class Transfer:
         validator = answers.validator(partial.source)
         if url == partial.source.get("url") and validator:
             return {**part, "If-Range": validator}
-        # Without that, or from another mirror, the digest will tell.
+        # Without a validator, or from another mirror, only the digest tells if the parts fit
+        # together.
         if self._published.digests and total is not None:
             return part
         return {}
 
     @contextlib.contextmanager
     def _answer(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        from tfds_extra.core.downloads import watched  # As requests, which it imports.
+        from tfds_extra.core.downloads import watched  # Imported late, since it imports requests.
 
         headers = {
             "User-Agent": user_agent(),
-            # The digest is that of the file, not of a compressed file; ranges must be its, too.
+            # Digests and ranges are those of the file, not of a compressed form of it.
             "Accept-Encoding": "identity",
             **headers,
         }
@@ -369,7 +369,7 @@ class Transfer:
     def _first_blocks(
         self, url: str, response: requests.Response, blocks: Iterator[bytes]
     ) -> Iterator[bytes]:
-        """Makes sure that an answer is the file, as far as its beginning shows."""
+        """Refuses an answer whose beginning shows that it is not the file; returns its blocks."""
         published, source = self._published, answers.source(url, response)
         head = b""
         for block in blocks:
@@ -383,7 +383,7 @@ class Transfer:
                 problem = f"it is another file: {difference}{answers.glimpse(head)}"
                 raise Refused(problem, differs=True)
             self._check_size(length, length)
-            if not published.size and not self.file_name:  # Not told before.
+            if not published.size and not self.file_name:  # The meter does not know the size yet.
                 self._meter.expect(length - published.about)
             _check_room(self._partial.path.parent, length - self._partial.size)
         self.file_name = answers.file_name(response)
@@ -391,11 +391,11 @@ class Transfer:
         return _chain(head, blocks)
 
     def _blocks(self, response: requests.Response) -> Iterator[bytes]:
-        """The body as it comes, not decoded."""
+        """Yields the blocks of the body as they come, not decoded."""
         while True:
             self._check()
             try:
-                # Not `read`, which waits for a full block and loses it when the line breaks.
+                # `read` would wait for a full block, and lose it when the line breaks.
                 block = response.raw.read1(_BLOCK, decode_content=False)
             except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as e:
                 raise answers.network_error(e) from e
@@ -428,7 +428,7 @@ class Transfer:
             self._meter.advance(len(block))
 
     def _judge_end(self, chunked: bool) -> None:
-        """Makes sure that the answer has not ended early."""
+        """Raises if the answer has ended early."""
         partial, total = self._partial, self._total
         if not partial.size:
             raise Broken("the answer is empty")
@@ -444,7 +444,7 @@ class Transfer:
     # -------------------------------------------------------------------------- the whole file
 
     def _difference(self) -> str:
-        """How what was received differs from the published file; empty if it does not."""
+        """Returns how the received file differs from the published one; empty if it does not."""
         partial = self._partial
         difference = self._published.difference(partial.size, partial.digester.digests())
         if not difference:
@@ -456,7 +456,7 @@ class Transfer:
     # ---------------------------------------------------------------------------- other schemes
 
     def _copy(self, url: str) -> None:
-        """Fetches from whatever else TFDS takes for a URL: ftp, a bucket, a file."""
+        """Fetches from the other kinds of URL that TFDS accepts: ftp, a bucket, a file."""
         from tfds_extra.core.downloads import watched
 
         watch = watched.Watch(self._policy.patience, self._policy.slowest)
@@ -469,7 +469,7 @@ class Transfer:
                 file = epath.Path(url).open("rb")
             self._begin({"url": url, "length": length})
             with file:
-                # Not `read` where it can be helped, which waits for a full block.
+                # `read` would wait for a full block.
                 read = getattr(file, "read1", file.read)
                 self._receive(iter(lambda: self._block_of(read, watch), b""))
         except watched.TooSlow as e:
@@ -482,10 +482,10 @@ class Transfer:
         self._judge_end(chunked=False)
 
     def _open_ftp(self, url: str) -> tuple[Any, int | None]:
-        """The file, and how long the server says that it is."""
+        """Opens a file on an FTP server; returns it, and its size if the server states it."""
         try:
             file = urllib.request.urlopen(url, timeout=self._policy.read_timeout)
-        except ValueError as e:  # Of ftplib, which reads numbers that the server sends.
+        except ValueError as e:  # ftplib raises it if the server sends a wrong number.
             raise Refused(f"the server answers in no way that can be understood ({e})") from e
         try:
             return file, answers.content_length(file.headers)
@@ -499,13 +499,13 @@ class Transfer:
 
 
 def _too_slow(url: str, error: Exception) -> Broken:
-    """What follows when a server is not worth waiting for."""
+    """Returns the error for a server that is too slow."""
     return Broken(f"{urllib.parse.urlsplit(url).netloc}: {error}", too_slow=True)
 
 
 def user_agent() -> str:
-    """How we introduce ourselves; some hosts turn away who does not."""
-    import tfds_extra  # Not at the top: it imports this module before it has a version.
+    """Returns the User-Agent header; some hosts refuse requests without a proper one."""
+    import tfds_extra  # Not at the top: `tfds_extra` imports this module before it has a version.
 
     return f"tfds_extra/{tfds_extra.__version__} (plugin of TensorFlow Datasets)"
 
@@ -523,7 +523,7 @@ def _check_room(folder: pathlib.Path, needed: int) -> None:
 
 
 def no_room(folder: object, needed: digests.Amount, free: int) -> CorpusError:
-    """The error that files do not fit onto the disk."""
+    """Returns the error for files that do not fit on the disk."""
     return CorpusError(
         folder,
         "",

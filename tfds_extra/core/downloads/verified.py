@@ -1,7 +1,8 @@
-"""What was found out about files by reading them, so that a large one is not read again.
+"""Remembers the digests of files that were read, so that a large file is not read again.
 
-A file counts as the same, and its digests as known, while its size, the times of its last change
-(mtime and ctime, in nanoseconds), its inode and its device are the same. Small ones are read anyway.
+A file counts as unchanged, and its digests as known, while its size, the times of its last change
+(mtime and ctime, in nanoseconds), its inode and its device are the same. Small files are read again
+in any case.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from absl import logging
 
 from tfds_extra.core import digests, locks
 
-ALWAYS_READ = 4 << 20  # Bytes that are read in no time.
-# Seconds in which a file may change twice without another time of its last change.
+ALWAYS_READ = 4 << 20  # Files of at most so many bytes are read each time: it takes no time.
+# Within so many seconds a file may change twice, and keep the time of the first change.
 _TICK = 0.02
 
-Record = dict[str, Any]  # What is remembered of a file, as it goes into JSON: `stamp`, `digests`.
+Record = dict[str, Any]  # What is remembered of a file, ready for JSON: `stamp` and `digests`.
 
 
 def size_of(path: pathlib.Path) -> int | None:
-    """Bytes of a file; None if there is none, be it that somebody takes it away at this moment."""
+    """Returns the size of a file in bytes; None if there is no such file (any more)."""
     try:
         found = path.stat()
     except OSError:
@@ -37,20 +38,20 @@ def size_of(path: pathlib.Path) -> int | None:
 
 
 def stamp_of(file: int | pathlib.Path) -> list[int]:
-    """What is another when a file has changed."""
+    """Returns numbers of which at least one differs after a file has changed."""
     found = os.stat(file)
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev]
 
 
 def as_record(value: Any) -> Record:
-    """What was read from JSON as a record, which remembers nothing if it is none."""
+    """Makes a record of a value from JSON; an empty record if the value is no record."""
     if isinstance(value, dict) and isinstance(value.get("digests"), dict):
         return {"stamp": value.get("stamp"), "digests": value["digests"]}
     return {"stamp": None, "digests": {}}
 
 
 def record_of(path: pathlib.Path, sums: Mapping[str, str]) -> Record:
-    """What to remember of a file that was just written; whoever changes it later is noticed."""
+    """Returns the record of a file that was just written; a later change will be noticed."""
     record = {"stamp": stamp_of(path), "digests": dict(sums)}
     if record["stamp"][0] > ALWAYS_READ:
         time.sleep(_TICK)
@@ -63,13 +64,16 @@ def read(
     record: Record,
     check: Callable[[], None],
 ) -> tuple[list[int], Record]:
-    """The stamp of a file, which begins with its size, and what to remember of it.
+    """Reads a file, unless its record shows that it is unchanged.
 
     Args:
       path: The file.
-      published: What it ought to be; its digests are of the kinds that this has, and sha256.
-      record: What is remembered of it.
+      published: What the file ought to be. Digests of the same kinds are taken, and the sha256.
+      record: What is remembered of the file.
       check: May raise to stop the reading.
+
+    Returns:
+      The stamp of the file, which begins with its size, and its new record.
     """
     kinds = {"sha256", *published.digests}
     with path.open("rb") as file:
@@ -85,27 +89,27 @@ def read(
 
 
 class Memory:
-    """What is remembered of files in folders of others: in a table of our own.
+    """A table, in a file of ours, of what is remembered about files in folders of other people.
 
-    Without the right to write it, or if it is lost, it holds for this process.
+    If the file cannot be written, or is lost, the table holds for this process only.
     """
 
     def __init__(self, path: pathlib.Path):
         """Opens the table.
 
         Args:
-          path: Where it is, or will be.
+          path: The file of the table, which need not exist yet.
         """
         self._path = path
         self._guard = threading.Lock()
         self._records = self._load()
 
     def get(self, path: pathlib.Path) -> Record:
-        """What is remembered of a file."""
+        """Returns what is remembered of a file."""
         return as_record(self._records.get(os.path.abspath(path)))
 
     def put(self, path: pathlib.Path, record: Record) -> None:
-        """Remembers it."""
+        """Remembers the record of a file."""
         name = os.path.abspath(path)
         with self._guard:
             if self._records.get(name) == record:
@@ -115,7 +119,7 @@ class Memory:
                 return
             with contextlib.suppress(OSError):
                 with locks.alone(self._path.with_suffix(".lock"), time.sleep):
-                    # Others may have added theirs.
+                    # Other processes may have added records.
                     table = {n: r for n, r in self._load().items() if os.path.exists(n)}
                     text = json.dumps({**table, name: record}, indent=1, sort_keys=True)
                     digests.replace_text(self._path, f"{text}\n")

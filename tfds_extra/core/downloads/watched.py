@@ -1,6 +1,6 @@
-"""Connections whose answers are watched: that the head ends, and that the body comes fast enough.
+"""Makes connections that check that an answer's head ends and that its body comes fast enough.
 
-The time-outs of sockets, which is all that requests has, begin anew with every byte.
+requests has only the time-outs of sockets, which begin anew with every byte.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any
 
 import requests
 
-# Bytes until an answer stands, with the redirects that lead to it.
+# The most bytes that the head of an answer may have, with the redirects that lead to it.
 _LONGEST_HEAD = 1 << 18
 
 
 class TooSlow(Exception):
-    """An answer comes so slowly, or so endlessly, that nobody should wait for it."""
+    """An answer comes too slowly, or its head does not end."""
 
 
 class Watch:
-    """Counts the bytes of one answer, and the time that was spent waiting for them."""
+    """Counts the bytes of one answer, and the time that was spent on waiting for them."""
 
     def __init__(self, patience: float, slowest: float):
         """Begins with the head.
 
         Args:
           patience: Seconds of waiting, from the first byte on, in which the head must be complete;
-            also those over which the speed of the body is averaged.
-          slowest: Bytes a second that the body must have.
+            also the seconds over which the speed of the body is averaged.
+          slowest: Bytes a second that have to come of the body.
         """
         self._patience = patience
         self._slowest = slowest
@@ -39,7 +39,7 @@ class Watch:
         self._in_body = False
 
     def body_begins(self) -> None:
-        """The head is complete."""
+        """Is called when the head is complete."""
         self._in_body = True
         self._received, self._waited = 0, 0.0
 
@@ -51,8 +51,8 @@ class Watch:
         """
         begun = time.monotonic()
         result = read(*args)
-        # Only the waiting counts: a slow disk, or a suspended machine, is not the server's fault. For
-        # the first byte of all the socket has its own time-out.
+        # Only the waiting counts, because a slow disk or a suspended machine is not the server's
+        # fault. For the very first byte, the socket has its own time-out.
         if self._in_body or self._received:
             self._waited += time.monotonic() - begun
         self._received += result if isinstance(result, int) else len(result or b"")
@@ -76,7 +76,7 @@ class Watch:
 
 
 def session(watch: Watch) -> requests.Session:
-    """A session whose connections are watched; it is good for one answer."""
+    """Returns a session whose connections are watched; it is good for one answer."""
     watched = requests.Session()
     for scheme in ("http://", "https://"):
         watched.mount(scheme, _Adapter(watch))
@@ -108,7 +108,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 class _Watched(io.RawIOBase):
-    """What comes through a socket, watched."""
+    """A raw file over a socket that tells a `Watch` of all bytes."""
 
     def __init__(self, raw: io.RawIOBase, watch: Watch):
         self._raw = raw

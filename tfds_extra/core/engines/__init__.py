@@ -1,8 +1,8 @@
 """Ways to run a builder: from pieces of the raw corpus to shards on disk.
 
-Serially or with local workers (`prepare_locally`), preparing has two steps: every piece is read once
-and its records are filed (`runs`); then every shard is written. Both make the same bytes, whatever
-the number of workers. `prepare_on_beam` leaves one machine.
+Preparing has two steps: every piece is read once and its records are filed (`runs`); then every
+shard is written. `prepare_locally` does this in one process or with local workers,
+`prepare_on_beam` on many machines. All of them make the same bytes.
 """
 
 from tfds_extra.core.engines.beam import prepare_on_beam

@@ -1,9 +1,9 @@
-"""Preparing on Apache Beam, which is how a corpus leaves one machine.
+"""Prepares on Apache Beam, with which a corpus can be prepared on many machines.
 
-The same two steps as on one machine: every piece is read once and its records are filed, then every
-shard is written. Through Beam go only the tasks and what they came to, a few bytes for megabytes of
-records. So memory is a window with every runner, which would not be so if Beam sorted: its local
-runner holds all that it groups in memory. The shards are those of the other engines, byte for byte.
+It takes the same two steps as on one machine: every piece is read once and its records are filed,
+then every shard is written. Only the tasks and their results go through Beam, a few bytes for
+megabytes of records. So memory is bounded with every runner. If Beam sorted the records, its local
+runner would hold all of them in memory. The shards are those of the other engines, byte for byte.
 """
 
 from __future__ import annotations
@@ -53,29 +53,29 @@ def prepare_on_beam(
 
     Args:
       generators: From `_split_generators`; the pieces and the builder are pickled.
-      features: Of the builder.
-      filename_templates: Where the shards of each split go: a folder that all workers reach.
-      file_format: Of the shards.
-      download_config: With `beam_runner`, `beam_options` or both.
+      features: The builder's features.
+      filename_templates: Paths of the shards of each split, in a folder that all workers reach.
+      file_format: Format of the shards.
+      download_config: It has `beam_runner`, `beam_options` or both.
       disable_shuffling: Whether examples keep the order of their integer keys.
       check_counts: Raises when the number of examples by split is wrong.
-      work_folder: Where unfinished work lies: a folder that all workers reach, with room for all
-        records. It is removed in the end.
+      work_folder: Folder of unfinished work, which all workers reach, with room for all records. It
+        is removed in the end.
 
     Returns:
       The splits that have examples.
 
     Raises:
-      CorpusError: From reading, or from `check_counts`.
+      CorpusError: Reading or `check_counts` raises it.
       OSError: A disk is full, or a file cannot be written or read.
-      ValueError: A part of the examples is asked for.
+      ValueError: `max_examples_per_split` is set.
     """
     errors.require("apache_beam", "apache-beam", "A beam_runner or beam_options")
     import apache_beam as beam
     from apache_beam.options import pipeline_options
 
     if download_config.max_examples_per_split is not None:
-        # Which examples come first is not known where pieces are read at the same time.
+        # If pieces are read at the same time, it is not known which examples come first.
         raise ValueError("max_examples_per_split does not go with Beam.")
     options = download_config.beam_options or pipeline_options.PipelineOptions()
     runner = download_config.beam_runner
@@ -151,11 +151,11 @@ def _remove(folder: pathlib.Path | epath.Path) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Filed:
-    """The segments of a piece, in much less room: Beam holds those of all pieces.
+    """The segments of a piece in a compact form, because Beam holds those of all pieces.
 
     Attributes:
-      file: Where they are.
-      groups: By split the `_COLUMNS` of each segment, int64.
+      file: Name of the file that they are in.
+      groups: For each split, an int64 array with a row for each segment and columns `_COLUMNS`.
     """
 
     file: str
@@ -163,7 +163,7 @@ class _Filed:
 
     @classmethod
     def of(cls, file: str, segments: Sequence[runs.Segment]) -> _Filed:
-        """Segments that are all in one file."""
+        """Makes the compact form of segments that are all in one file."""
         groups: dict[str, list[tuple[int, ...]]] = {}
         for segment in segments:
             row = tuple(getattr(segment, name) for name in _COLUMNS)
@@ -171,21 +171,21 @@ class _Filed:
         return cls(file, {split: np.array(rows, np.int64) for split, rows in groups.items()})
 
     def segments(self) -> Iterator[runs.Segment]:
-        """What `of` was given."""
+        """Yields the segments that `of` was given."""
         for split, rows in self.groups.items():
             for row in rows.tolist():
                 yield runs.Segment(split=split, file=self.file, **dict(zip(_COLUMNS, row)))
 
 
 def _noting_errors(task: Any, do: Callable[[Any, tasks.Job], Any], job: tasks.Job) -> Iterator[Any]:
-    """Does a task, and leaves word of its error for the process that waits for the pipeline.
+    """Does a task, and notes its error in a file for the process that waits for the pipeline.
 
-    Beam passes an error on with some hundred lines of its own, after it has done the task again
-    and again. What would only fail again is therefore not raised, and keeps all others from
-    beginning.
+    Beam passes an error on with some hundred lines of its own, after it has tried the task several
+    times. An error that would come again is therefore not raised, but noted, and all tasks that
+    have not begun are skipped.
 
     Yields:
-      What the task came to, if it did.
+      The result of the task, if it has one.
     """
     note = job.folder / _ERROR
     if note.exists():
@@ -196,7 +196,7 @@ def _noting_errors(task: Any, do: Callable[[Any, tasks.Job], Any], job: tasks.Jo
         lasting = isinstance(e, ValueError) or (
             isinstance(e, OSError) and e.errno in (errno.ENOSPC, errno.EFBIG)
         )
-        # Of what may go well another time, the last attempt tells.
+        # Another attempt may succeed after other errors, so the error of the last attempt is noted.
         note_or_attempt = note if lasting else job.folder / _ATTEMPT
         with contextlib.suppress(OSError):  # The folder may be on the full disk.
             note_or_attempt.write_bytes(pickle.dumps(messages.portable(e)))
@@ -207,18 +207,18 @@ def _noting_errors(task: Any, do: Callable[[Any, tasks.Job], Any], job: tasks.Jo
 
 
 def _raise_noted(folder: pathlib.Path | epath.Path, of_beam: Exception | None = None) -> None:
-    """Raises what `_noting_errors` has left, as in one process; with Beam's own words behind it."""
+    """Raises the error that `_noting_errors` has noted, with Beam's own error as its cause."""
     for name in (_ERROR, _ATTEMPT) if of_beam else (_ERROR,):
         if (folder / name).exists():
             raise pickle.loads((folder / name).read_bytes()) from of_beam
 
 
 def _read_piece(piece: Any, job: tasks.Job) -> _Filed:
-    """Files the records of a piece in one file, so that a shard finds its part of them together."""
+    """Files the records of a piece in one file, where those of each group lie together."""
     with tempfile.TemporaryDirectory() as here, errors.disk_full_named(here, _TEMPORARY):
         here = pathlib.Path(here)
         doer = tasks.Doer(dataclasses.replace(job, folder=here))
-        # Another name at each attempt: what an attempt that was given up has written is not used.
+        # Each attempt has a file name of its own, so that files of failed attempts are never used.
         name = f"{uuid.uuid4().hex}.run"
         segments = doer.do(tasks.PieceTask(0, piece), _count("examples_read"))
         filed, offset = [], 0
@@ -235,7 +235,7 @@ def _read_piece(piece: Any, job: tasks.Job) -> _Filed:
 
 @contextlib.contextmanager
 def _writing(path: pathlib.Path | epath.Path) -> Iterator[BinaryIO]:
-    """A file in the work folder; an error says which, and leaves room for word of it."""
+    """Yields a new file in the work folder; an error names the file, which is then removed."""
     with errors.disk_full_named(path.parent), errors.file_named(path):
         try:
             with path.open("wb") as file:
@@ -252,7 +252,7 @@ def _plan(
     check_counts: Callable[[dict[str, int]], Any],
     work_folder: pathlib.Path | epath.Path,
 ) -> Iterator[tasks.ShardTask]:
-    """The shards of all splits; none if a piece could not be read, or their number is wrong."""
+    """Yields the shards of all splits; none if a piece was not read or a count is wrong."""
     if (work_folder / _ERROR).exists():
         return
     segments = [segment for one in filed for segment in one.segments()]
@@ -263,7 +263,7 @@ def _plan(
     try:
         check_counts(counts)
     except CorpusError:
-        return  # The process that waits finds it too, and says so without Beam's own words.
+        return  # The waiting process checks the counts too, and raises without Beam's own words.
     for split, template in filename_templates.items():
         if counts[split]:
             yield from tasks.plan_shards(split, segments, template, shard_config)
@@ -277,12 +277,12 @@ def _write_shard(task: tasks.ShardTask, job: tasks.Job) -> tuple[str, str, int, 
 
 
 def _note(content: Any, path: pathlib.Path | epath.Path) -> None:
-    """Leaves word for the process that waits for the pipeline."""
+    """Writes a result to a file for the process that waits for the pipeline."""
     path.write_text(json.dumps(content))
 
 
 def _count(what: str) -> tasks.Progress:
-    """Counts examples where the runner shows it."""
+    """Returns a function that counts examples in a metric that the runner shows."""
     from apache_beam import metrics
 
     return metrics.Metrics.counter("tfds_extra", what).inc

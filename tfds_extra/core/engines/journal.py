@@ -1,4 +1,4 @@
-"""What of a preparation is finished, so that one that was killed goes on where it stopped."""
+"""Notes what is finished, so that a preparation that was killed goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _NAME = "journal.jsonl"
 class Journal:
     """A folder of finished pieces and shards, and a file that lists them.
 
-    Each line is a JSON object, the first one the fingerprint of the input. What a line tells of is
-    written, but may not be on the disk yet: syncing what is removed an instant later would cost
-    more than all other work. So what another process has noted is held against the files before it
-    counts (`forget`). Lines after one that is damaged count as not written, and of two lines about
-    the same piece or shard the later one counts.
+    Each line is a JSON object; the first one is the fingerprint of the input. Files that a line
+    mentions are written, but may not be on the disk yet: filed records are removed soon, and
+    syncing them would cost more than all other work. So the lines of an earlier process are
+    compared with the files before they count (`forget`). Lines after a damaged line do not count,
+    and of two lines about the same piece or shard the later one counts.
 
     Attributes:
       folder: The folder.
@@ -34,7 +34,7 @@ class Journal:
     """
 
     def __init__(self, folder: pathlib.Path, fingerprint: str):
-        """Opens the folder; what it holds of another input is removed first."""
+        """Opens the folder; if it belongs to another input, its content is removed first."""
         self.folder = folder
         self._clear()
         lines = self._lines()
@@ -51,18 +51,18 @@ class Journal:
 
     def _clear(self) -> None:
         self.pieces: set[int] = set()
-        # By file: a worker files piece after piece at the end of its files, so that there are far
-        # fewer of these than of segments of single pieces.
+        # Adjacent segments are joined, by file: a worker appends piece after piece to its files, so
+        # that far fewer are left than segments of single pieces.
         self._segments: dict[str, list[runs.Segment]] = {}
         self.shards: dict[str, records.Shard] = {}
 
     def _lines(self) -> Iterator[dict[str, Any]]:
-        """The lines before the first that is damaged."""
+        """Yields the lines before the first that is damaged."""
         for line, _ in self._located_lines():
             yield line
 
     def _located_lines(self) -> Iterator[tuple[dict[str, Any], int]]:
-        """Lines, and where each ends."""
+        """Yields the undamaged lines, and the offset of each line's end."""
         stop = 0
         with contextlib.suppress(FileNotFoundError), (self.folder / _NAME).open("rb") as file:
             for line in file:
@@ -87,7 +87,7 @@ class Journal:
                 self.shards[line["shard"]] = records.Shard(*line["written"])
 
     def _noted_pieces(self) -> Iterator[tuple[int, list[runs.Segment]]]:
-        """What was noted of each piece."""
+        """Yields number and segments of each noted piece."""
         last = {line["piece"]: at for at, line in enumerate(self._lines()) if "piece" in line}
         for at, line in enumerate(self._lines()):
             if "piece" in line and last[line["piece"]] == at:
@@ -100,13 +100,13 @@ class Journal:
         needed: Callable[[], Container[tuple[str, int]]],
         is_segment_whole: Callable[[runs.Segment], bool],
     ) -> None:
-        """Holds what was noted against the files, and forgets what they do not hold any more.
+        """Compares what was noted with the files, and forgets what is not there any more.
 
         Args:
-          is_shard_whole: Whether a shard is there, by its name and what was noted of it.
-          needed: Called when the shards that are not there are forgotten: of which splits and
-            groups records are still needed. The others may be gone.
-          is_segment_whole: Whether records are there.
+          is_shard_whole: Takes a shard's name and what was noted of it; tells whether it is whole.
+          needed: Returns the splits and groups of which records are still needed; other records may
+            be gone. It is called after the missing shards are forgotten.
+          is_segment_whole: Tells whether the records of a segment are whole.
         """
         noted = self.shards
         self.shards = {name: s for name, s in noted.items() if is_shard_whole(name, s)}
@@ -137,12 +137,12 @@ class Journal:
                 known.append(segment)
 
     def segments(self) -> Iterator[runs.Segment]:
-        """Where the records of the finished pieces are."""
+        """Yields the segments with the records of the finished pieces."""
         for some in self._segments.values():
             yield from some
 
     def counts(self) -> dict[str, int]:
-        """Number of the records of the finished pieces, by split."""
+        """Returns the number of the records of the finished pieces, by split."""
         counts: dict[str, int] = {}
         for segment in self.segments():
             counts[segment.split] = counts.get(segment.split, 0) + segment.count
@@ -160,7 +160,7 @@ class Journal:
 
     def close(self) -> None:
         """Closes the file; the folder stays for another time."""
-        with contextlib.suppress(OSError):  # A line that it could not write, once more.
+        with contextlib.suppress(OSError):  # `close` tries again to write a line that failed.
             self._file.close()
 
     def remove(self) -> None:
@@ -170,18 +170,18 @@ class Journal:
 
 
 def fingerprint(*parts: Any) -> str:
-    """Digest of what decides what is prepared: settings, and the state of files.
+    """Returns a digest of all that decides what is prepared: settings, and the state of files.
 
     Args:
-      *parts: Anything with a `fingerprint()` of its own (such as a tree of files), paths, containers
-        and data classes of these, and whatever has a telling `repr`.
+      *parts: Objects with a method `fingerprint()` (such as a `Tree`), paths, containers and data
+        classes of these, and other objects whose `repr` shows their value.
     """
     seen: dict[int, int] = {}
     return hashlib.sha256(repr([_plain(part, seen) for part in parts]).encode()).hexdigest()
 
 
 def size(pieces: Any) -> int:
-    """Bytes of the files that pieces consist of, as far as they have any; what they share, once."""
+    """Returns the total size in bytes of the files of pieces; shared trees count once."""
     return _size(pieces, set())
 
 
@@ -203,7 +203,7 @@ def _size(part: Any, seen: set[int]) -> int:
 
 
 def _plain(part: Any, seen: dict[int, int]) -> Any:
-    """What tells a part from another; of the same tree in many pieces, the disk is asked once."""
+    """Returns values that identify a part; a tree in many pieces is looked up on the disk once."""
     if hasattr(part, "fingerprint"):
         if id(part) in seen:
             return f"as number {seen[id(part)]}"

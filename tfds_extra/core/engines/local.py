@@ -1,4 +1,4 @@
-"""Preparing on this machine: in this process, or in a pool of workers."""
+"""Prepares on this machine, in this process or in a pool of workers."""
 
 from __future__ import annotations
 
@@ -42,25 +42,26 @@ def prepare_locally(
 
     Args:
       generators: From `_split_generators`.
-      features: Of the builder.
-      filename_templates: Where the shards of each split go.
-      file_format: Of the shards.
+      features: The builder's features.
+      filename_templates: Paths of the shards of each split.
+      file_format: Format of the shards.
       download_config: Shard sizes and `max_examples_per_split`.
       disable_shuffling: Whether examples keep the order of their integer keys.
       check_counts: Raises when the number of examples by split is wrong.
       expected_counts: Number of examples by split, for the progress bar.
-      work_folder: Where unfinished work lies, on the same file system as the shards. It is gone on
-        with when this was stopped, or when what it returns was not published; the caller removes it
-        after that.
-      identity: With the pieces, all that decides what the shards hold.
-      num_workers: Number of worker processes; 1 for none, None for one a core if that pays.
-      serial_bytes: Bytes of the raw corpus below which it does not.
+      work_folder: Folder of unfinished work, on the same file system as the shards. A later call
+        goes on from it, if this one was stopped or its result was not published. After publishing,
+        the caller removes the folder.
+      identity: All that, together with the pieces, decides what the shards hold.
+      num_workers: Number of worker processes; 1 for none, None for one per core if that saves time.
+      serial_bytes: For a raw corpus with fewer bytes, workers do not save time.
 
     Returns:
       The splits that have examples.
 
     Raises:
-      CorpusError: From reading, from `check_counts`, or because a worker died.
+      CorpusError: Reading or `check_counts` raises it.
+      WorkerDiedError: A worker died.
       OSError: The disk is full, or a file cannot be written or read.
     """
     first = next(iter(generators.values()))
@@ -72,7 +73,8 @@ def prepare_locally(
         identity,
         first.pieces,
         file_format.value,
-        # The first examples depend on what was read before: such a part is not gone on with.
+        # The limit counts what was read in this run, so that a limited preparation never goes on
+        # from an earlier one: its fingerprint is unique.
         None if limit is None else uuid.uuid4().hex,
         dataclasses.astuple(shard_config),
         order,
@@ -88,7 +90,7 @@ def prepare_locally(
             folder=work_folder,
         )
         if limit is not None or (num_workers is None and raw_bytes < serial_bytes):
-            num_workers = 1  # With a limit: the first examples are those of the first pieces.
+            num_workers = 1  # With a limit, the first examples are those of the first pieces.
 
         def plan() -> dict[str, list[tasks.ShardTask]]:
             counts, segments = work.counts(), list(work.segments())
@@ -113,19 +115,19 @@ def prepare_locally(
             ]
         except BaseException as e:
             with contextlib.suppress(OSError):
-                disk.wait()  # What it says is of this preparation, not of the next one.
-            # The corpus would be refused again, and a full disk is to have room.
+                disk.wait()  # Its errors belong to this preparation, not to the next one.
+            # Finished work goes if the corpus would be refused again, or if the disk is full.
             if isinstance(e, _LASTING) or errors.is_disk_full(e):
                 work.remove()
             else:
-                work.close()  # What is finished need not be done again.
+                work.close()  # A later preparation goes on from the finished work.
             raise
         work.close()
     return prepared
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Returns how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -137,9 +139,9 @@ def _forget_lost(
     num_pieces: int,
     plan: Callable[[], Mapping[str, list[tasks.ShardTask]]],
 ) -> None:
-    """Of what an earlier process has finished, keeps what is still there and whole.
+    """Forgets finished work of an earlier process that is not there or not whole any more.
 
-    After a power cut, files that were not synced have lost their end, or all they held.
+    After a power cut, files that were not synced may have lost their end, or their whole content.
     """
 
     def needed() -> set[tuple[str, int]]:
@@ -161,7 +163,7 @@ Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]
 
 @contextlib.contextmanager
 def _doing(job: tasks.Job, num_pieces: int, num_workers: int | None) -> Iterator[Do]:
-    """A function like `Pool.do`, that does tasks in workers or in this process."""
+    """Yields a function like `Pool.do`, which does tasks in workers or in this process."""
     if num_workers is None:
         num_workers = min(cores(), num_pieces)
     pickled = tasks.pickled(job) if num_workers > 1 else None
@@ -188,7 +190,7 @@ def _read_pieces(
     expected_counts: Mapping[str, int],
     limit: int | None,
 ) -> None:
-    """Files the records of all pieces that are not yet."""
+    """Files the records of all pieces whose records are not filed yet."""
     counts = {split: 0 for split in expected_counts}
 
     def left() -> dict[str, int] | None:
@@ -210,9 +212,9 @@ def _read_pieces(
 def _write_shards(
     work: journal.Journal, shards: Mapping[str, list[tasks.ShardTask]], do: Do
 ) -> None:
-    """Writes all shards that are not yet."""
+    """Writes all shards that are not written yet."""
     all_shards = [task for split in shards.values() for task in split]
-    # A file of records goes as soon as all shards that need it are there.
+    # A file of records is removed as soon as all shards that need it are written.
     needed_by: dict[str, set[str]] = {}
     for task in all_shards:
         for segment in task.segments:

@@ -1,4 +1,4 @@
-"""Messages between processes: pickles, in a stream with their length before them."""
+"""Sends messages between processes: pickles in a stream, each with its length before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def send(stream: BinaryIO, message: Any) -> None:
 
 
 def receive(stream: BinaryIO) -> Any:
-    """Reads one message; raises EOFError where the other side has ended."""
+    """Reads one message; raises EOFError if the other side has ended."""
     size = stream.read(8)
     content = stream.read(int.from_bytes(size, "little")) if len(size) == 8 else b""
     if len(size) < 8 or len(content) < int.from_bytes(size, "little"):
@@ -24,7 +24,7 @@ def receive(stream: BinaryIO) -> Any:
 
 
 def portable(error: BaseException) -> BaseException:
-    """The error, if it survives pickling; otherwise one that tells the same."""
+    """Returns the error if it survives pickling, or else a `RuntimeError` with its traceback."""
     try:
         pickle.loads(pickle.dumps(error))
         return error

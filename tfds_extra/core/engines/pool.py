@@ -28,13 +28,13 @@ class Pool:
 
         Args:
           job: The pickled `tasks.Job`.
-          modules: Modules to import for it, and their files.
-          workers: How many.
+          modules: Names of modules to import for the job, and their files.
+          workers: Number of workers.
         """
         self._answers: queue.SimpleQueue = queue.SimpleQueue()
         self._workers = [_Worker(job, modules, self._answers) for _ in range(workers)]
-        # A worker comes here when its "ready" is taken from the queue, and only then: it may come as
-        # late as in a later call of `do`, and in this list twice it would be given two tasks.
+        # A worker is added only when its "ready" is taken from the queue, perhaps in a later call
+        # of `do`. If it were added earlier, it would be here twice, and be given two tasks.
         self._idle: list[_Worker] = []
 
     def __enter__(self) -> Pool:
@@ -48,14 +48,14 @@ class Pool:
         """Does tasks, each in whichever worker is free.
 
         Args:
-          tasks: Taken one by one, as workers become free.
+          tasks: The tasks, which are taken one by one as workers become free.
           progress: Called with numbers of examples, as they are done.
 
         Yields:
-          A task and its result, as it is done.
+          Each task and its result, when it is done.
 
         Raises:
-          Exception: What a task has raised.
+          Exception: A task has raised it.
           WorkerDiedError: A worker died; the message names its task.
         """
         tasks = iter(tasks)
@@ -92,7 +92,8 @@ class _Worker:
 
     def __init__(self, job: bytes, modules: dict[str, str], answers: queue.SimpleQueue):
         self.task = None
-        # A session of its own: Ctrl-C is for the parent, which stops its workers itself.
+        # A worker has its own session, so that Ctrl-C reaches only the parent, which stops the
+        # workers.
         new_group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
         self._process = subprocess.Popen(
             [sys.executable, "-m", _PROGRAM],
@@ -111,7 +112,7 @@ class _Worker:
         self._send(task)
 
     def exit_status(self) -> int:
-        """Of a process that has ended or is about to."""
+        """Returns the exit status of a process that has ended or is about to end."""
         return self._process.wait()
 
     def stop(self) -> None:
@@ -120,11 +121,11 @@ class _Worker:
         self._process.wait()
         self._thread.join()
         for stream in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):  # What was still to be written to it.
+            with contextlib.suppress(OSError):  # Bytes in the buffer cannot be written any more.
                 stream.close()
 
     def _send(self, message: Any) -> None:
-        with contextlib.suppress(BrokenPipeError):  # The listener tells of its death.
+        with contextlib.suppress(BrokenPipeError):  # `_listen` reports that the process died.
             send(self._process.stdin, message)
 
     def _listen(self, answers: queue.SimpleQueue) -> None:

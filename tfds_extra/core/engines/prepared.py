@@ -1,4 +1,4 @@
-"""What an engine gives back."""
+"""The result of an engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfds_extra.core.engines import records, tasks
 
 @dataclasses.dataclass(frozen=True)
 class PreparedSplit:
-    """What preparing one split came to.
+    """A split that was prepared.
 
     Attributes:
       split_info: Shards and sizes, for TFDS.
@@ -34,17 +34,17 @@ def prepared_split(
     folder: pathlib.Path | epath.Path,
     filename_templates: Mapping[str, naming.ShardedFileTemplate],
 ) -> PreparedSplit:
-    """Puts the finished shards of a split where they belong.
+    """Puts the finished shards of a split into the folder of the prepared data.
 
-    They stay where they lie, too, if the file system lets a file have two names: the caller removes
-    them when what was made of them is published.
+    If the file system has hard links, they stay in the work folder as well; the caller removes them
+    there after the data is published.
 
     Args:
       split: The split.
       shards: Its shards in order.
-      sizes: Bytes of the records of each shard, by its name.
-      folder: Where they lie.
-      filename_templates: Where they belong, by split.
+      sizes: Number of bytes of each shard's records, by the shard's name.
+      folder: The work folder.
+      filename_templates: Paths of the shards in the prepared data, by split.
     """
     template = filename_templates[split]
     digest = records.OrderDigest()

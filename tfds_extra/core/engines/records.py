@@ -1,4 +1,4 @@
-"""Shard files: records in order, with a digest of each beside them."""
+"""Writes and reads shard files: records in order, with a file of their digests beside them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _RECORDS_AT_ONCE = 1024
 
 
 class OrderDigest:
-    """Digest of a sequence of records, whatever shards and file format they are stored in.
+    """Digest of a sequence of records, which does not depend on shards and file format.
 
-    It is the sha256 of the size (8 bytes, little-endian) and CRC-32C (4 bytes) of each record, one
-    after the other, so that shards can be digested apart and put together in order. It tells
-    corruption and confusion, not forgery.
+    It is the sha256 of the size (8 bytes, little-endian) and the CRC-32C (4 bytes) of each record,
+    one after the other. Each shard's sizes and CRCs can be computed apart, and digested in order
+    later. It detects damage and mixed-up records, but not forgery.
     """
 
     def __init__(self):
@@ -49,23 +49,23 @@ class OrderDigest:
                 self._sha256.update(block)
 
     def hexdigest(self) -> str:
-        """Digest of the records so far."""
+        """Returns the digest of all records so far."""
         return self._sha256.hexdigest()
 
 
 def record_digest(record: bytes) -> bytes:
-    """What `OrderDigest` takes of one record, 12 bytes."""
+    """Returns the 12 bytes of one record that go into `OrderDigest`."""
     return len(record).to_bytes(8, "little") + google_crc32c.value(record).to_bytes(4, "little")
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """What is known of a shard that is written.
+    """A shard that is written.
 
     Attributes:
-      num_bytes: Bytes of its records.
-      digest: `OrderDigest` of them.
-      file_crc: CRC-32C of its file; None for TFRecord, which has checksums of all that is in it.
+      num_bytes: Number of bytes of its records.
+      digest: `OrderDigest` of its records.
+      file_crc: CRC-32C of its file; None for TFRecord, which has checksums of all its content.
     """
 
     num_bytes: int
@@ -74,7 +74,7 @@ class Shard:
 
 
 def digests_path(shard: epath.Path | pathlib.Path) -> epath.Path | pathlib.Path:
-    """File with the digests of a shard's records."""
+    """Returns the path of the file with the digests of a shard's records."""
     return shard.with_name(shard.name + _DIGESTS_SUFFIX)
 
 
@@ -88,15 +88,15 @@ def write_shard(
     Neither is sure to survive a power cut: see `is_whole` and `disk.sync`.
 
     Args:
-      path: Of the shard.
+      path: Path of the shard.
       blocks: The records, in order.
-      file_format: Any that TFDS has. TFRecord is written here, without TensorFlow.
+      file_format: Any format of TFDS. TFRecord is written here, without TensorFlow.
 
     Returns:
-      Number of records, and the shard.
+      The number of records, and the shard.
 
     Raises:
-      OSError: A file cannot be written; it names the file.
+      OSError: A file cannot be written; the error names it.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
     is_tfrecord = file_format is file_adapters.FileFormat.TFRECORD
@@ -128,7 +128,7 @@ def write_shard(
         except BaseException:
             unfinished.unlink(missing_ok=True)  # The disk may be full.
             raise
-    # In a bucket nothing is lost that was written.
+    # A bucket loses nothing in a power cut, so that no checksum is needed there.
     needs_crc = isinstance(path, pathlib.Path) and not is_tfrecord
     file_crc = _file_crc(unfinished) if needs_crc else None
     unfinished.replace(path)
@@ -136,7 +136,7 @@ def write_shard(
 
 
 def is_whole(path: pathlib.Path, shard: Shard) -> bool:
-    """Whether a shard and the digests beside it are what `write_shard` made; reads all of them."""
+    """Reads a shard and its digests; returns whether they are what `write_shard` has written."""
     beside, found = OrderDigest(), OrderDigest()
     try:
         beside.update_from_file(digests_path(path))
@@ -160,13 +160,13 @@ def _file_crc(path: epath.Path | pathlib.Path) -> int:
 
 
 def read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
-    """The records of a file, without TensorFlow.
+    """Yields the records of a TFRecord file, without TensorFlow.
 
     Args:
-      path: Of the file.
+      path: Path of the file.
 
     Raises:
-      OSError: It cannot be read, or is damaged.
+      OSError: The file cannot be read, or is damaged.
     """
     lengths = _Lengths()
     left = path.stat().st_size
@@ -175,7 +175,7 @@ def read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
         while head := shard.read(_FRAME_HEAD):
             length = int.from_bytes(head[:8], "little")
             left -= _FRAME_HEAD + length + _FRAME_TAIL
-            if left < 0 or lengths[length] != head:  # No record of a damaged length is read.
+            if left < 0 or lengths[length] != head:  # A damaged length would ask for any memory.
                 raise OSError(f"{path}: damaged in the record at byte {start:,}")
             record, tail = shard.read(length), shard.read(_FRAME_TAIL)
             crc = np.array([google_crc32c.value(record)], np.uint32)
@@ -203,7 +203,7 @@ def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block
 
 
 class _Lengths(dict):
-    """Length and its checksum, as they stand before a record."""
+    """Maps a length to the bytes before such a record: the length and its checksum."""
 
     def __missing__(self, length: int) -> bytes:
         content = length.to_bytes(8, "little")
@@ -213,5 +213,5 @@ class _Lengths(dict):
 
 
 def _masked(crcs: np.ndarray) -> np.ndarray:
-    """Checksums (uint32) as TFRecord files have them."""
+    """Converts CRC-32Cs (uint32) to the form that TFRecord files have."""
     return ((crcs >> np.uint32(15)) | (crcs << np.uint32(17))) + np.uint32(_CRC_OFFSET)

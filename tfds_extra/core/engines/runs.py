@@ -1,12 +1,13 @@
-"""Records on their way from pieces to shards, sorted on disk with memory for a window only.
+"""Sorts records on disk, on their way from pieces to shards, with bounded memory.
 
-Pieces yield their examples in any order; a split's shards hold them in the order of their keys'
-hashes. In between, records go into files by the first bits of their rank in the order (groups). A
-group is sorted in memory when its turn comes, and dealt out to smaller groups first if it is too
-large for that. TFDS's own shuffler holds up to 1 GB in memory, and as much again while it sorts.
+Pieces yield their examples in any order; a split's shards hold them in the order of their ranks,
+usually hashes of their keys. In between, records are written to files (runs), where those of one
+group lie together; the first bits of a record's rank tell its group. A group is sorted in memory
+when its turn comes; if it is too large for that, it is first divided into smaller groups. TFDS's
+own shuffler holds up to 1 GB in memory, and as much again while it sorts.
 
-All that is done to many records at once is done on columns of them: what a record costs in Python
-here is as much as its serialization.
+Many records are handled at once, in columns: Python code for each single record would take as long
+as its serialization.
 """
 
 from __future__ import annotations
@@ -26,19 +27,20 @@ from etils import epath
 
 from tfds_extra.core import errors
 
-FORMAT = 3  # Of the files; part of the journal's fingerprint.
-BUFFER_BYTES = 32 << 20  # What a worker gathers before it writes.
-SORT_BYTES = 64 << 20  # What is sorted in memory at once.
-_RECORD_OVERHEAD = 128  # Bytes that Python's objects take for each record that is gathered.
+FORMAT = 3  # Version of the files' format; part of the journal's fingerprint.
+BUFFER_BYTES = 32 << 20  # A worker gathers so many bytes before it writes.
+SORT_BYTES = 64 << 20  # At most so many bytes are sorted in memory at once.
+_RECORD_OVERHEAD = 128  # Python's objects take so many bytes for each record that is gathered.
 
-# Count, bytes of all keys, bytes of all records; then the columns of a `Block`.
+# The number of records, the bytes of all keys and the bytes of all records. The columns of a
+# `Block` follow.
 _HEADER = struct.Struct("<QQQ")
-_ROW_BYTES = 28  # Of the columns of numbers.
-_LARGE = 1 << 14  # Bytes of a record from which on copying it costs more than a call.
+_ROW_BYTES = 28  # Bytes of one record in the columns of numbers.
+_LARGE = 1 << 14  # From this size in bytes on, copying a record costs more than a call.
 _RANK_BITS = 64
-_GROUP_BITS = 8  # Hashes are dealt out to 256 groups, and those that are too large to 256 more.
-_GROUP_BYTES = 4 << 20  # Of raw corpus for which a group is worthwhile.
-_ORDERED_SHIFT = 16  # Integer keys: groups of 65,536 examples.
+_GROUP_BITS = 8  # There are 256 groups; a group that is too large is divided into 256 more.
+_GROUP_BYTES = 4 << 20  # There is one group for about so many bytes of the raw corpus.
+_ORDERED_SHIFT = 16  # In the order of integer keys, a group has 65,536 keys.
 
 
 class DuplicateKeyError(ValueError):
@@ -50,13 +52,13 @@ class Segment:
     """Consecutive blocks of records of one group in one file.
 
     Attributes:
-      split: Their split.
-      group: Their group; groups are in the order of their records.
-      file: The file's name.
-      offset: Where the first block begins.
-      num_bytes: How many bytes of the file they take.
-      count: How many records there are.
-      record_bytes: How many bytes of the prepared data they will be.
+      split: Split of the records.
+      group: Number of their group; groups are numbered in the order of their records.
+      file: Name of the file.
+      offset: Byte offset of the first block.
+      num_bytes: Number of bytes of the blocks in the file.
+      count: Number of records.
+      record_bytes: Number of bytes of the records alone.
     """
 
     split: str
@@ -68,7 +70,7 @@ class Segment:
     record_bytes: int
 
     def joined(self, other: Segment) -> Segment:
-        """This one, and another of the same file that begins where it ends."""
+        """Returns this segment joined with the one that follows it in the same file."""
         return dataclasses.replace(
             self,
             num_bytes=self.num_bytes + other.num_bytes,
@@ -81,12 +83,12 @@ class Segment:
 class Order:
     """The order of the examples of a split.
 
-    TFDS orders by a hash of key and split, so that no reader meets all of one class in a row; where
-    a dataset asks for it, by the integer key itself.
+    TFDS orders by a hash of key and split, so that no reader gets all examples of one class in a
+    row. If a dataset sets `disable_shuffling`, the order is that of the integer keys.
 
     Attributes:
-      disable_shuffling: Whether it is the key itself.
-      group_bits: Of a hash, how many bits tell the group.
+      disable_shuffling: Whether the order is that of the integer keys.
+      group_bits: How many bits of a hash tell the group.
     """
 
     disable_shuffling: bool
@@ -94,33 +96,37 @@ class Order:
 
     @classmethod
     def for_size(cls, disable_shuffling: bool, raw_bytes: int) -> Order:
-        """With as many groups as a corpus of some size needs; 0 where its size is not known.
+        """Creates an order with as many groups as a corpus needs.
 
-        Each group is a file, so that few small records are not dealt out to hundreds of them.
+        Each group is a file, and a small corpus should not be divided into hundreds of files.
+
+        Args:
+          disable_shuffling: As in `Order`.
+          raw_bytes: Size of the raw corpus; 0 if it is not known.
         """
         wanted = max(raw_bytes // _GROUP_BYTES, 1).bit_length() if raw_bytes else _GROUP_BITS
         return cls(disable_shuffling, min(wanted, _GROUP_BITS))
 
     @property
     def shift(self) -> int:
-        """How many bits of a rank do not tell the group."""
+        """Number of low bits of a rank that do not belong to the group."""
         return _ORDERED_SHIFT if self.disable_shuffling else _RANK_BITS - self.group_bits
 
     def ranks(
         self, split: str, keys: Sequence[str | int | bytes], names: Sequence[bytes]
     ) -> np.ndarray:
-        """What the order goes by.
+        """Returns the ranks of examples: numbers by which they are sorted.
 
         Args:
-          split: Of the examples.
-          keys: Of the examples.
+          split: Split of the examples.
+          keys: Keys of the examples.
           names: The keys as bytes.
 
         Returns:
-          uint64 of shape (keys, 2), the first column more significant.
+          uint64 of shape (keys, 2); the first column is the more significant one.
 
         Raises:
-          ValueError: The order is that of the keys, and one is not a number that fits.
+          ValueError: The order is that of the keys, and a key is no integer from 0 below 2**64.
         """
         if self.disable_shuffling:
             for key in keys:
@@ -141,7 +147,7 @@ class Order:
 
 
 def _to_bytes(keys: Sequence[str | int | bytes]) -> list[bytes]:
-    """Keys as TFDS hashes them."""
+    """Returns keys in the form of bytes that TFDS hashes."""
     return [key if isinstance(key, bytes) else str(key).replace("\\", "/").encode() for key in keys]
 
 
@@ -150,9 +156,9 @@ class Block:
     """Records of one split, in columns.
 
     Attributes:
-      ranks: uint64 of shape (records, 2).
+      ranks: Rank of each record, uint64 of shape (records, 2).
       crcs: CRC-32C of each record, uint32.
-      keys: Of each record.
+      keys: Key of each record.
       records: The records.
     """
 
@@ -162,7 +168,7 @@ class Block:
     records: list[bytes]
 
     def take(self, indices: np.ndarray) -> Block:
-        """Some of the records, in another order."""
+        """Returns a block of the records at `indices`, in that order."""
         chosen = indices.tolist()
         return Block(
             self.ranks[indices],
@@ -172,22 +178,22 @@ class Block:
         )
 
     def part(self, start: int, stop: int) -> Block:
-        """Consecutive records."""
+        """Returns a block of the records from `start` to before `stop`."""
         some = slice(start, stop)
         return Block(self.ranks[some], self.crcs[some], self.keys[some], self.records[some])
 
     def is_whole(self, split: str, order: Order) -> bool:
-        """Whether its keys and records are those that its ranks and checksums were made of."""
+        """Returns whether the keys fit the ranks, and the records fit the checksums."""
         try:
             keys = [int(key) for key in self.keys] if order.disable_shuffling else self.keys
             ranks = order.ranks(split, keys, self.keys)
-        except ValueError:  # No number.
+        except ValueError:  # A key is no number.
             return False
         return np.array_equal(ranks, self.ranks) and np.array_equal(_crcs(self.records), self.crcs)
 
     @property
     def sizes(self) -> np.ndarray:
-        """Bytes of each record, int64."""
+        """Number of bytes of each record, int64."""
         return _sizes(self.records)
 
     def write(self, file: BinaryIO) -> tuple[int, int]:
@@ -212,14 +218,14 @@ class Block:
 
     @classmethod
     def read(cls, file: BinaryIO, limit: int) -> Block:
-        """The block at the position of a file.
+        """Reads the block at the current position of a file.
 
         Args:
           file: The file.
-          limit: How many bytes it takes at most.
+          limit: The most bytes that the block may have.
 
         Raises:
-          OSError: The file ends before, or holds something else.
+          OSError: The file ends too early, or holds something else.
         """
         header = _read(file, _HEADER.size)
         count, key_bytes, record_bytes = _HEADER.unpack(header)
@@ -241,14 +247,14 @@ class Block:
 
 
 def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator[Block]:
-    """The blocks of a segment.
+    """Yields the blocks of a segment.
 
     Args:
-      folder: Of the segment's file.
+      folder: Folder of the segment's file.
       segment: The segment.
 
     Raises:
-      OSError: The file is shorter than it was, or something else.
+      OSError: The file is shorter than it was, or holds something else.
     """
     path = folder / segment.file
     count, left = 0, segment.num_bytes
@@ -269,7 +275,7 @@ def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator
 
 
 def is_whole(folder: pathlib.Path, segment: Segment, order: Order) -> bool:
-    """Whether a segment is what was filed; reads all of it."""
+    """Reads a segment; returns whether it holds what was written."""
     try:
         return all(block.is_whole(segment.split, order) for block in read_blocks(folder, segment))
     except OSError:
@@ -284,7 +290,7 @@ def _read(file: BinaryIO, size: int) -> bytes:
 
 
 def write_all(file: BinaryIO, strings: list[bytes]) -> None:
-    """Appends byte strings: large ones as they are, without copying them together first."""
+    """Appends byte strings to a file; only small ones are joined first, which copies them."""
     if sum(map(len, strings)) > _LARGE * len(strings):
         file.writelines(strings)
     else:
@@ -300,16 +306,16 @@ def _crcs(strings: Sequence[bytes]) -> np.ndarray:
 
 
 def _cut(content: bytes, sizes: np.ndarray) -> list[bytes]:
-    """Consecutive byte strings of some sizes."""
+    """Cuts content into consecutive byte strings of the given sizes."""
     stops = np.cumsum(sizes, dtype=np.int64)
     return [content[a:b] for a, b in zip((stops - sizes).tolist(), stops.tolist())]
 
 
 class RunWriter:
-    """Takes the records of one piece after the other, and files them by group."""
+    """Takes the records of one piece after the other, and files them (writes them to run files)."""
 
     def __init__(self, folder: pathlib.Path, order: Order):
-        """Creates files with names of their own in `folder`."""
+        """Prepares to write files in `folder`, with names that no other writer uses."""
         self._order = order
         self._filer = _Filer(folder, order.shift)
         self._buffers: dict[str, tuple[list[str | int | bytes], list[bytes]]] = {}
@@ -327,7 +333,7 @@ class RunWriter:
             self._flush()
 
     def finish_piece(self) -> list[Segment]:
-        """Writes what is still in memory, and returns where the piece's records are."""
+        """Writes the records that are still in memory, and returns the segments of the piece."""
         self._flush()
         return self._filer.finish()
 
@@ -350,7 +356,7 @@ class _Filer:
         self._segments: dict[tuple[str, int], Segment] = {}
 
     def add(self, split: str, block: Block) -> None:
-        """Deals a block out to the files."""
+        """Divides a block among the files of its groups."""
         groups = block.ranks[:, 0] >> np.uint64(self._shift)
         order = np.argsort(groups, kind="stable")
         block, groups = block.take(order), groups[order]
@@ -368,7 +374,7 @@ class _Filer:
             self._segments[split, group] = before.joined(segment) if before else segment
 
     def finish(self) -> list[Segment]:
-        """Where the blocks since the last call are."""
+        """Returns the segments that were written since the last call."""
         segments, self._segments = self._segments, {}
         return list(segments.values())
 
@@ -376,10 +382,10 @@ class _Filer:
 def read_in_order(
     folder: epath.Path | pathlib.Path, segments: Iterable[Segment], shift: int
 ) -> Iterator[Block]:
-    """Records of some groups of one split, in order.
+    """Yields the records of some groups of one split, in order.
 
     Args:
-      folder: Where the files are.
+      folder: Folder of the files.
       segments: All segments of these groups.
       shift: `Order.shift` of the split.
 
@@ -423,8 +429,8 @@ def _sort_group(
 def _deal_out(
     folder: epath.Path | pathlib.Path, split: str, blocks: Iterable[Block], shift: int
 ) -> Iterator[Block]:
-    """Sorts a group that is too large for memory by way of smaller groups on disk."""
-    # Beside the rest, where there is room; on a disk of this machine if that is on none.
+    """Sorts a group that is too large for memory, by dividing it into smaller groups on disk."""
+    # They go to the work folder, where there is room; if that is in a bucket, to a local disk.
     beside = folder if isinstance(folder, pathlib.Path) else None
     with tempfile.TemporaryDirectory(dir=beside) as below:
         below = pathlib.Path(below)

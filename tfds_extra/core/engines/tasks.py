@@ -1,4 +1,4 @@
-"""The two kinds of work that preparing consists of, as a worker process or this one does them."""
+"""The two kinds of task in a preparation, and how a process does them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from tfds_extra.core import pieces
 from tfds_extra.core.engines import records, runs
 from tfds_extra.core.serializing import ExampleEncoder
 
-Progress = Callable[[int], None]  # Called now and then with the number of examples since.
+Progress = Callable[[int], None]  # Called now and then with the number of examples since last time.
 _REPORT_RECORDS = 256
 _REPORT_SECONDS = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What does not change from task to task.
+    """The settings that all tasks of a preparation share.
 
     Attributes:
       read: The builder's `_generate_examples`.
-      features: Of the builder.
-      file_format: Of the shards.
-      order: Of the examples of each split.
-      folder: Where unfinished work lies; pieces are filed on a disk of this machine.
+      features: The builder's features.
+      file_format: Format of the shards.
+      order: Order of the examples of each split.
+      folder: The work folder; to read a piece, it has to be on a disk of this machine.
     """
 
     read: pieces.ReadPiece
@@ -45,12 +45,12 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class PieceTask:
-    """Read a piece, and file its records.
+    """The task to read a piece, and file its records.
 
     Attributes:
       index: Number of the piece.
       piece: The piece.
-      limit: At most so many examples of each split; None for all.
+      limit: The most examples to take, by split; None for all.
     """
 
     index: int
@@ -63,14 +63,14 @@ class PieceTask:
 
 @dataclasses.dataclass(frozen=True)
 class ShardTask:
-    """Write a shard.
+    """The task to write a shard.
 
     Attributes:
-      split: Its split.
-      name: Its file name.
-      segments: The records of all groups that have a part in it.
-      skip: How many of these come before the shard's first one.
-      count: How many it holds.
+      split: Split of the shard.
+      name: File name of the shard.
+      segments: The segments of all groups of which the shard has records.
+      skip: How many records of these groups come before the shard's first one.
+      count: How many records the shard holds.
     """
 
     split: str
@@ -89,13 +89,13 @@ def plan_shards(
     template: naming.ShardedFileTemplate,
     shard_config: shard_utils.ShardConfig,
 ) -> list[ShardTask]:
-    """The shards of a split, with the borders that TFDS's own writer would draw.
+    """Returns the shards of a split, with the same borders as TFDS's own writer.
 
     Args:
       split: The split.
-      segments: Of all pieces and splits.
+      segments: Segments of all pieces and splits.
       template: Names of the shards.
-      shard_config: Of TFDS.
+      shard_config: TFDS's settings of shard sizes.
     """
     by_group: dict[int, list[runs.Segment]] = {}
     for segment in segments:
@@ -129,7 +129,7 @@ class Doer:
         self._filed = runs.RunWriter(job.folder, job.order)
 
     def do(self, task: PieceTask | ShardTask, progress: Progress) -> Any:
-        """Does a task: segments of a piece, or what is known of a shard."""
+        """Does a task; returns the segments of a piece, or a `records.Shard`."""
         if isinstance(task, PieceTask):
             return self._read_piece(task, progress)
         return self._write_shard(task, progress)
@@ -172,8 +172,8 @@ class Doer:
 
         def part() -> Iterator[runs.Block]:
             ordered = runs.read_in_order(self._job.folder, task.segments, self._job.order.shift)
-            # The whole of the first and last group is sorted, so that a key which the shard before
-            # or after has too is noticed.
+            # The first and the last group are sorted as a whole, so that a key that is also in the
+            # neighbouring shard is noticed.
             before = -task.skip
             for block in ordered:
                 size = len(block.records)
@@ -192,7 +192,7 @@ class Doer:
 
 
 class _Report:
-    """Gathers numbers of examples, so that progress is told now and then."""
+    """Adds up numbers of examples, so that progress is reported only now and then."""
 
     def __init__(self, progress: Progress):
         self._progress = progress
@@ -206,16 +206,16 @@ class _Report:
             self.send()
 
     def send(self) -> None:
-        """Tells of those that were not told of."""
+        """Reports the examples that were not reported yet."""
         self._progress(self._count)
         self._count = 0
         self._sent = time.monotonic()
 
 
 def pickled(job: Job) -> bytes | None:
-    """The job for a worker process, or None if it cannot be passed to one.
+    """Returns the pickled job for a worker process, or None if it cannot be passed to one.
 
-    That is so of builders that are defined in a notebook or script, and of patched ones.
+    Builders that are defined in a notebook or script, and patched builders, cannot be passed.
     """
     builder = getattr(job.read, "__self__", None)
     if builder is not None and type(builder).__module__ == "__main__":

@@ -1,10 +1,10 @@
-"""A worker process: `python -m tfds_extra.core.engines.worker`, started by `pool`.
+"""The worker process `python -m tfds_extra.core.engines.worker`, which `pool` starts.
 
-It is a program of its own rather than a fork or a `multiprocessing` child, because a fork after
-TensorFlow was imported hangs, and a child imports the caller's script again, which for a script
-without an `if __name__ == "__main__"` starts preparing all over.
+It is a program of its own rather than a fork or a `multiprocessing` child. A fork after the import
+of TensorFlow hangs. A child imports the caller's script again, and a script without an `if __name__
+== "__main__"` would start preparing again.
 
-Tasks come on standard input, answers go to standard output, see `messages`.
+Tasks come on standard input, and answers go to standard output; see `messages`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from tfds_extra.core.engines.messages import portable, receive, send
 def main() -> None:
     """Does tasks until the other side ends."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # What builders print is no answer.
+    # Text that builders print must not mix with the answers, and goes to standard error.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     tasks = sys.stdin.buffer
     path, modules, job = receive(tasks)
     sys.path[:] = path
@@ -52,7 +53,7 @@ def main() -> None:
 
 
 def _listen(tasks: BinaryIO, inbox: queue.SimpleQueue) -> None:
-    """Passes tasks on, and ends the process when the one that gives them has ended."""
+    """Passes tasks on, and ends this process when the process that sends them has ended."""
     while True:
         try:
             inbox.put(receive(tasks))
@@ -61,9 +62,9 @@ def _listen(tasks: BinaryIO, inbox: queue.SimpleQueue) -> None:
 
 
 def _import(modules: dict[str, str]) -> None:
-    """Imports modules by name, or from their file where the name alone does not lead to it.
+    """Imports modules by name, or from their file if there is no module of that name.
 
-    `tfds build path/to/folder` imports a builder under a name that only it can resolve.
+    `tfds build path/to/folder` imports a builder under a name that only that process can resolve.
     """
     for name, file in modules.items():
         try:

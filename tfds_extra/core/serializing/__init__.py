@@ -1,4 +1,4 @@
-"""From examples to the bytes of prepared records."""
+"""Turns examples into the bytes of prepared records."""
 
 from tfds_extra.core.serializing.serializer import ExampleEncoder, Serializer
 

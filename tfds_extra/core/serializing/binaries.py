@@ -1,7 +1,7 @@
-"""Arrow columns of byte strings, made and taken apart without pandas.
+"""Makes Arrow columns of byte strings, and takes them apart, without importing pandas.
 
-`pyarrow.array`, `pyarrow.scalar` and `to_numpy` import pandas, which takes a worker process a
-second. Buffers do not.
+`pyarrow.array`, `pyarrow.scalar` and `to_numpy` import pandas, which takes a second in each worker
+process. Buffers do not.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ TYPE = pa.large_binary()
 
 
 def column(offsets: np.ndarray, data: bytes | np.ndarray) -> pa.Array:
-    """The byte strings between offsets, of which there is one more than there are strings."""
+    """Returns a column of the byte strings of `data` between each two neighbouring offsets."""
     buffers = [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data)]
     return pa.Array.from_buffers(TYPE, len(offsets) - 1, buffers)
 
 
 def from_strings(values: Sequence[str] | Sequence[bytes]) -> pa.Array:
-    """A column of byte strings, or of texts as UTF-8.
+    """Returns a column of byte strings, or of texts as UTF-8.
 
     Raises:
-      TypeError: The values are neither, or both.
-      UnicodeEncodeError: A text is not valid.
+      TypeError: The values are neither byte strings nor texts, or both are mixed.
+      UnicodeEncodeError: A text holds lone surrogates.
     """
     if not values or type(values[0]) is bytes:
         data = b"".join(values)
@@ -43,7 +43,7 @@ def from_strings(values: Sequence[str] | Sequence[bytes]) -> pa.Array:
 
 
 def to_list(strings: pa.Array) -> list[bytes]:
-    """The byte strings."""
+    """Returns the byte strings of a column as a list."""
     offsets = _offsets(strings)
     start = int(offsets[0])
     data = strings.buffers()[2]
@@ -53,7 +53,7 @@ def to_list(strings: pa.Array) -> list[bytes]:
 
 
 def sizes(strings: pa.Array) -> np.ndarray:
-    """Bytes of each string, int64; none of them is null."""
+    """Returns the number of bytes of each string, int64; the column has no nulls."""
     return np.diff(_offsets(strings))
 
 
@@ -65,7 +65,7 @@ def _offsets(strings: pa.Array) -> np.ndarray:
 
 
 def take(strings: pa.Array, indices: np.ndarray) -> pa.Array:
-    """Some of the strings, in any order."""
+    """Returns a column of the strings at `indices`."""
     indices = np.ascontiguousarray(indices, np.int64)
     return strings.take(
         pa.Array.from_buffers(pa.int64(), len(indices), [None, pa.py_buffer(indices)])
@@ -73,16 +73,16 @@ def take(strings: pa.Array, indices: np.ndarray) -> pa.Array:
 
 
 def join(columns: Sequence[pa.Array]) -> pa.Array:
-    """The concatenation of columns, row by row."""
+    """Returns the concatenation of columns, row by row."""
     nothing = column(np.zeros(len(columns[0]) + 1, np.int64), b"")
     return pc.binary_join_element_wise(*columns, nothing)
 
 
 def numbers(column: pa.Array) -> np.ndarray:
-    """The numbers or truth values of an Arrow column without nulls.
+    """Returns the numbers or truth values of an Arrow column without nulls.
 
     Raises:
-      TypeError: It is a column of something else, or has nulls.
+      TypeError: The column holds something else, or has nulls.
     """
     if column.null_count:
         raise TypeError("nulls")

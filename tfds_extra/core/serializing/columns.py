@@ -1,13 +1,12 @@
 """Encodes whole columns of a table at once.
 
-The Python code for one value, however short, takes longer than the work on it. Arrow
-does that work for a column in one call: it turns a list of str into UTF-8, looks headers
-up in a table by the size of the payloads, and joins binary columns row by row. So the
-entries of each feature become Arrow columns, and the rows of their concatenation are the
-serialized examples.
+Python code for a single value takes longer than the work on the value. Arrow does that work
+for a column in one call: it turns a list of str into UTF-8, looks headers up in a table by
+the size of the payloads, and joins binary columns row by row. So the entries of each feature
+become Arrow columns, and the rows of their concatenation are the serialized examples.
 
-Only features that are one scalar or one tensor of fixed shape have a vectorised way; the
-values of all others are encoded one by one, and join the rest as columns.
+Only features that are one scalar or one tensor of fixed shape can be vectorised. The values
+of all others are encoded one by one, and the results become columns like the rest.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from tfds_extra.core.serializing import binaries, shortcuts, wire
 from tfds_extra.core.serializing.fields import Field
 from tfds_extra.core.serializing.plain import NotPlain, Store
 
-# Rows that are handled at once, and the number of values of the largest tensor in them:
-# few enough that the scratch space stays small, enough to make the calls cheap.
+# At most so many rows, and so many values of the largest tensor, are handled at once. More
+# would need too much scratch space, and less would make the calls too expensive.
 _MAX_ROWS = 4096
 _MAX_VALUES = 1 << 20
-# Larger headers are looked up by the sizes that really occur.
+# The table of headers has payload sizes below this; larger ones are looked up only if they occur.
 _TABLE_SIZES = 4096
 
-# Takes the values of a feature, returns columns of parts with their places.
+# Takes the values of a feature; returns columns of parts, each with its place among the parts.
 _Vector = Callable[[Any], list[tuple[int, pa.Array]]]
 
 
@@ -50,10 +49,10 @@ class ColumnsEncoder:
         """Compiles the features.
 
         Args:
-            features: of the example.
-            fields: of all features, by flat name.
-            items: of the features, see `shortcuts.compile_items`.
-            blank: the empty list of parts.
+          features: Features of the example.
+          fields: Fields of all features, by flat name.
+          items: Items of the features, see `shortcuts.compile_items`.
+          blank: The empty list of parts.
         """
         self._items = items
         self._blank = blank
@@ -72,7 +71,7 @@ class ColumnsEncoder:
             for name, feature in features.items()
         }
         sizes = [
-            # The shape of what is stored as one string is ().
+            # Values that are stored raw have the stored shape (), so the feature's shape is used.
             math.prod(feature.shape if shortcuts.is_stored_raw(feature) else fields[name].shape)
             for name, feature in features.items()
             if name in self._vectors
@@ -105,7 +104,7 @@ class ColumnsEncoder:
                 if name not in self._vectors:
                     raise NotPlain
                 pieces.update(self._vectors[name](columns[name]))
-            except Exception:  # Also for a bad value: the error shall be that of `encode`.
+            except Exception:  # A bad value, too, is encoded alone, which raises the right error.
                 one_by_one.append(item)
         if one_by_one:
             pieces.update(self._encode_rows(one_by_one, columns, n))
@@ -132,7 +131,7 @@ class ColumnsEncoder:
 
 
 class _Table:
-    """Arrow column of headers, in which they are looked up by size."""
+    """An Arrow column of headers, in which they are looked up by the size of the payload."""
 
     def __init__(self, headers: Mapping[int, bytes]):
         self._headers = headers
@@ -153,7 +152,7 @@ class _Table:
 
 
 def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None) -> _Vector | None:
-    """Returns a function for whole columns of a feature, None if there is none."""
+    """Returns a function for whole columns of a feature, or None if it cannot be vectorised."""
     if field is None or field.rank or None in field.shape:
         return None
     if shortcuts.takes_published_bytes(feature):
@@ -208,10 +207,10 @@ def _text_array(column: Any, kinds: set[type]) -> pa.Array:
             column = column.tolist()
         found = set(map(type, column))
         if not kinds.issuperset(found):
-            raise NotPlain  # Only `encode` knows what to make of others.
+            raise NotPlain  # Only `encode` can handle values of other types.
         if len(found) < 2:
             return binaries.from_strings(column)
-        column = pa.array(column, binaries.TYPE)  # Texts, bytes and missing values, mixed.
+        column = pa.array(column, binaries.TYPE)  # It mixes texts, bytes and missing values.
     text_types = {
         pa.string(): str, pa.large_string(): str, pa.binary(): bytes, binaries.TYPE: bytes
     }  # fmt: skip

@@ -1,17 +1,17 @@
-"""How one tensor of the feature spec becomes entries of the serialized feature map.
+"""Turns one tensor of the feature spec into entries of the serialized feature map.
 
 TFDS flattens the nested spec to one `TensorInfo` for each tensor. A `Field` is compiled
 from it: it knows the dtype, the shape and the headers of its entries, and it writes a
 value into `parts`, the list that is joined to the serialized example. Every entry owns
-two neighbouring places in that list, one for its header and one for its payload, so a
+two neighbouring places in that list, one for its header and one for its payload, so that a
 large payload is copied only once and fields can be written in any order.
 
-There are two ways through a field:
+A field has two ways to store a value:
 
-* the plain one, for values of exactly the expected type (a `str`, an `int` in range, an
+* the plain way, for values of exactly the expected type (a `str`, an `int` in range, an
   array of the right dtype and shape, a list of those). It is short, and refuses all else;
-* the general one (`prepare`, then `finish`), which accepts and rejects what TFDS does,
-  and asks numpy the same questions that TFDS asks.
+* the general way (`prepare`, then `finish`), which accepts and rejects the same values as
+  TFDS, by the same calls of numpy.
 """
 
 from __future__ import annotations
@@ -32,7 +32,13 @@ class Entry:
     """One entry of the feature map: its headers and its place among the parts."""
 
     def __init__(self, key: str, kind: bytes, slot: int):
-        """Args: key, kind: see `wire.Headers`. slot: place of the header in `parts`."""
+        """Creates an entry.
+
+        Args:
+          key: As in `wire.Headers`.
+          kind: As in `wire.Headers`.
+          slot: Place of the header in `parts`.
+        """
         self.headers = wire.Headers(key, kind)
         self.slot = slot
         self._has_bytes = kind == wire.BYTES_LIST
@@ -54,25 +60,25 @@ class Field:
     """One tensor of the spec.
 
     Attributes:
-        key: flat name of the tensor.
-        info: its `TensorInfo`.
-        rank: number of `Sequence`s around the value. From the second on they are ragged:
-            the lengths of the inner lists become entries of their own.
-        dtype: of the value, `object` for text.
-        shape: of the value, without the dimensions that the sequences add.
-        is_text: whether the value is bytes (or str, stored as UTF-8).
-        entry: where the values go.
-        length_entries: where the lengths of the inner lists go, outermost first.
-        store: writes a value that `encode_example` of the feature has returned.
+      key: Flat name of the tensor.
+      info: Its `TensorInfo`.
+      rank: Number of `Sequence`s around the value. From the second on they are ragged:
+        the lengths of the inner lists become entries of their own.
+      dtype: Type of the value, `object` for text.
+      shape: Shape of the value, without the dimensions that the sequences add.
+      is_text: Whether the value is bytes (or str, stored as UTF-8).
+      entry: Where the values go.
+      length_entries: Where the lengths of the inner lists go, outermost first.
+      store: Writes a value that `encode_example` of the feature has returned.
     """
 
     def __init__(self, key: str, info: tfds.features.TensorInfo, slots: Mapping[str, int]):
         """Compiles the field.
 
         Args:
-            key: flat name of the tensor.
-            info: what TFDS says about it.
-            slots: place in `parts` of each entry.
+          key: Flat name of the tensor.
+          info: What TFDS says about it.
+          slots: Place in `parts` of each entry.
         """
         self.key = key
         self.info = info
@@ -84,7 +90,7 @@ class Field:
         kind, self.pack = _kind_and_packer(self.dtype)
         self._is_storable = self.is_text or self.dtype.kind in "biuf"
         value_key, *length_keys = entry_keys(key, info)
-        # Depth and length of the sequences of fixed length.
+        # Depth and length of those sequences that have a fixed length.
         outer = info.shape[: self.rank]
         self._fixed_lengths = [(i, size) for i, size in enumerate(outer) if size is not None]
         self._int_range = plain.int_range(self.dtype) if self.dtype.kind in "biu" else None
@@ -97,11 +103,11 @@ class Field:
     def plain_store(self, otherwise: Store) -> Store:
         """Returns a function that stores a value without a sequence around it.
 
-        What it stores itself, `Tensor.encode_example` leaves as it is, so it serves for
-        values before as well as after `encode_example`.
+        `Tensor.encode_example` does not change the values that this function stores, so that it
+        can be used before as well as after `encode_example`.
 
         Args:
-            otherwise: called for every value that is not plain.
+          otherwise: Called for every value that is not plain.
         """
         entry, dtype = self.entry, self.dtype
         if self.is_text and self.shape:
@@ -135,14 +141,14 @@ class Field:
         """Stores the values of a (nested) sequence.
 
         Args:
-            values: all values in a row, in a list, a tuple or an array.
-            lengths: of the inner lists, one list of lengths for each level of nesting.
-            parts: see above.
-            pack: turns the values into the content of the list, default `pack_rows`.
+          values: All values in a row, in a list, a tuple or an array.
+          lengths: Lengths of the inner lists, one list of lengths for each level of nesting.
+          parts: See above.
+          pack: Turns the values into the content of the list, default `pack_rows`.
 
         Raises:
-            NotPlain: The values are not all of the expected type, shape and number.
-            Exception: Whatever numpy has to say against the values.
+          NotPlain: The values are not all of the expected type, shape and number.
+          Exception: numpy refuses the values.
         """
         if self._fixed_lengths:
             outer = [[len(lengths[0]) if lengths else len(values)], *lengths]
@@ -163,11 +169,11 @@ class Field:
         """Returns the content of the list that holds the values of a sequence.
 
         Args:
-            values: in a list, a tuple or an array.
+          values: In a list, a tuple or an array.
 
         Raises:
-            NotPlain: The values are not all of the expected type and shape.
-            Exception: Whatever numpy has to say against the values.
+          NotPlain: The values are not all of the expected type and shape.
+          Exception: Whatever numpy has to say against the values.
         """
         if self.is_text:
             if self.shape:
@@ -188,11 +194,11 @@ class Field:
         """Returns many values as one array, values along the first axis.
 
         Args:
-            values: of a numeric field; in a list, a tuple or an array.
+          values: Values of a numeric field; in a list, a tuple or an array.
 
         Raises:
-            NotPlain: The values are not all of the expected type and shape.
-            Exception: Whatever numpy has to say against the values.
+          NotPlain: The values are not all of the expected type and shape.
+          Exception: Whatever numpy has to say against the values.
         """
         dtype = self.dtype
         if type(values) is np.ndarray:
@@ -246,16 +252,16 @@ class Field:
         self.finish(self.prepare(item), parts)
 
     def prepare(self, item: Any) -> Any:
-        """Takes a nested sequence apart, and leaves any other value alone.
+        """Takes a nested sequence apart, and returns any other value as it is.
 
         Args:
-            item: value as returned by `encode_example` of the feature.
+          item: Value as returned by `encode_example` of the feature.
 
         Returns:
-            What `finish` takes.
+          What `finish` takes.
 
         Raises:
-            Exception: As TFDS, for what is not a sequence of such values.
+          Exception: As TFDS, for what is not a sequence of such values.
         """
         if not self.rank:
             return item
@@ -289,11 +295,11 @@ class Field:
         """Stores a value.
 
         Args:
-            prepared: what `prepare` has returned.
-            parts: see above.
+          prepared: What `prepare` has returned.
+          parts: See above.
 
         Raises:
-            Exception: As TFDS, for what is no value of this field.
+          Exception: As TFDS, for what is no value of this field.
         """
         lengths: list[list[int]] = []
         if self.rank:
@@ -303,11 +309,11 @@ class Field:
         else:
             array = self._to_array(prepared)
         if isinstance(array, np.ma.MaskedArray) and self.dtype.kind in "biuf":
-            # As protobuf does: a masked float is read as NaN, a masked integer not at all.
+            # Like protobuf, this reads a masked float as NaN, and refuses a masked integer.
             read = float if self.dtype.kind == "f" else operator.index
             numbers = array.astype(int) if self.dtype == np.bool_ else array
             array = np.array([read(value) for value in numbers.flat], self.dtype)
-        array = np.asarray(array)  # A matrix has no rows of its own.
+        array = np.asarray(array)  # The rows of an `np.matrix` are matrices, not 1-D arrays.
         if self.is_text:
             content = wire.bytes_list([_to_bytes(value) for value in array.flat])
         else:
@@ -318,7 +324,7 @@ class Field:
 
 
 def entry_keys(key: str, info: tfds.features.TensorInfo) -> list[str]:
-    """Returns the names of the map entries of a tensor: of its values, then of its lengths."""
+    """Returns the keys of a tensor's map entries: that of its values, then those of its lengths."""
     if info.sequence_rank < 2:
         return [key]
     lengths = [f"{key}/ragged_row_lengths_{i}" for i in range(info.sequence_rank - 1)]
@@ -331,14 +337,14 @@ def compile_fields(
     """Compiles the fields of a spec.
 
     Args:
-        flat_specs: the flattened spec.
+      flat_specs: The flattened spec.
 
     Returns:
-        The fields by flat name, in the order of the spec, and the empty list of parts:
-        a copy of it is what the fields write into.
+      The fields by flat name, in the order of the spec, and the empty list of parts. The
+      fields write into a copy of this list.
 
     Raises:
-        ValueError: Two tensors would use the same entry.
+      ValueError: Two tensors would use the same entry.
     """
     keys = [k for key, info in flat_specs.items() for k in entry_keys(key, info)]
     slots = {key: 2 * i for i, key in enumerate(sorted(keys, key=wire.map_order))}
@@ -349,14 +355,14 @@ def compile_fields(
 
 
 def compile_tree(tree: Any, fields: Mapping[str, Field], key: str | None = None) -> Store:
-    """Returns a function that stores a nested value of exactly the nesting of the spec.
+    """Returns a function that stores a value with exactly the nesting of the spec.
 
     The function raises an exception for any other value.
 
     Args:
-        tree: nested dict of `TensorInfo`, or one `TensorInfo`.
-        fields: by flat name.
-        key: flat name of the tree; None for the whole spec.
+      tree: Nested dict of `TensorInfo`, or one `TensorInfo`.
+      fields: By flat name.
+      key: Flat name of the tree; None for the whole spec.
     """
     if not isinstance(tree, dict):
         return fields[key].store
@@ -364,7 +370,7 @@ def compile_tree(tree: Any, fields: Mapping[str, Field], key: str | None = None)
     stores = [(k, compile_tree(sub, fields, prefix + k)) for k, sub in tree.items()]
 
     def store_dict(value: Any, parts: list) -> None:
-        # With the number of keys right, finding every key means that there are no others.
+        # If the number of keys is right and every key is found, there are no other keys.
         if type(value) is not dict or len(value) != len(stores):
             raise NotPlain
         for k, store in stores:
@@ -374,16 +380,16 @@ def compile_tree(tree: Any, fields: Mapping[str, Field], key: str | None = None)
 
 
 def store_checked(fields: Mapping[str, Field], flat_example: Mapping, parts: list) -> None:
-    """Stores an example in the order in which TFDS does, for the sake of its errors.
+    """Stores an example in TFDS's order, so that the first error is the one that TFDS raises.
 
     Args:
-        fields: of the whole spec, or of a part of it, in the order of the spec.
-        flat_example: flattened values; those without a field are ignored.
-        parts: the list of parts, as far as these fields are concerned still empty.
+      fields: Fields of the whole spec, or of a part of it, in the order of the spec.
+      flat_example: Flattened values; those without a field are ignored.
+      parts: The list of parts, as far as these fields are concerned still empty.
 
     Raises:
-        KeyError: A value is missing.
-        Exception: As TFDS, for a bad value; the message names the feature.
+      KeyError: A value is missing.
+      Exception: As TFDS, for a bad value; the message names the feature.
     """
     prepared = {k: _named(f, f.prepare, flat_example[k]) for k, f in fields.items()}
     for key, field in fields.items():
@@ -398,7 +404,7 @@ def _named(field: Field, function: Callable, *args: Any) -> Any:
 
 
 def _kind_and_packer(dtype: np.dtype) -> tuple[bytes, Callable[[np.ndarray], bytes] | None]:
-    """Returns the tag of the list that stores a dtype, and what packs an array for it."""
+    """Returns the tag of the list that stores a dtype, and the function that packs an array."""
     if dtype.kind == "O":
         return wire.BYTES_LIST, None
     if dtype.kind == "f":

@@ -1,12 +1,11 @@
-"""Plain values: those of exactly the type that is expected.
+"""Stores plain values: values of exactly the expected type.
 
-Nearly every value of a corpus is one, and can be stored in a few steps if one only asks
-whether it is, and not what else it might be. The functions here do that for the values
-of one tensor without a sequence around it, and have the tests for values of sequences.
-They accept less than TFDS does; what they accept they store as TFDS does.
+Nearly all values of a corpus are plain, and can be stored in a few steps. The functions here
+do that for the values of one tensor without a sequence around it, and test the values of
+sequences. They accept less than TFDS does; what they accept, they store as TFDS does.
 
-The rest goes to `otherwise`, which is never called inside of an `except` block: its
-errors are not a consequence of ours, and shall not be shown as such.
+Other values go to the function `otherwise`. It is never called inside of an `except` block, so
+that its errors are not shown as consequences of ours.
 """
 
 from __future__ import annotations
@@ -116,7 +115,7 @@ def store_float(headers: wire.Headers, slot: int, dtype: np.dtype, otherwise: St
             parts[slot] = header + pack(value)
             return
         except (OverflowError, struct.error):
-            pass  # Becomes an infinity, or is refused.
+            pass  # The value becomes an infinity, or is refused.
         otherwise(item, parts)
 
     return store
@@ -148,16 +147,16 @@ def store_array(
 
 
 def join_rows(rows: Any) -> tuple[Sequence, list[int]]:
-    """Takes the innermost known level of a nested sequence away.
+    """Joins the rows of a nested sequence, which takes its outermost level away.
 
     Args:
-        rows: list, tuple or array of lists, tuples or arrays.
+      rows: List, tuple or array of lists, tuples or arrays.
 
     Returns:
-        All elements of the rows, and the length of each row.
+      All elements of the rows, and the length of each row.
 
     Raises:
-        NotPlain: It is something else.
+      NotPlain: `rows` is something else.
     """
     if type(rows) not in SEQUENCES:
         raise NotPlain
@@ -174,7 +173,7 @@ def all_texts(values: Sequence) -> Sequence:
     """Returns the values if all of them are str or bytes.
 
     Raises:
-        NotPlain: Some are not.
+      NotPlain: Some are not.
     """
     if type(values) is np.ndarray and values.ndim == 1 and values.dtype.kind in "OUS":
         values = values.tolist()
@@ -199,9 +198,9 @@ def int_range(dtype: np.dtype) -> tuple[int, int]:
 
 
 def converts_exactly(source: np.dtype, target: np.dtype) -> bool:
-    """Whether a whole array converts as its elements do when TFDS converts them one by one.
+    """Returns whether a whole array converts as its elements do when TFDS converts them one by one.
 
-    It does where no integer can go out of range; floats are rounded the same way.
+    It does if no integer can go out of range; floats are rounded in the same way.
     """
     if source.kind not in "biuf" or target.kind not in "biuf":
         return False
@@ -222,7 +221,7 @@ def shape_test(shape: tuple) -> Callable[[tuple], bool]:
 
 
 def is_nested(item: Any) -> bool:
-    """Whether `utils.flatten_nest_dict` would take the value apart."""
+    """Returns whether `utils.flatten_nest_dict` would take the value apart."""
     return isinstance(item, dict) or bool(
         isinstance(item, list) and item and isinstance(item[0], dict)
     )

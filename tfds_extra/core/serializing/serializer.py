@@ -1,8 +1,8 @@
 """Turns examples into serialized `tf.train.Example` bytes, fast and without TensorFlow.
 
-TFDS does it in two steps, both slow because they handle every field of every example by
-general Python code: `features.encode_example`, and `ExampleSerializer`, which builds
-protobuf objects. Here both are compiled once from the feature spec:
+TFDS does it in two steps: `features.encode_example`, and `ExampleSerializer`, which builds
+protobuf objects. Both are slow because general Python code handles every field of every
+example. Here both are compiled once from the feature spec:
 
 * `Serializer` replaces the second step and is a drop-in for TFDS's `ExampleSerializer`;
 * `ExampleEncoder` does both steps in one pass over the example, and can take whole
@@ -32,10 +32,10 @@ class Serializer(example_serializer.Serializer):
         """Compiles the spec.
 
         Args:
-            example_specs: nested dict of `TensorInfo`: `features.get_serialized_info()`.
+          example_specs: Nested dict of `TensorInfo`: `features.get_serialized_info()`.
 
         Raises:
-            ValueError: Two tensors of the spec have the same flat name.
+          ValueError: Two tensors of the spec have the same flat name.
         """
         super().__init__(example_specs)
         flat_specs = utils.flatten_nest_dict(example_specs)
@@ -50,14 +50,14 @@ class Serializer(example_serializer.Serializer):
         """Serializes one example.
 
         Args:
-            example: what `features.encode_example` has returned: nested dict of values.
+          example: What `features.encode_example` has returned: nested dict of values.
 
         Returns:
-            The serialized `tf.train.Example`.
+          The serialized `tf.train.Example`.
 
         Raises:
-            KeyError: A value is missing.
-            Exception: As TFDS, for a bad value; the message names the feature.
+          KeyError: A value is missing.
+          Exception: As TFDS, for a bad value; the message names the feature.
         """
         parts = self._blank.copy()
         try:
@@ -74,14 +74,14 @@ class ExampleEncoder:
     """`features.encode_example` and serialization in one pass.
 
     Attributes:
-        features: the features, as given.
+      features: The features, as given.
     """
 
     def __init__(self, features: tfds.features.FeaturesDict):
         """Compiles the features.
 
         Args:
-            features: of the dataset (`builder.info.features`).
+          features: Features of the dataset (`builder.info.features`).
         """
         self.features = features
         specs = features.get_serialized_info()
@@ -98,14 +98,14 @@ class ExampleEncoder:
         """Encodes and serializes one example.
 
         Args:
-            example: as `_generate_examples` yields it.
+          example: As `_generate_examples` yields it.
 
         Returns:
-            The serialized `tf.train.Example`.
+          The serialized `tf.train.Example`.
 
         Raises:
-            Exception: As TFDS; the message names the feature. Where several features are
-                bad, it is any of theirs (TFDS itself goes through them in random order).
+          Exception: As TFDS; the message names the feature. Where several features are
+            bad, it is any of theirs (TFDS itself goes through them in random order).
         """
         parts = self._blank.copy()
         try:
@@ -123,23 +123,23 @@ class ExampleEncoder:
         handled a column at a time; all other features one value after the other.
 
         Args:
-            columns: for each top-level feature its `n` values: a list, a tuple, a numpy
-                array (values along the first axis), or a `pyarrow.Array` or
-                `ChunkedArray`.
-            n: number of examples.
+          columns: For each top-level feature its `n` values: a list, a tuple, a numpy
+            array (values along the first axis), or a `pyarrow.Array` or
+            `ChunkedArray`.
+          n: Number of examples.
 
         Returns:
-            What `encode` returns for each example.
+          What `encode` returns for each example.
 
         Raises:
-            KeyError: The columns are not those of the features.
-            ValueError: A column does not have `n` values.
-            Exception: As `encode`.
+          KeyError: The columns are not those of the features.
+          ValueError: A column does not have `n` values.
+          Exception: As `encode`.
         """
-        if self._items is None:  # Only the features know what their examples are.
+        if self._items is None:  # This is no plain `FeaturesDict`: columns cannot be split up.
             return [self.encode({k: c[i] for k, c in columns.items()}) for i in range(n)]
         if self._columns is None:
-            # Costs the import of pyarrow, and by way of it of pandas: a second.
+            # This imports pyarrow, which is needed only for columns.
             from tfds_extra.core.serializing import columns as columns_lib
 
             self._columns = columns_lib.ColumnsEncoder(

@@ -1,13 +1,13 @@
 """Encodes the values of the common feature classes without TFDS's own code.
 
 `compile_feature` turns a feature into a function that does what the feature's
-`encode_example` and the serializer do. For a feature class whose `encode_example` is
-known and simple there is a shortcut for the values that occur in practice; each
-shortcut hands all others (bad ones too) to the feature itself, so errors and odd inputs
-are TFDS's. A subclass may encode otherwise, so shortcuts go by the exact class.
+`encode_example` and the serializer do. A feature class whose `encode_example` is known and
+simple has a shortcut for the values that occur in practice. Each shortcut passes all other
+values (bad ones too) to the feature itself, so that TFDS handles errors and odd inputs. A
+subclass may encode otherwise, so that shortcuts go by the exact class.
 
-A shortcut must not use up what it hands on, hence none of them touches an iterator or a
-file object.
+A shortcut must not consume a value that it passes on, so that none of them reads from an
+iterator or a file object.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SerializationError(Exception):
     """Carries an error of the serialization past the handlers for errors of the encoding.
 
     Attributes:
-        error: what to raise in the end.
+      error: What to raise in the end.
     """
 
     def __init__(self, error: Exception):
@@ -49,9 +49,9 @@ class SerializationError(Exception):
         self.error = error
 
 
-# Stores the values of one feature inside of sequences. Called with the values of all
-# rows, their number, the lengths of the inner lists for each level of nesting, and the
-# parts. Raises an exception if it is not meant for one of the values.
+# Stores the values of one feature inside of sequences. It takes the values of all rows,
+# their number, the lengths of the inner lists for each level of nesting, and the parts. It
+# raises an exception if it cannot handle one of the values.
 _Column = Callable[[Any, int, list, list], None]
 
 
@@ -61,12 +61,12 @@ def compile_features(
     """Compiles the features of a dataset.
 
     Args:
-        features: the features.
-        fields: of all features, by flat name.
+      features: The features.
+      fields: Fields of all features, by flat name.
 
     Returns:
-        A function that encodes and stores an example, and, for a plain `FeaturesDict`,
-        what `compile_items` returns.
+      A function that encodes and stores an example, and, for a plain `FeaturesDict`,
+      what `compile_items` returns.
     """
     encode = _by_the_feature_itself(features, None, fields)
     if type(features) is not tfds.features.FeaturesDict:
@@ -81,9 +81,9 @@ def compile_feature(
     """Returns a function that encodes and stores a value of the feature.
 
     Args:
-        feature: any feature.
-        key: its flat name.
-        fields: of all features, by flat name.
+      feature: Any feature.
+      key: Its flat name.
+      fields: Fields of all features, by flat name.
     """
     kind = type(feature)
     encode = _by_the_feature_itself(feature, key, fields)
@@ -106,7 +106,7 @@ def compile_feature(
 
 
 def is_plain_tensor(feature: tfds.features.FeatureConnector) -> bool:
-    """Whether values of the feature are stored as numpy converts them."""
+    """Returns whether values of the feature are stored as numpy arrays of its dtype and shape."""
     if type(feature) not in (
         tfds.features.Tensor,
         tfds.features.Scalar,
@@ -122,15 +122,15 @@ def is_plain_tensor(feature: tfds.features.FeatureConnector) -> bool:
 
 
 def takes_published_bytes(feature: tfds.features.FeatureConnector) -> bool:
-    """Whether the feature takes the bytes of a published file as they are."""
-    return type(feature) is EncodedAudio or (  # float32 images are only made of arrays.
+    """Returns whether the feature takes the bytes of a published file as they are."""
+    return type(feature) is EncodedAudio or (  # float32 images can only be made of arrays.
         type(feature) in (tfds.features.Image, RgbImage)
         and np.dtype(feature.get_tensor_info().np_dtype) != np.float32
     )
 
 
 def is_stored_raw(feature: tfds.features.FeatureConnector) -> bool:
-    """Whether values of the feature are arrays of one shape, stored as their bytes."""
+    """Returns whether values of the feature are arrays of one shape, stored as their bytes."""
     if type(feature) is not PixelImage and not (
         type(feature) is tfds.features.Tensor
         and feature._encoding is tfds.features.Encoding.BYTES
@@ -146,11 +146,11 @@ def raw_rows(feature: tfds.features.FeatureConnector, values: Sequence) -> np.nd
     """Returns the stored bytes of values, one value a row.
 
     Args:
-        feature: one that `is_stored_raw`.
-        values: an array of them, or a list or tuple of arrays.
+      feature: One that `is_stored_raw`.
+      values: An array of them, or a list or tuple of arrays.
 
     Raises:
-        NotPlain: Some are not as the feature takes them.
+      NotPlain: Some have another type, dtype or shape than the feature takes.
     """
     dtype = np.dtype(feature.np_dtype)
     if type(values) is not np.ndarray:
@@ -166,12 +166,12 @@ def class_numbers(feature: tfds.features.ClassLabel, values: Sequence) -> Any:
     """Returns class labels as numbers.
 
     Args:
-        feature: the class label.
-        values: list, tuple or array of numbers, or of names.
+      feature: The class label.
+      values: List, tuple or array of numbers, or of names.
 
     Raises:
-        NotPlain: Some are out of range, or neither.
-        Exception: As TFDS, for an unknown name.
+      NotPlain: Some are out of range, or neither numbers nor names.
+      Exception: As TFDS, for an unknown name.
     """
     n = feature.num_classes
     if n is None:
@@ -223,13 +223,13 @@ def compile_items(
     """Returns the functions that encode and store the features of a `FeaturesDict`.
 
     Args:
-        features: the dict.
-        key: its flat name, None for the whole example.
-        fields: of all features, by flat name.
+      features: The dict.
+      key: Its flat name, None for the whole example.
+      fields: Fields of all features, by flat name.
 
     Returns:
-        For each feature its name in the dict, the function, and the words with which
-        TFDS begins an error that the function raises.
+      For each feature its name in the dict, the function, and the words with which
+      TFDS begins an error that the function raises.
     """
     prefix = "" if key is None else f"{key}/"
     return [
@@ -244,7 +244,7 @@ def compile_items(
 
 def _dict_store(items: list[tuple[str, Store, str]], otherwise: Store) -> Store:
     def encode(example: Any, parts: list) -> None:
-        # With the number of keys right, finding every key means that there are no others.
+        # If the number of keys is right and every key is found, there are no other keys.
         if type(example) is not dict or len(example) != len(items):
             return otherwise(example, parts)
         for name, encode_item, place in items:
@@ -253,7 +253,7 @@ def _dict_store(items: list[tuple[str, Store, str]], otherwise: Store) -> Store:
                 encode_item(value, parts)
             except SerializationError:
                 for other, _, _ in items:
-                    example[other]  # TFDS would have missed a key before it serializes.
+                    example[other]  # TFDS notices a missing key before it serializes.
                 raise
             except Exception as e:
                 utils.reraise(e, place)
@@ -267,7 +267,7 @@ def store_each(store: Store, place: str, values: Any, rows: list[list]) -> None:
         try:
             store(value, parts)
         except SerializationError:
-            raise  # Names the feature already.
+            raise  # The error names the feature already.
         except Exception as e:
             utils.reraise(e, place)
 
@@ -276,7 +276,7 @@ def _compile_label(feature: tfds.features.ClassLabel, field: Field, otherwise: S
     store = field.plain_store(otherwise)
 
     def encode(value: Any, parts: list) -> None:
-        n = feature.num_classes  # May be given only after this is compiled.
+        n = feature.num_classes  # It may be set only after this function is compiled.
         if n is None:
             return otherwise(value, parts)
         kind = type(value)
@@ -328,7 +328,7 @@ def _box_packer(feature: tfds.features.BBoxFeature) -> Callable[[Sequence], byte
         types = {np.ndarray} if is_table else set(map(type, values))
         if types == {tfds.features.BBox}:
             numbers = list(itertools.chain.from_iterable(values))
-            # Whether integers will do is up to the format: left to the feature.
+            # Only some formats accept integers, so that the feature itself handles them.
             if not _FLOATS.issuperset(map(type, numbers)):
                 raise NotPlain
             if relative and ordered:  # The default, hence the usual format.
@@ -361,7 +361,7 @@ def _compile_sequence(
     def encode(value: Any, parts: list) -> None:
         try:
             rows = value
-            while type(rows) is dict:  # Columns: their lengths are the same.
+            while type(rows) is dict:  # A dict of columns; all have the same length.
                 rows = next(iter(rows.values()))
             return column(value, len(rows), [], parts)
         except Exception:

@@ -22,8 +22,8 @@ wire type in an Example, so one *entry* of the map is
     0A len ( 0A len key   12 len ( KIND len ( 0A len payload ) ) )
 
 where KIND is one of the three lists below and the payload is one byte string or one
-packed list. All that stands before the payload, called the *header* here, depends only on
-the key, the kind and the size of the payload, so it is computed once for each size.
+packed list. The bytes before the payload, called the *header* here, depend only on the key,
+the kind and the size of the payload, so that they are computed once for each size.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ INT64_LIST = b"\x1a"
 LIST_VALUE = b"\x0a"
 
 _UINT64_MASK = (1 << 64) - 1
-# What is remembered stays small: sizes of ordinary values, and integers of label size.
+# Only these are remembered: sizes of ordinary values, and integers as large as class labels.
 _REMEMBERED_SIZES = 4096
 _REMEMBERED_INTS = range(-1, 1 << 12)
 # Up to this many integers are joined of remembered varints, or are bytes themselves: a message of
@@ -94,7 +94,7 @@ def varint(value: int) -> bytes:
 
 
 def delimited(tag: bytes, size: int) -> bytes:
-    """Returns what stands before `size` bytes of content of a LEN field."""
+    """Returns the bytes before the content of a LEN field with `size` bytes of content."""
     return tag + _varints[size]
 
 
@@ -119,7 +119,12 @@ class Headers(dict):
     """
 
     def __init__(self, key: str, kind: bytes):
-        """Args: key: flat name of the feature. kind: tag of its list in `Feature`."""
+        """Creates the headers.
+
+        Args:
+          key: Flat name of the feature.
+          kind: Tag of its list in `Feature`.
+        """
         super().__init__()
         name = key.encode("utf-8")
         self._key = delimited(ENTRY_KEY, len(name)) + name
@@ -157,7 +162,7 @@ class IntEntries(dict):
 
 
 class _Prefixes(dict):
-    """Tag and length by size: what opens one delimited field."""
+    """Maps a size to the bytes that open a delimited field of this size: tag and length."""
 
     def __init__(self, tag: bytes):
         super().__init__()
@@ -194,7 +199,7 @@ def pack_ints(values: list[int]) -> bytes:
     """Returns the packed content of an Int64List.
 
     Args:
-        values: Python integers of the int64 or the uint64 range.
+      values: Python integers of the int64 or the uint64 range.
     """
     if not values:
         return b""
@@ -218,8 +223,8 @@ def pack_int_array(array: np.ndarray) -> bytes:
     """Returns the packed content of an Int64List.
 
     Args:
-        array: of any shape and any bool or integer dtype; written in C order. uint64 is
-            written as the int64 of the same bits.
+      array: Array of any shape and any bool or integer dtype; written in C order. uint64 is
+        written as the int64 of the same bits.
     """
     if array.dtype == np.bool_:
         return array.astype(np.uint8).tobytes()
@@ -236,10 +241,10 @@ def varints(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Encodes many integers at once.
 
     Args:
-        flat: integers, 1-D, not empty.
+      flat: integers, 1-D, not empty.
 
     Returns:
-        The bytes of all varints, one after the other, and the size of each.
+      The bytes of all varints, one after the other, and the size of each.
     """
     rest = flat if flat.dtype == np.uint64 else flat.astype(np.int64).view(np.uint64)
     width = len(_encode_varint(int(rest.max())))  # Negative numbers are the largest here.
@@ -263,7 +268,7 @@ def pack_floats(values: list[float]) -> bytes:
     """Returns the packed content of a FloatList; see `pack_float_array`.
 
     Args:
-        values: Python numbers, or numpy scalars that are a float32 or a float64.
+      values: Python numbers, or numpy scalars that are a float32 or a float64.
     """
     # The sum is NaN if one of the values is; `struct` keeps a NaN signalling from
     # Python 3.14 on.
@@ -283,7 +288,7 @@ def pack_float_array(array: np.ndarray) -> bytes:
     quiet one with the rest of its payload kept. Both hold here too.
 
     Args:
-        array: of any shape and any floating dtype; written in C order.
+      array: Array of any shape and any floating dtype; written in C order.
     """
     if array.dtype == np.float32:
         if array.size <= _FEW_FLOATS:

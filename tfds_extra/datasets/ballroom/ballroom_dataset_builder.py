@@ -28,7 +28,7 @@ _TEMPO = core.Archive(
 )
 
 _NEWEST = "1db08914a8ae15edb01f104046e30bad88effe67"
-# Archive of each version of the beats: name in its URL, its root, and what is said of it.
+# Archive of each version of the beats: name in its URL, its root, and its description.
 _ANNOTATIONS = {
     "": (f"{_NEWEST}.zip", _NEWEST, "the newest beats (of 2021)"),
     "v1.1": ("v1.1.tar.gz", "1.1", "the beats of tag v1.1"),
@@ -53,7 +53,7 @@ class ViewConfig(tfds.core.BuilderConfig):
     """A choice of excerpts with one version of their beats.
 
     Attributes:
-      view: Which excerpts, and how they are split: `full`, `dedup` or `beat_this`.
+      view: Which excerpts there are, and how they are split: `full`, `dedup` or `beat_this`.
       annotations: Version of the beats; empty for the newest.
     """
 
@@ -67,7 +67,7 @@ class _Piece:
 
     Attributes:
       audio: All recordings.
-      folder: What the names of this piece's recordings begin with.
+      folder: Beginning of the names of this piece's recordings.
       tempo: Nominal tempos.
       beats: Beats.
     """
@@ -122,7 +122,7 @@ class Builder(core.Builder):
             "tempo": (_tempo_name, "bpm_md5"),
             "beats": (_beats_name, f"beats{version}_md5"),
         }[file]
-        # Nobody listed those of the first beats.
+        # Nobody listed the digests of the first beats.
         return {name_of(row): row.get(column, "") for row in self._excerpts}
 
     @functools.cached_property
@@ -150,7 +150,7 @@ class Builder(core.Builder):
         def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
             row = rows[name]
             annotations = tempo.get(_tempo_name(row)), bars.get(_beats_name(row))
-            if None not in annotations:  # As they may be in a part.
+            if None not in annotations:  # In a part, annotations may be missing.
                 example = _example(row, _samples(content), *annotations)
                 yield (self._split_of(row), row["track_id"]), example
 
@@ -163,7 +163,7 @@ class Builder(core.Builder):
         return found
 
     def _split_of(self, row: dict[str, str]) -> str:
-        """Split of an excerpt in this config; empty if it is left out."""
+        """Returns the split of an excerpt in this config; empty if it is left out."""
         view = self.builder_config.view
         if view == "full":
             return "train"
@@ -185,7 +185,7 @@ def _beats_name(row: dict[str, str]) -> str:
 
 
 def _parse_bpm(content: bytes) -> int:
-    """Beats a minute, which is all that a .bpm file holds."""
+    """Returns the beats a minute, the only content of a .bpm file."""
     bpm = _BPM.fullmatch(content)
     if bpm is None or not int(bpm[1]):
         raise ValueError(f"line 1: not one whole number of beats a minute: {content[:40]!r}")
@@ -193,7 +193,7 @@ def _parse_bpm(content: bytes) -> int:
 
 
 def _samples(content: bytes) -> np.ndarray:
-    """int16 samples of shape (frames,) of a recording."""
+    """Returns the int16 samples of a recording, of shape (frames,)."""
     recording = wav.parse(content)
     source = (recording.sample_rate, recording.channels, recording.bits_per_sample)
     if source != (SAMPLE_RATE, 1, 16):
@@ -206,7 +206,7 @@ def _samples(content: bytes) -> np.ndarray:
 def _example(
     row: dict[str, str], samples: np.ndarray, tempo: int, bars: beats.Beats
 ) -> dict[str, Any]:
-    """One excerpt, of what the table of excerpts and the published files say."""
+    """Makes an example from a row of the table of excerpts and the published files."""
     name = _TRACK_ID.fullmatch(row["track_id"])
     return {
         "audio": samples,

@@ -1,4 +1,4 @@
-"""What an example of Ballroom holds."""
+"""The features of Ballroom, and their meaning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DANCES = ["ChaChaCha", "Jive", "Quickstep", "Rumba", "Samba", "Tango", "Viennese
 
 
 def features() -> dict[str, Any]:
-    """The features of every config."""
+    """Returns the features of every config."""
     return {
         "audio": Audio(
             sample_rate=SAMPLE_RATE,

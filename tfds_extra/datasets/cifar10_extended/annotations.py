@@ -1,4 +1,4 @@
-"""What others found out about CIFAR-10's images, as columns in the order of its rows."""
+"""Reads what others found out about CIFAR-10's images, as columns in the order of its rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NO_CANDIDATE = {**label_errors.NO_CANDIDATE, "votes_both": -1}
 def read(
     files: Mapping[str, core.Content], counts: Mapping[str, int], agreeing: int
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-    """Reads all tables and holds them against each other.
+    """Reads all tables and compares them with each other.
 
     Args:
       files: The published files by short name.
@@ -39,8 +39,8 @@ def read(
       agreeing: Number of test images for which most people chose the label.
 
     Returns:
-      The labels by split, and the columns by split and feature. The labels are what CIFAR-10N and
-      label-errors state they belong to; CIFAR-10 itself is not read here.
+      The labels by split, and the columns by split and feature. The labels are those that CIFAR-10N
+      and label-errors state; CIFAR-10 itself is not read here.
 
     Raises:
       CorpusError: A file is damaged or foreign, or tells of other images than another file.
@@ -79,7 +79,7 @@ def read(
 
 
 def _nothing_known(count: int) -> dict[str, Any]:
-    """The columns as they are where nobody looked at the images."""
+    """Returns the columns of images that nobody looked at."""
     nobody = np.full(count, -1, np.int32)
     unknown = np.full((count, _CLASSES), np.nan)
     return {
@@ -99,7 +99,7 @@ def _nothing_known(count: int) -> dict[str, Any]:
 
 
 def parse_noisy_labels(content: bytes, count: int) -> dict[str, np.ndarray]:
-    """The labels of `CIFAR-10_human.pt` by their names there, int64 of shape (count,).
+    """Returns the labels of `CIFAR-10_human.pt` by their names there, int64 of shape (count,).
 
     Raises:
       ValueError: It is something else, or damaged.
@@ -115,7 +115,7 @@ def parse_noisy_labels(content: bytes, count: int) -> dict[str, np.ndarray]:
 
 
 def parse_workers(content: bytes, count: int) -> dict[str, np.ndarray]:
-    """Who labelled each image, of `side_info_cifar10N.csv`, which has a line for ten images.
+    """Reads `side_info_cifar10N.csv`, which says for every ten images who labelled them.
 
     Raises:
       ValueError: It is something else, or damaged; the message names the line.
@@ -168,13 +168,13 @@ _VOTE_COLUMNS = {
 
 
 def read_votes(file: core.Content, labels: np.ndarray) -> dict[str, Any]:
-    """The single votes on each test image, of `cifar10h-raw.zip`, in the order of that file.
+    """Reads `cifar10h-raw.zip`; returns the single votes on each test image, in its order.
 
     Votes of attention checks are about no image, and are left out.
 
     Args:
       file: The zip, or `cifar10h-raw.csv` unpacked.
-      labels: Of the test images.
+      labels: Labels of the test images.
 
     Returns:
       Columns by feature: arrays of the votes on each image.
@@ -227,7 +227,7 @@ def read_votes(file: core.Content, labels: np.ndarray) -> dict[str, Any]:
 
 
 def no_votes(labels: np.ndarray) -> dict[str, Any]:
-    """The columns of `read_votes` for images that nobody voted on."""
+    """Returns the columns of `read_votes` for images that nobody voted on."""
     nothing = {
         name: [np.zeros(0, dtype)] * len(labels)
         for name, dtype in (
@@ -258,7 +258,7 @@ def _votes_csv(file: core.Content) -> bytes:
 def _duplicates(
     files: Mapping[str, core.Content], labels: Mapping[str, np.ndarray]
 ) -> dict[str, list[list[dict[str, Any]]]]:
-    """The duplicates of every image, by split: each pair stands with both of its images."""
+    """Returns the duplicates of every image, by split; each pair is listed at both images."""
     found = {split: [[] for _ in labels[split]] for split in SPLITS}
     for name, split in (("train_duplicates", "train"), ("test_duplicates", "test")):
         with core.located(files[name], "", _REMEDY):
@@ -273,7 +273,7 @@ def _duplicates(
 def parse_duplicates(
     content: bytes, test_labels: np.ndarray, labels: np.ndarray
 ) -> list[tuple[int, int, float, str]]:
-    """The pairs of one of ciFAIR's lists: test row, row of the other image, distance, judgment.
+    """Reads a list of ciFAIR; returns test row, other row, distance and judgment of each pair.
 
     Args:
       content: `duplicates_cifar10.csv` or `duplicates_cifar10_test.csv`.
@@ -300,7 +300,7 @@ def parse_duplicates(
 
 
 def _label_errors(content: bytes, given: np.ndarray) -> list[dict[str, Any]]:
-    """The feature `label_error` of each test image."""
+    """Returns the feature `label_error` of each test image."""
     found = [_NO_CANDIDATE] * len(given)
     for row, candidate in label_errors.parse(content, given, _CHOICES).items():
         _classes(np.array(candidate["guessed_label"]), f"our_guessed_label of id {row}")
@@ -312,7 +312,7 @@ def _label_errors(content: bytes, given: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _lines(content: bytes, header: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV file below its header, with their line numbers."""
+    """Yields the rows of a CSV file below its header, with their line numbers."""
     rows = csv.reader(io.StringIO(content.decode("ascii"), newline=""))
     try:
         if next(rows, None) != header:

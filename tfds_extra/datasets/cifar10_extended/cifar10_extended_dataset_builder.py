@@ -29,7 +29,7 @@ _BLOCK = 1000  # Images that are handed on at once, 3 MB.
 
 @dataclasses.dataclass(frozen=True)
 class _Piece:
-    """The archive, which is compressed as one stream and so is read as one, and what is joined to it.
+    """The archive, which is one compressed stream and so one piece, and the files joined to it.
 
     Attributes:
       batches: The archive.
@@ -167,7 +167,7 @@ class Builder(core.Builder):
 
 
 def _batch_columns(batch: cifar_batch.Batch, split: str, number: int, first: int) -> dict[str, Any]:
-    """What a batch tells of its images."""
+    """Returns the columns that a batch itself has."""
     count = len(batch.labels)
     if len(batch.file_names) != count:
         raise ValueError("the batch has no file names")
@@ -183,7 +183,7 @@ def _batch_columns(batch: cifar_batch.Batch, split: str, number: int, first: int
 
 
 def _keyword(file_name: str) -> str:
-    """The WordNet word that an image was searched with: tabby_cat of tabby_cat_s_000001.png."""
+    """Returns the WordNet word that found an image: tabby_cat for tabby_cat_s_000001.png."""
     stem = file_name.removesuffix(".png")
     return stem.rpartition("_s_")[0] or stem
 
@@ -191,7 +191,7 @@ def _keyword(file_name: str) -> str:
 def _cifair_columns(
     file: core.Content, split: str, images: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:
-    """ciFAIR's images beside those of a batch; its training images are CIFAR-10's."""
+    """Returns ciFAIR's images for those of a batch; its training images are CIFAR-10's."""
     if split == "train":
         never = np.zeros(len(labels), np.bool_)
         return {"cifair_image": images, "cifair_label": labels, "cifair_replaced": never}

@@ -1,4 +1,4 @@
-"""What an example of CIFAR-10 holds, by who found it out."""
+"""The features of CIFAR-10, grouped by who found them out."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SHAPE = (32, 32, 3)
 
 
 def class_label(doc: str) -> tfds.features.ClassLabel:
-    """One of CIFAR-10's classes."""
+    """Returns the feature for one of CIFAR-10's classes."""
     return label(CLASSES, doc)
 
 
 def shares(doc: str) -> tfds.features.Tensor:
-    """A number for each class."""
+    """Returns the feature for a number for each class."""
     return float64(doc, shape=(10,))
 
 
 def of_cifar10() -> dict[str, Any]:
-    """What was published with CIFAR-10, and follows from it."""
+    """Returns the features of CIFAR-10 itself."""
     return {
         "id": text("train_00000 to train_49999, test_00000 to test_09999, as in TFDS's cifar10."),
         "image": PixelImage(
@@ -44,7 +44,7 @@ def of_cifar10() -> dict[str, Any]:
 
 
 def of_cifair() -> dict[str, Any]:
-    """ciFAIR-10's images."""
+    """Returns the features of ciFAIR-10's images."""
     return {
         "cifair_image": PixelImage(
             shape=SHAPE,
@@ -57,7 +57,7 @@ def of_cifair() -> dict[str, Any]:
 
 
 def of_cifar10h() -> dict[str, Any]:
-    """How many people chose each class (CIFAR-10H)."""
+    """Returns the features of how many people chose each class (CIFAR-10H)."""
     return {
         "human_counts": int32(
             "CIFAR-10H: how many people chose each class, in its order. All 0 in train.",
@@ -71,7 +71,7 @@ def of_cifar10h() -> dict[str, Any]:
 
 
 def of_votes() -> dict[str, Any]:
-    """Every single vote of CIFAR-10H."""
+    """Returns the features of the single votes of CIFAR-10H."""
 
     def of_each_vote(feature: Any, doc: str) -> tfds.features.Sequence:
         return tfds.features.Sequence(feature, doc=f"{doc} Empty in train.")
@@ -106,7 +106,7 @@ def of_votes() -> dict[str, Any]:
 
 
 def of_cifar10n() -> dict[str, Any]:
-    """Noisy labels, and who gave them (CIFAR-10N)."""
+    """Returns the features of noisy labels, and of who gave them (CIFAR-10N)."""
     docs = {
         "aggre_label": "the class that most of the three workers chose, one of the three if they"
         " all differ",
@@ -132,7 +132,7 @@ def of_cifar10n() -> dict[str, Any]:
 
 
 def of_checks() -> dict[str, Any]:
-    """Duplicates, and wrong labels."""
+    """Returns the features of duplicates and wrong labels."""
     return {
         "duplicates": tfds.features.Sequence(
             {

@@ -21,7 +21,7 @@ _LICENSE = (
     "Annotations: CC BY 4.0, COCO Consortium. Pictures: each under its Flickr licence"
     " (image/license; https://cocodataset.org/#termsofuse)."
 )
-# Archives of annotations by kind; those of other kinds have only pictures listed.
+# Archives of annotations by kind; files of other kinds only list pictures.
 _ARCHIVES = {
     "instances": "annotations_trainval{year}",
     "keypoints": "annotations_trainval{year}",
@@ -47,10 +47,11 @@ _TESTS = {"2014": {"test": "test2014", "test2015": "test2015"}, "2017": {"test":
 _KARPATHY = "karpathy"
 _COMPLETE = ("instances", "image_info")  # Kinds whose files list all pictures of a subset.
 
-# Pictures of a piece, at most. Each piece reads all annotations, which takes less than so many pictures.
+# The most pictures of a piece. Each piece reads all annotations, which takes less than reading so
+# many pictures.
 _PIECE = 30_000
 _AT_ONCE = 32  # Pictures whose masks are made together.
-_UNKNOWN = 100_000  # About how many pictures a split has of which nobody states it.
+_UNKNOWN = 100_000  # The assumed number of pictures in a split whose number nobody states.
 
 
 @dataclasses.dataclass
@@ -58,8 +59,8 @@ class CocoConfig(tfds.core.BuilderConfig):
     """Some subsets with some kinds of annotations.
 
     Attributes:
-      subsets: What a split is called in the names of published files.
-      kinds: Of annotations, those that tell which pictures there are first.
+      subsets: Names of the splits in the names of published files, by split.
+      kinds: Kinds of annotations, those that tell which pictures there are first.
       pictures: Whether the pictures themselves are there.
     """
 
@@ -102,11 +103,11 @@ class Piece:
 
     Attributes:
       split: The split.
-      subset: As it is called in names of files.
-      kinds: Of annotations that the subset has.
-      files: All published files of the config that there are.
-      number: Of the piece, from 0.
-      count: Of pieces; a picture is in the one that its id leaves as remainder.
+      subset: Name of the split in names of files.
+      kinds: Kinds of annotations that the subset has.
+      files: All published files of the config that are there.
+      number: Number of the piece, from 0.
+      count: Number of pieces; the remainder of a picture's id tells its piece.
     """
 
     split: str
@@ -117,11 +118,11 @@ class Piece:
     count: int
 
     def annotations(self, kind: str) -> tuple[core.Tree, str]:
-        """Archive and name of a file of annotations."""
+        """Returns the archive and name of a file of annotations."""
         return self.files[_archive(kind, self.subset)], _file(kind, self.subset)
 
     def panoptic(self) -> core.Tree:
-        """The panoptic pictures, in an archive of their own or extracted from it."""
+        """Returns the panoptic pictures, in an archive of their own or extracted from it."""
         tree, name = self.files[_archive("panoptic", self.subset)], f"panoptic_{self.subset}"
         return tree.nested(f"{name}.zip", name) if tree.holds(f"{name}.zip") else tree.nested(name)
 
@@ -199,7 +200,7 @@ class Builder(core.Builder):
         return files
 
     def _kinds(self, subset: str) -> tuple[str, ...]:
-        """The kinds of annotations of a subset."""
+        """Returns the kinds of annotations of a subset."""
         return self.builder_config.kinds if subset.startswith(("train", "val")) else ("image_info",)
 
     def to_download(self, extracted):
@@ -211,7 +212,7 @@ class Builder(core.Builder):
                 for url in self.published_files()[name].urls
                 if (self._manual_dir / self.url_infos[url].filename).is_file()
             }
-            # Of a part, what there is: no 20 GB of other pictures are fetched for it.
+            # A part takes the files that are there: no 20 GB of other pictures are fetched for it.
             if here or extracted:
                 files = {name: file for name, file in files.items() if name in {*here, _KARPATHY}}
         return files
@@ -241,9 +242,9 @@ class Builder(core.Builder):
     def _what_is_here(
         self, files: dict[str, core.Tree], subset: str
     ) -> tuple[tuple[str, ...], str]:
-        """The kinds of annotations of a subset that a part has, and what is to be told about it.
+        """Returns the kinds of annotations of a subset that a part has, and a message about it.
 
-        Without its pictures, where there should be some, none is of use.
+        A subset whose pictures are missing, although the config has pictures, has no kinds.
         """
         wanted = self._kinds(subset)
         here = tuple(kind for kind in wanted if self._is_here(files, kind, subset))
@@ -294,7 +295,7 @@ class Builder(core.Builder):
             if pictures:
                 example["image"] = pictures.read(image["file_name"], size)
                 if example["image"] is None:
-                    continue  # Of a part.
+                    continue  # A part may lack pictures.
             split = piece.split if splits is None else splits.get(image["id"])
             if split is None:
                 if is_part:
@@ -310,12 +311,12 @@ class Builder(core.Builder):
     def _annotated(
         self, joined: Joined, tree: core.Tree, name: str
     ) -> Iterator[tuple[dict[str, Any], ByKind, dict[str, Any]]]:
-        """Yields pictures, their annotations, and the examples but for what are pictures themselves.
+        """Yields pictures, their annotations, and the examples without features that are pictures.
 
         Args:
           joined: All pictures.
-          tree: Where the file lies that tells which pictures there are.
-          name: Of that file.
+          tree: The archive with the file that lists the pictures.
+          name: Name of that file.
         """
         kinds = self.builder_config.kinds
         pictures = iter(joined)
@@ -345,7 +346,7 @@ class Builder(core.Builder):
 
 
 def _archive(kind: str, subset: str) -> str:
-    """The archive that has a kind of annotations of a subset."""
+    """Returns the archive that has a kind of annotations of a subset."""
     return _ARCHIVES[kind].format(year=subset[-4:], pictures=_pictures(subset))
 
 
@@ -354,5 +355,5 @@ def _file(kind: str, subset: str) -> str:
 
 
 def _pictures(subset: str) -> str:
-    """The subset whose archives have the pictures of another: test-dev is a part of test."""
+    """Returns the subset whose archive has a subset's pictures: test-dev is a part of test."""
     return subset.replace("test-dev", "test")

@@ -1,7 +1,7 @@
 """The official evaluation of detections, masks and keypoints, from predictions by image id.
 
-It is pycocotools' own (`python -m pip install pycocotools`): what is here brings prepared examples
-and predictions into its form. What it computes is what it computes from the published files.
+pycocotools does the evaluation (`python -m pip install pycocotools`). This module brings prepared
+examples and predictions into its form. The results are the same as from the published files.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _KEYPOINTS = (
 def results(
     predictions: Mapping[int, Mapping[str, Any]], sizes: Mapping[int, tuple[int, int]]
 ) -> list[dict[str, Any]]:
-    """Predictions as COCO's evaluation server and pycocotools take them, ready for `json.dump`.
+    """Returns predictions in the form of COCO's server and pycocotools, ready for `json.dump`.
 
     Args:
-      predictions: By the id of the picture. Each has `score`, and `label` (0 to 79) or
-        `category_id` (published ids), of shape (objects,), and what there is of `bbox` (ymin, xmin,
-        ymax, xmax as shares, of shape (objects, 4)), or `bbox_published` (x, y, width, height in
-        pixels), `rle` (compressed masks) or `mask` (of shape (objects, height, width)), and
-        `keypoints` (of shape (objects, 17, 3)).
+      predictions: Predictions by the id of the picture. Each has `score`, and `label` (0 to 79) or
+        `category_id` (published ids), of shape (objects,). It may have `bbox` (ymin, xmin, ymax,
+        xmax as shares, of shape (objects, 4)) or `bbox_published` (x, y, width, height in pixels),
+        `rle` (compressed masks) or `mask` (of shape (objects, height, width)), and `keypoints` (of
+        shape (objects, 17, 3)).
       sizes: Height and width of each picture.
 
     Returns:
@@ -65,7 +65,7 @@ def results(
 
 
 def _columns(one: Mapping[str, Any], height: int, width: int) -> dict[str, list[Any]]:
-    """The predictions of a picture in COCO's form."""
+    """Returns the predictions of a picture in COCO's form."""
     if "category_id" in one:
         ids = np.asarray(one["category_id"]).tolist()
     else:
@@ -95,12 +95,12 @@ def evaluate(
     predictions: Mapping[int, Mapping[str, Any]],
     kind: str = "bbox",
 ) -> dict[str, float]:
-    """The official figures of some predictions.
+    """Returns the official figures of some predictions.
 
     Args:
-      examples: What they are held against: of a split, as numpy values (`tfds.as_numpy(dataset)`).
-        The pictures are not needed: a config without them is faster.
-      predictions: As in `results`; a picture without any counts as one where nothing was found.
+      examples: The examples of a split as numpy values (`tfds.as_numpy(dataset)`). The pictures are
+        not needed: a config without them is faster.
+      predictions: As in `results`; in a picture without predictions, nothing was found.
       kind: "bbox", "segm" (masks) or "keypoints".
 
     Returns:
@@ -108,8 +108,8 @@ def evaluate(
       0.0 to 1.0; -1 where there is nothing to be found.
 
     Raises:
-      ValueError: There is no such kind, predictions lack what it is about, or are of pictures that
-        are not among the examples.
+      ValueError: There is no such kind, predictions lack the values that it needs, or belong to
+        pictures that are not among the examples.
       ImportError: pycocotools is not installed.
     """
     if kind not in KINDS:
@@ -124,7 +124,7 @@ def evaluate(
     key = {"segm": "segmentation"}.get(kind, kind)
     if any(key not in one for one in found):
         raise ValueError(f"predictions have no {key}, which {kind} is about")
-    # pycocotools would take a box for what is meant.
+    # If there is a box, pycocotools would evaluate that.
     found = [
         {name: one[name] for name in ("image_id", "category_id", "score", key)} for one in found
     ]
@@ -145,7 +145,7 @@ def evaluate(
 
 
 def _dataset(examples: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Any]:
-    """The examples as an annotation file."""
+    """Returns the examples as an annotation file."""
     images, annotations = [], []
     for example in examples:
         height, width = int(example["image/height"]), int(example["image/width"])

@@ -43,7 +43,7 @@ class Category:
 
 @functools.cache
 def categories(kind: str) -> tuple[Category, ...]:
-    """Classes in published order: a label is a place in it.
+    """Returns the classes in published order: a label is a place in it.
 
     Args:
       kind: "instances" (80), "stuff" (92) or "panoptic" (133).
@@ -63,7 +63,7 @@ def categories(kind: str) -> tuple[Category, ...]:
 
 @functools.cache
 def labels(kind: str) -> Mapping[int, int]:
-    """The label of each published id.
+    """Returns the label of each published id.
 
     Args:
       kind: As in `categories`.
@@ -73,13 +73,13 @@ def labels(kind: str) -> Mapping[int, int]:
 
 @functools.cache
 def licenses() -> tuple[str, ...]:
-    """Names of the licences; the published ids count from 1."""
+    """Returns the names of the licences; the published ids count from 1."""
     rows = tables.read_tsv(pathlib.Path(__file__).with_name("licenses.tsv"))
     return tuple(row["name"] for row in rows)
 
 
 def metadata() -> dict[str, Any]:
-    """What of these facts stands in `info.metadata`."""
+    """Returns the facts that go into `info.metadata`."""
     kinds = ("instances", "stuff", "panoptic")
     return {
         "categories": {k: [dataclasses.asdict(one) for one in categories(k)] for k in kinds},

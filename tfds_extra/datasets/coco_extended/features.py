@@ -1,4 +1,4 @@
-"""What the features are, and what they mean."""
+"""The features of COCO, and their meaning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RLE = "Run lengths of the mask, compressed, as in COCO's results; its size is t
 
 
 def of_pictures() -> dict[str, Any]:
-    """The picture itself."""
+    """Returns the feature of the picture itself."""
     return {
         "image": tfds.features.Image(
             shape=(None, None, 3),
@@ -25,7 +25,7 @@ def of_pictures() -> dict[str, Any]:
 
 
 def of_images() -> dict[str, Any]:
-    """What is known of a picture."""
+    """Returns the features of a picture."""
     return {
         "image/filename": text("Name of the picture's file, such as 000000397133.jpg."),
         "image/id": int64("COCO's id of the picture."),
@@ -39,7 +39,7 @@ def of_images() -> dict[str, Any]:
 
 
 def of_instances() -> dict[str, Any]:
-    """Objects, with masks; the keypoints among them are those of persons."""
+    """Returns the features of objects with masks; those of persons have keypoints."""
     return {
         "objects": tfds.features.Sequence(
             {
@@ -70,7 +70,7 @@ def of_instances() -> dict[str, Any]:
 
 
 def of_captions() -> dict[str, Any]:
-    """Captions."""
+    """Returns the features of captions."""
     return {
         "captions": tfds.features.Sequence(
             {
@@ -83,7 +83,7 @@ def of_captions() -> dict[str, Any]:
 
 
 def of_stuff() -> dict[str, Any]:
-    """Stuff: what cannot be counted."""
+    """Returns the features of stuff, which cannot be counted."""
     return {
         "stuff": tfds.features.Sequence(
             {
@@ -102,7 +102,7 @@ def of_stuff() -> dict[str, Any]:
 
 
 def of_panoptic() -> dict[str, Any]:
-    """Panoptic segmentation: what each pixel is."""
+    """Returns the features of panoptic segmentation: what each pixel is."""
     return {
         "panoptic_image": tfds.features.Image(
             shape=(None, None, 3),

@@ -1,8 +1,8 @@
-"""Annotations of several published files, brought together by picture in bounded memory.
+"""Brings annotations of several published files together by picture, in bounded memory.
 
-The files list annotations in an order of their own. What is read waits in a temporary file until
-its picture comes; in memory are some numbers for each annotation, and what was published of the
-pictures of one piece.
+Each file lists annotations in its own order. Annotations wait in a temporary file until their
+picture comes. Memory holds some numbers for each annotation, and the data of the pictures of one
+piece.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tfds_extra.formats import FormatError, coco_json
 ByKind = dict[str, list[dict[str, Any]]]  # Annotations of a picture.
 
 _IN_MEMORY = 32 << 20  # Bytes of annotations of one kind that wait in memory; more wait on disk.
-# Which classes the annotations have.
+# The kind of classes that each kind of annotations has.
 _CLASSES = {
     "instances": "instances", "keypoints": "instances", "stuff": "stuff", "panoptic": "panoptic"
 }  # fmt: skip
 
 
 class _ByPicture:
-    """Annotations of one kind, to be had picture by picture."""
+    """Annotations of one kind, which can be read picture by picture."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)
@@ -44,7 +44,7 @@ class _ByPicture:
         self._ids.append(row.get("id", row["image_id"]))
 
     def sort(self) -> None:
-        """To be called once, after the last one."""
+        """Sorts the annotations; it is called once, after the last one was added."""
         ids, times = np.unique(np.array(self._ids, np.int64), return_counts=True)
         if len(twice := ids[times > 1]):
             raise FormatError(f"annotation {twice[0]} is there twice")
@@ -53,11 +53,11 @@ class _ByPicture:
         self._sorted = pictures[self._order]
 
     def pictures(self) -> list[int]:
-        """Those that have annotations."""
+        """Returns the ids of the pictures that have annotations."""
         return np.unique(self._sorted).tolist()
 
     def of(self, picture: int) -> list[dict[str, Any]]:
-        """The annotations of a picture, in published order."""
+        """Returns the annotations of a picture, in published order."""
         found = []
         start, stop = np.searchsorted(self._sorted, [picture, picture + 1])
         for number in self._order[start:stop].tolist():
@@ -69,15 +69,15 @@ class _ByPicture:
 
 
 class Joined:
-    """Pictures with what the files that were read say about them.
+    """Pictures with their annotations from all files that were read.
 
     Attributes:
-      names: Of the files of all pictures in the first file, whether they are wanted or not.
-      left_out: Pictures of which a part has annotations, and that the first file does not list.
+      names: Names of the files of all pictures in the first file, whether they are wanted or not.
+      left_out: In a part, pictures that have annotations but are not listed in the first file.
     """
 
     def __init__(self, is_wanted: Callable[[int], bool], *, is_part: bool):
-        """Begins without any.
+        """Begins without pictures.
 
         Args:
           is_wanted: Takes the id of a picture, and tells whether it belongs to the piece.
@@ -90,15 +90,15 @@ class Joined:
         self._kinds: dict[str, _ByPicture] = {}
 
     def read(self, kind: str, file: BinaryIO) -> None:
-        """Adds what a file has. The first one says which pictures there are.
+        """Adds the content of a file. The first file says which pictures there are.
 
         Args:
           kind: As in `coco_json.read`.
           file: The document.
 
         Raises:
-          FormatError: It is damaged, has classes that are not COCO's, pictures or annotations twice,
-            or annotations of pictures that the first file does not list and should.
+          FormatError: It is damaged, has classes that are not COCO's, has pictures or annotations
+            twice, or has annotations of pictures that the first file should list, but does not.
         """
         is_first = not self._kinds
         found = self._kinds[kind] = _ByPicture()

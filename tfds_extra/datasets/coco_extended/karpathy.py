@@ -11,7 +11,7 @@ SPLITS = ("train", "val", "test", "restval")
 
 
 def read(tree: core.Tree) -> dict[int, str]:
-    """The split of each picture.
+    """Returns the split of each picture.
 
     Args:
       tree: The archive with the lists.

@@ -16,16 +16,16 @@ from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 
 from tfds_extra.formats import coco_rle
 
-_ALIGNMENT = 64  # Bytes; what the largest registers of today's processors take.
+_ALIGNMENT = 64  # Alignment in bytes: the size of the largest registers of today's processors.
 
 
 def to_dense(rles: Iterable[bytes | str], height: int, width: int) -> np.ndarray:
-    """Masks as pixels.
+    """Returns the masks as pixels.
 
     Args:
       rles: Compressed masks of one picture.
-      height: Of the picture, in pixels.
-      width: Of the picture, in pixels.
+      height: Height of the picture, in pixels.
+      width: Width of the picture, in pixels.
 
     Returns:
       uint8 of shape (masks, height, width), 1 in the mask.
@@ -39,18 +39,19 @@ def to_dense(rles: Iterable[bytes | str], height: int, width: int) -> np.ndarray
 
 
 def to_dense_tensor(rles: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """As `to_dense`, for `map` of `tf.data`.
+    """Does the same as `to_dense`, for `map` of `tf.data`.
 
     Args:
       rles: Compressed masks of one picture, strings of shape (masks,), as prepared. Empty strings,
         which batches are filled up with, are empty masks.
-      height: Of the picture, in pixels.
-      width: Of the picture, in pixels.
+      height: Height of the picture, in pixels.
+      width: Width of the picture, in pixels.
 
     Returns:
       uint8 of shape (masks, height, width), 1 in the mask.
     """
-    # TensorFlow's operations would have to add up the runs at each pixel, which takes many times as long.
+    # With TensorFlow's own operations, adding up the runs at each pixel would take many times as
+    # long.
     dense = tf.numpy_function(_padded_to_dense, [rles, height, width], tf.uint8, stateful=False)
     dense.set_shape([None, None, None])
     return dense
@@ -65,7 +66,7 @@ def _padded_to_dense(rles: np.ndarray, height: np.ndarray, width: np.ndarray) ->
 
 
 def _aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Zeros at an address from which TensorFlow takes them without a copy."""
+    """Returns zeros at an address from which TensorFlow takes them without a copy."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.zeros(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT
@@ -73,39 +74,39 @@ def _aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
 
 
 def from_dense(masks: np.ndarray) -> list[bytes]:
-    """Compressed masks of pixels.
+    """Returns compressed masks of masks that are given as pixels.
 
     Args:
-      masks: Of shape (masks, height, width); what is not 0 is in the mask.
+      masks: Array of shape (masks, height, width); values other than 0 are in the mask.
     """
     return coco_rle.encode(coco_rle.from_dense(masks))
 
 
 def from_segmentations(segmentations: Iterable[Any], height: int, width: int) -> list[bytes]:
-    """Compressed masks of any form that annotation files have, of any corpus.
+    """Returns compressed masks of segmentations in any form that annotation files have.
 
     Args:
       segmentations: Polygons, run lengths or compressed run lengths, or their JSON, as in
         `objects/segmentation`.
-      height: Of the picture, in pixels.
-      width: Of the picture, in pixels.
+      height: Height of the picture, in pixels.
+      width: Width of the picture, in pixels.
 
     Raises:
-      FormatError: One is none of these, or none of a picture of this size.
+      FormatError: A segmentation has another form, or does not fit the size of the picture.
     """
     values = [json.loads(one) if isinstance(one, (bytes, str)) else one for one in segmentations]
     return coco_rle.from_segmentations(values, height, width)
 
 
 def polygons(segmentation: bytes | str) -> list[np.ndarray]:
-    """The outlines of an object.
+    """Returns the outlines of an object.
 
     Args:
-      segmentation: Of `objects/segmentation`.
+      segmentation: A value of `objects/segmentation`.
 
     Returns:
-      float64 of shape (points, 2) for each polygon: x and y in pixels. None of a crowd, which is
-      published as run lengths.
+      float64 of shape (points, 2) for each polygon: x and y in pixels. A crowd, which is published
+      as run lengths, has no polygons.
     """
     value = json.loads(segmentation)
     if isinstance(value, dict):
@@ -116,13 +117,13 @@ def polygons(segmentation: bytes | str) -> list[np.ndarray]:
 def label_map(
     rles: Sequence[bytes], labels: Sequence[int], height: int, width: int, nothing: int = 255
 ) -> np.ndarray:
-    """One label a pixel, as semantic segmentation wants it; the later mask covers the earlier.
+    """Returns one label for each pixel (semantic segmentation); later masks cover earlier ones.
 
     Args:
       rles: Compressed masks of one picture.
-      labels: Of each mask, 0 to 255.
-      height: Of the picture, in pixels.
-      width: Of the picture, in pixels.
+      labels: Label of each mask, 0 to 255.
+      height: Height of the picture, in pixels.
+      width: Width of the picture, in pixels.
       nothing: Label of pixels in no mask.
 
     Returns:
@@ -138,7 +139,7 @@ def label_map(
 
 
 def segment_ids(panoptic_image: Any) -> Any:
-    """Id of the segment of each pixel: those of `panoptic_objects/id`, 0 for none.
+    """Returns the id of the segment of each pixel: those of `panoptic_objects/id`, 0 for none.
 
     Args:
       panoptic_image: uint8 of shape (..., 3), an array or a tensor.

@@ -1,4 +1,4 @@
-"""Pictures in files that annotations name, looked up in an archive or in a folder of the user."""
+"""Reads pictures, whose file names the annotations state, from an archive or a user's folder."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ class Pictures:
     """The files of an archive of pictures."""
 
     def __init__(self, tree: core.Tree, named: Collection[str] = (), *, is_part: bool):
-        """Finds them.
+        """Finds the files.
 
         Args:
-          tree: Where they are.
-          named: Those that annotations name.
+          tree: The archive or folder of the pictures.
+          named: Names of files that the annotations state.
           is_part: Whether some may be missing.
         """
         self._tree, self._named, self._is_part = tree, set(named), is_part
-        if tree.is_shared:  # With anything, which is not looked at.
+        if tree.is_shared:  # The folder may hold anything else, which is not looked at.
             self._names = {name for name in named if "/" not in name and tree.holds(name)}
         else:
             self._names = set(tree.index())
 
     def check_names(self, source: str, *, is_all: bool) -> None:
-        """Holds the files against those that the annotations name, and tells how they differ.
+        """Compares the files with those that the annotations name, and raises if they do not fit.
 
         Args:
           source: Name of the file that has the annotations.
-          is_all: Whether there should be no others.
+          is_all: Whether there should be no other files.
 
         Raises:
-          CorpusError: There are others, or, in a part, none of those that are named.
+          CorpusError: There are other files, or, in a part, none of the named ones.
         """
         others = self._names - self._named if is_all else set()
         missing = self._named - self._names
@@ -61,10 +61,10 @@ class Pictures:
                 logging.warning("%s %s, as %s", f"{len(names):,}", what, min(names))
 
     def read(self, name: str, size: tuple[int, int]) -> bytes | None:
-        """A picture; None if it is not there, in a part.
+        """Returns a picture; None if it is not there, in a part.
 
         Args:
-          name: Of its file.
+          name: Name of its file.
           size: Height and width that it must have.
 
         Raises:

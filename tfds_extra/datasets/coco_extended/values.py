@@ -1,4 +1,4 @@
-"""What the features of a picture are made of: published annotations become values."""
+"""Turns published annotations into the values of features."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfds_extra.formats import FormatError, coco_rle, reading
 _Annotations = list[dict[str, Any]]
 _NUMBERS_OF_KEYPOINTS = 3 * len(facts.KEYPOINTS)
 _as_json = json.JSONEncoder(separators=(",", ":")).encode
-# A black pixel, where there is no panoptic picture: segment 0 is none.
+# A black pixel (segment 0, which is no segment) stands for a missing panoptic picture.
 NO_PANOPTIC = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000f49"
     "4441547801010400fbff00000000000400016549c3600000000049454e44ae426082"
@@ -24,7 +24,7 @@ NO_PANOPTIC = bytes.fromhex(
 
 
 def of_image(image: dict[str, Any]) -> dict[str, Any]:
-    """What is known of a picture.
+    """Returns the values of the features of a picture.
 
     Args:
       image: As `coco_json.read` gives it.
@@ -52,16 +52,16 @@ def of_image(image: dict[str, Any]) -> dict[str, Any]:
 def of_instances(
     image: dict[str, Any], instances: _Annotations, keypoints: _Annotations, rles: list[bytes]
 ) -> dict[str, Any]:
-    """Objects with masks and keypoints.
+    """Returns the objects with masks and keypoints.
 
     Args:
       image: The picture.
       instances: Its annotations.
-      keypoints: Those of keypoints, which belong to instances of the same id.
+      keypoints: Annotations of keypoints, which belong to the instances with the same id.
       rles: The masks of the instances.
 
     Raises:
-      FormatError: Keypoints are of no instance, or are none.
+      FormatError: Keypoints belong to no instance, or are damaged.
     """
     by_id = {one["id"]: one for one in keypoints}
     found = [by_id.pop(one["id"], None) for one in instances]
@@ -95,7 +95,7 @@ def of_instances(
 
 
 def of_captions(captions: _Annotations) -> dict[str, Any]:
-    """Captions.
+    """Returns the captions.
 
     Args:
       captions: Annotations of a picture.
@@ -109,7 +109,7 @@ def of_captions(captions: _Annotations) -> dict[str, Any]:
 
 
 def of_stuff(image: dict[str, Any], stuff: _Annotations, rles: list[bytes]) -> dict[str, Any]:
-    """Stuff.
+    """Returns the stuff.
 
     Args:
       image: The picture.
@@ -122,7 +122,7 @@ def of_stuff(image: dict[str, Any], stuff: _Annotations, rles: list[bytes]) -> d
 def of_panoptic(
     image: dict[str, Any], panoptic: _Annotations, content: bytes | None
 ) -> dict[str, Any]:
-    """Panoptic segmentation.
+    """Returns the panoptic segmentation.
 
     Args:
       image: The picture.
@@ -140,21 +140,21 @@ def of_panoptic(
 
 
 def masks(pictures: Sequence[tuple[dict[str, Any], _Annotations]]) -> list[list[bytes]]:
-    """Compressed masks of annotations, whatever form they are published in.
+    """Returns compressed masks of annotations, in whatever form they are published.
 
     Args:
-      pictures: Each with its annotations; with many at once a mask takes a third of the time.
+      pictures: Pictures with their annotations; with many at once a mask takes a third of the time.
 
     Returns:
       The masks of each picture.
 
     Raises:
-      FormatError: A mask is none of its picture.
+      FormatError: A mask does not fit its picture.
     """
     try:
         rles = iter(_masks(pictures))
     except FormatError:
-        for image, annotations in pictures:  # Which one it is.
+        for image, annotations in pictures:  # This finds the picture for the message.
             with reading(f"picture {image['id']}"):
                 _masks([(image, annotations)])
         raise
@@ -171,7 +171,7 @@ def _masks(pictures: Sequence[tuple[dict[str, Any], _Annotations]]) -> list[byte
 
 
 def _common(image: dict[str, Any], annotations: _Annotations, kind: str) -> dict[str, Any]:
-    """What instances, stuff and segments have in common."""
+    """Returns the values that instances, stuff and segments have in common."""
     labels = facts.labels(kind)
     boxes = np.array([one["bbox"] for one in annotations], np.float64).reshape(-1, 4)
     return {
@@ -186,7 +186,7 @@ def _common(image: dict[str, Any], annotations: _Annotations, kind: str) -> dict
 
 
 def _shares(image: dict[str, Any], boxes: np.ndarray) -> np.ndarray:
-    """Boxes as TFDS has them; what lies outside of the picture is cut off."""
+    """Returns the boxes as TFDS has them; what lies outside of the picture is cut off."""
     x, y, width, height = boxes.T
     edges = np.stack([y, x, y + height, x + width], axis=1)
     sides = [image["height"], image["width"]] * 2

@@ -21,19 +21,19 @@ import numpy as np
 SIZE = 28
 _CENTRE = 13.5
 _PLASMA = 256  # Side of the square that fog is cut from.
-_PLASMA_BLOCK = 8  # Of those are made at once, so that they stay in the processor's cache.
+_PLASMA_BLOCK = 8  # So many squares are made at once, so that they stay in the processor's cache.
 
 
 # ------------------------------------------------------------------------------------------- noise
 
 
 def shot_noise(images: np.ndarray, uniform: np.ndarray, photons: float) -> np.ndarray:
-    """Poisson(v * photons) / photons, the number of photons by inversion of `uniform`."""
+    """Returns Poisson(v * photons) / photons; the number of photons comes from `uniform`."""
     values = np.arange(256) / 255 * photons
     term = np.array([math.exp(-value) for value in values])
-    below = term.copy()  # Probability of no more than `count` photons, by pixel.
+    below = term.copy()  # Probability of at most `count` photons, by grey level.
     found = np.zeros(images.shape, np.uint8)
-    # More photons than `photons` are white, as those are.
+    # `photons` photons are white, and more are white as well.
     for count in range(1, int(photons) + 1):
         found += uniform >= below[images]
         term = term * values / count
@@ -42,7 +42,7 @@ def shot_noise(images: np.ndarray, uniform: np.ndarray, photons: float) -> np.nd
 
 
 def impulse_noise(images: np.ndarray, uniform: np.ndarray, amount: float) -> np.ndarray:
-    """Pixels turned black or white, either with probability `amount` / 2."""
+    """Returns the pixels turned black or white, either with probability `amount` / 2."""
     result = np.where(uniform < amount, np.uint8(0), images)
     return np.where(uniform < amount / 2, np.uint8(255), result)
 
@@ -53,16 +53,16 @@ def impulse_noise(images: np.ndarray, uniform: np.ndarray, amount: float) -> np.
 def glass_blur(
     images: np.ndarray, words: np.ndarray, sigma: float, reach: int, passes: int
 ) -> np.ndarray:
-    """Blurred, pixels exchanged with near ones, and blurred again.
+    """Blurs images, exchanges pixels with near ones, and blurs again.
 
-    Columns are blurred and rows are not: the recipe hands a grey image to a function that takes the
-    columns for channels.
+    Only columns are blurred, and not rows: the recipe passes a grey image to a function that takes
+    the columns for channels.
 
     Args:
       images: The images.
       words: Random bits of shape (images, passes * `glass_blur_steps(reach)`).
-      sigma: Of the blur.
-      reach: How far a pixel is moved, up or left by as much and down or right by one less.
+      sigma: Sigma of the blur.
+      reach: How far a pixel is moved at most: up or left by `reach`, down or right by one less.
       passes: How often each pixel is considered.
 
     Returns:
@@ -71,7 +71,7 @@ def glass_blur(
     blurred = blur_columns(images, sigma).astype(np.uint8)
     pixels = np.ascontiguousarray(blurred.reshape(len(images), SIZE * SIZE).T)
     each = np.arange(len(images))
-    # A word says in its halves whether and where to.
+    # One half of a random word decides whether a pixel is moved, the other half where to.
     moves = (words & np.uint64(0xFFFFFFFF)) * np.uint64(2 * (2 * reach) ** 2) >> np.uint64(32)
     moves = moves.astype(np.int64).T
     is_moved, place = moves & 1, moves >> 1
@@ -90,26 +90,26 @@ def glass_blur(
 
 
 def blur_columns(images: np.ndarray, sigma: float) -> np.ndarray:
-    """Images blurred up and down only, in grey levels that are no whole numbers."""
+    """Returns the images blurred up and down only, in grey levels that are no whole numbers."""
     return _gaussian(images / 255, sigma, axis=1) * 255
 
 
 def glass_blur_steps(reach: int) -> int:
-    """Number of places that glass blur considers in a pass."""
+    """Returns the number of places that glass blur considers in a pass."""
     return (SIZE - 2 * reach) ** 2
 
 
 def motion_blur(
     images: np.ndarray, degrees: np.ndarray, radius: int, sigma: float, every: int = 1
 ) -> np.ndarray:
-    """Blurred in one direction, as ImageMagick does.
+    """Blurs images in one direction, as ImageMagick does.
 
     Args:
       images: The images.
-      degrees: Where the pixels are that go into one, for each image: 0 is to the right, 90 down.
-      radius: Half the number of pixels that go into one.
-      sigma: Standard deviation of their weights, of which ImageMagick takes one side.
-      every: Only every so many rows and columns are made.
+      degrees: Direction in which the summed pixels lie, for each image: 0 is to the right, 90 down.
+      radius: Half the number of pixels that are summed up.
+      sigma: Standard deviation of their weights; ImageMagick uses one side of the bell curve.
+      every: Only every `every`-th row and column is made.
 
     Returns:
       The corrupted images.
@@ -129,7 +129,7 @@ def motion_blur(
         row, column = (np.clip(rows + by, 0, SIZE - 1) for by in (down, right))
         place = row[:, :, None] * SIZE + column[:, None]
         total += np.take_along_axis(flat, place.reshape(total.shape), 1) * (weight / sum(weights))
-    # ImageMagick computes with 16 bits a pixel, so that sums that ought to be whole are.
+    # ImageMagick computes with 16 bits a pixel, where sums that should be whole numbers are whole.
     pixels = (total + 0.002).astype(np.uint8)
     return pixels.reshape(len(images), len(rows), len(rows))
 
@@ -138,12 +138,12 @@ def motion_blur(
 
 
 def shear(images: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Sheared about the centre, each by its angle (radians)."""
+    """Shears images about the centre, each by its angle (radians)."""
     return _by_value(images, angles, lambda part, a: _warp(part, 1, -math.sin(a), 0, math.cos(a)))
 
 
 def rotate(images: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Turned about the centre, each by its angle (radians, counter-clockwise)."""
+    """Turns images about the centre, each by its angle (radians, counter-clockwise)."""
 
     def turned(part: np.ndarray, angle: float) -> np.ndarray:
         sine, cosine = math.sin(angle), math.cos(angle)
@@ -153,12 +153,12 @@ def rotate(images: np.ndarray, angles: np.ndarray) -> np.ndarray:
 
 
 def scale(images: np.ndarray, factor: float) -> np.ndarray:
-    """Shrunk about the centre: a pixel shows what was `factor` times as far from it."""
+    """Shrinks images about the centre: a pixel shows the one `factor` times as far from it."""
     return _warp(images, factor, 0, 0, factor)
 
 
 def translate(images: np.ndarray, right: np.ndarray, down: np.ndarray) -> np.ndarray:
-    """A pixel shows what was so many pixels right of it and below it; black comes in."""
+    """Moves images left and up by so many pixels; black comes in from the other sides."""
     rows = np.arange(SIZE) + down[:, None]
     columns = np.arange(SIZE) + right[:, None]
     inside = ((0 <= rows) & (rows < SIZE))[:, :, None] & ((0 <= columns) & (columns < SIZE))[
@@ -169,22 +169,22 @@ def translate(images: np.ndarray, right: np.ndarray, down: np.ndarray) -> np.nda
 
 
 def flip_sides(images: np.ndarray) -> np.ndarray:
-    """Left is right."""
+    """Exchanges left and right."""
     return images[:, :, ::-1]
 
 
 def flip_up_down(images: np.ndarray) -> np.ndarray:
-    """Up is down."""
+    """Exchanges up and down."""
     return images[:, ::-1]
 
 
 def turn_right(images: np.ndarray) -> np.ndarray:
-    """Turned by 90 degrees, clockwise."""
+    """Turns images by 90 degrees, clockwise."""
     return np.rot90(images, 3, axes=(1, 2))
 
 
 def turn_left(images: np.ndarray) -> np.ndarray:
-    """Turned by 90 degrees, counter-clockwise."""
+    """Turns images by 90 degrees, counter-clockwise."""
     return np.rot90(images, 1, axes=(1, 2))
 
 
@@ -192,18 +192,18 @@ def turn_left(images: np.ndarray) -> np.ndarray:
 
 
 def brightness(images: np.ndarray, change: float) -> np.ndarray:
-    """v + change."""
+    """Returns v + change."""
     return _pixels(np.arange(256) / 255 + change)[images]
 
 
 def contrast(images: np.ndarray, factor: float) -> np.ndarray:
-    """(v - mean) * factor + mean, with the mean of the image."""
+    """Returns (v - mean) * factor + mean, with the mean of the image."""
     means = (images.sum(axis=(1, 2), dtype=np.int64) / SIZE**2 / 255)[:, None, None]
     return _pixels((images / 255 - means) * factor + means)
 
 
 def saturate(images: np.ndarray, factor: float, change: float) -> np.ndarray:
-    """Hue, saturation and value * factor + change, and grey again.
+    """Computes hue, saturation and value * factor + change, and turns the result into grey again.
 
     Grey has hue 0 and saturation 0, so that both become `change`, which is at most 1/3 here.
     """
@@ -216,7 +216,7 @@ def saturate(images: np.ndarray, factor: float, change: float) -> np.ndarray:
 
 
 def inverse(images: np.ndarray) -> np.ndarray:
-    """Black is white."""
+    """Exchanges black and white."""
     return 255 - images
 
 
@@ -224,20 +224,20 @@ def inverse(images: np.ndarray) -> np.ndarray:
 
 
 def stripe(images: np.ndarray) -> np.ndarray:
-    """Inverted but for the seven columns on either side of the middle."""
+    """Inverts images, except for the seven columns on either side of the middle."""
     inverted = np.ones(SIZE, bool)
     inverted[7:21] = False
     return np.where(inverted, 255 - images, images)
 
 
 def fog(images: np.ndarray, words: np.ndarray, amount: float, decay: float) -> np.ndarray:
-    """v + amount * a corner of a plasma fractal, scaled so that the brightest pixel may stay so.
+    """Returns v + amount * a corner of a plasma fractal, scaled to keep the brightest value.
 
     Args:
       images: The images.
       words: Random bits of shape (images, `FOG_WORDS`).
       amount: How thick it is.
-      decay: By how much finer variations are smaller.
+      decay: The factor by which each finer variation is smaller.
 
     Returns:
       The corrupted images.
@@ -257,13 +257,13 @@ FOG_WORDS = _PLASMA * _PLASMA // 2
 
 
 def _plasma(words: np.ndarray, decay: float) -> np.ndarray:
-    """Corners (images, 28, 28) of plasma fractals, from 0 to 1, by the diamond-square method.
+    """Returns corners (images, 28, 28) of plasma fractals, 0 to 1, by the diamond-square method.
 
     The square wraps around. Every step doubles the grid: a new point is the mean of its four
     neighbours, and a random number.
     """
     count = len(words)
-    # Halves of the words, as whole numbers from [-2**31, 2**31).
+    # The halves of the words become whole numbers from [-2**31, 2**31).
     random = words.astype("<u8", copy=False).view("<i4")
     grid = np.zeros((count, 1, 1), np.float32)
     wibble, at = 100.0, 0
@@ -297,7 +297,7 @@ def _plasma(words: np.ndarray, decay: float) -> np.ndarray:
 
 
 def _interleaved(grid, tops, lefts, centres) -> np.ndarray:
-    """A grid of twice the side, of the points of one and those between them."""
+    """Returns a grid with twice the side, from the points of a grid and the points between them."""
     count, rows, columns = grid.shape
     result = np.empty((count, rows, 2, columns, 2), grid.dtype)
     result[:, :, 0, :, 0], result[:, :, 0, :, 1] = grid, tops
@@ -314,16 +314,16 @@ def spatter(
     threshold: float,
     edge_sigma: float,
 ) -> np.ndarray:
-    """Mud of grey 63 where blurred noise is above a threshold, with soft edges.
+    """Puts mud of grey 63 where blurred noise is above a threshold, with soft edges.
 
     Args:
       images: The images.
-      normal: Standard normal numbers in their shape.
-      mean: Of the noise.
-      deviation: Of the noise.
-      sigma: Of its blur.
-      threshold: Where there is mud.
-      edge_sigma: Of the blur of its edges.
+      normal: Standard normal numbers in the shape of the images.
+      mean: Mean of the noise.
+      deviation: Standard deviation of the noise.
+      sigma: Sigma of the noise's blur.
+      threshold: There is mud where the noise is above this.
+      edge_sigma: Sigma of the blur of the mud's edges.
 
     Returns:
       The corrupted images.
@@ -335,20 +335,20 @@ def spatter(
 
 
 def dotted_line(images: np.ndarray, left_row: np.ndarray, right_row: np.ndarray) -> np.ndarray:
-    """A line from column 0 to 26, two columns of it missing and two there in turn."""
+    """Draws a dotted line from column 0 to 26; every other pair of columns is missing."""
     lines = np.stack([_dots(*rows) for rows in zip(left_row.tolist(), right_row.tolist())])
     return _pixels(images / 255 + lines)
 
 
 def zigzag(images: np.ndarray, left_row: np.ndarray, right_row: np.ndarray) -> np.ndarray:
-    """A zigzag from column 2 to 25."""
+    """Draws a zigzag from column 2 to 25."""
     lines = np.stack([_zigzag(*rows) for rows in zip(left_row.tolist(), right_row.tolist())])
     return _pixels(images / 255 + lines)
 
 
 def canny_edges(images: np.ndarray) -> np.ndarray:
-    """Edges by Canny's method: sigma 1, thresholds 0.1 and 0.2."""
-    # Beyond the image is nothing, whose share in the blur is taken out again.
+    """Returns the edges by Canny's method: sigma 1, thresholds 0.1 and 0.2."""
+    # The outside of the image counts as nothing: its share in the blur is divided out again.
     inside = _gaussian_both(np.ones((1, SIZE, SIZE)), 1, outside=0) + np.finfo(np.float64).eps
     smooth = _gaussian_both(images / 255, 1, outside=0) / inside
     padded = np.pad(smooth, ((0, 0), (1, 1), (1, 1)), mode="edge")
@@ -358,7 +358,7 @@ def canny_edges(images: np.ndarray) -> np.ndarray:
     right = 2 * right[:, 1:-1] + (right[:, :-2] + right[:, 2:])
     strength = np.sqrt(down * down + right * right)
 
-    # A ridge is not weaker than what lies across it on either side, between two neighbours.
+    # A pixel is on a ridge if it is not weaker than the interpolated values across the edge.
     steep = np.abs(down) > np.abs(right)
     larger = np.where(steep, np.abs(down), np.abs(right))
     smaller = np.where(steep, np.abs(right), np.abs(down))
@@ -383,7 +383,7 @@ def canny_edges(images: np.ndarray) -> np.ndarray:
 
     weak = is_ridge & (strength >= np.float32(0.1))
     edges = weak & (strength >= 0.2)
-    while True:  # Weak ones that touch an edge are edges.
+    while True:  # Weak pixels that touch an edge become edges.
         near = np.pad(edges, ((0, 0), (1, 1), (1, 1)))
         near = near[:, :-2] | near[:, 1:-1] | near[:, 2:]
         grown = weak & (near[:, :, :-2] | near[:, :, 1:-1] | near[:, :, 2:])
@@ -396,12 +396,12 @@ def canny_edges(images: np.ndarray) -> np.ndarray:
 
 
 def _pixels(values: np.ndarray) -> np.ndarray:
-    """v as pixels: clipped, and cut to whole numbers once they are rounded to float32."""
+    """Returns v as pixels: clipped, rounded to float32, and then cut to whole numbers."""
     return (np.clip(values, 0, 1) * 255).astype(np.float32).astype(np.uint8)
 
 
 def _by_value(images: np.ndarray, values: np.ndarray, function: Callable) -> np.ndarray:
-    """`function(part, value)` of the images that have a value in common, for all values."""
+    """Applies `function(part, value)` to all images with the same value, for each value."""
     result = np.empty_like(images)
     for value in np.unique(values).tolist():
         chosen = values == value
@@ -410,14 +410,14 @@ def _by_value(images: np.ndarray, values: np.ndarray, function: Callable) -> np.
 
 
 def _warp(images: np.ndarray, xx: float, xy: float, yx: float, yy: float) -> np.ndarray:
-    """The pixel at (x, y) from the centre shows what was at (xx x + xy y, yx x + yy y)."""
+    """Warps images: the pixel at (x, y) from the centre is that of (xx x + xy y, yx x + yy y)."""
     columns = np.arange(float(SIZE))
     rows = columns[:, None]
     x = (xx * columns + xy * rows) + _CENTRE * (1 - xx - xy)
     y = (yx * columns + yy * rows) + _CENTRE * (1 - yx - yy)
     left, top = np.floor(x), np.floor(y)
     from_left, from_top = x - left, y - top
-    # A frame of black, which is what lies outside.
+    # The outside is black.
     padded = np.pad(images / 255, ((0, 0), (1, 1), (1, 1)))
     padded = padded.reshape(len(images), (SIZE + 2) ** 2)
 
@@ -429,8 +429,9 @@ def _warp(images: np.ndarray, xx: float, xy: float, yx: float, yy: float) -> np.
     above = (1 - from_left) * at(top, left) + from_left * at(top, right)
     below = (1 - from_left) * at(bottom, left) + from_left * at(bottom, right)
     values = (1 - from_top) * above + from_top * below
-    # Of an image without black, borders are at least as bright as its darkest pixel: scikit-image
-    # clipped to the values of the image, but for what lies outside, when the recipes were published.
+    # When the recipes were published, scikit-image clipped the result to the image's own values,
+    # except for the outside. So the borders of an image without black are as bright as its darkest
+    # pixel.
     darkest = images.min(axis=(1, 2), keepdims=True) / 255
     return _pixels(np.where((0 < values) & (values < darkest), darkest, values))
 
@@ -438,7 +439,7 @@ def _warp(images: np.ndarray, xx: float, xy: float, yx: float, yy: float) -> np.
 def _gaussian(
     values: np.ndarray, sigma: float, axis: int, outside: float | None = None
 ) -> np.ndarray:
-    """Blurred along one axis, to four sigmas; beyond the borders are the outermost values."""
+    """Blurs along one axis, to four sigmas; by default the outermost values continue outside."""
     reach = int(4 * sigma + 0.5)
     weights = [math.exp(-0.5 / (sigma * sigma) * i * i) for i in range(-reach, reach + 1)]
     total = functools.reduce(lambda a, b: a + b, weights)
@@ -458,7 +459,7 @@ def _gaussian_both(values: np.ndarray, sigma: float, outside: float | None = Non
 
 
 def _line(left: float, left_row: float, right: float, right_row: float) -> np.ndarray:
-    """A line in columns floor(left) to ceil(right), v of shape (28, 28), fading with distance."""
+    """Returns a line in columns floor(left) to ceil(right) that fades with distance, as v."""
     if left == right:
         return np.zeros((SIZE, SIZE))
     rows, columns = np.arange(SIZE)[:, None], np.arange(SIZE)
@@ -477,7 +478,7 @@ def _dots(left_row: int, right_row: int) -> np.ndarray:
 
 @functools.cache
 def _zigzag(left_row: int, right_row: int) -> np.ndarray:
-    """A zigzag of teeth 4 long and 2 high about a line from column 2 to 25."""
+    """Returns a zigzag of teeth 4 long and 2 high about a line from column 2 to 25."""
     slope = math.atan((right_row - left_row) / 23)
     length = 23 / math.cos(slope)
     points = [(0.0, 0.0)]

@@ -97,7 +97,7 @@ class Builder(core.Builder):
         """Yields the images of one split, many at a time."""
         split, files = piece.split, piece.files
         labels = self._read_labels(files, split)
-        # Of both splits, since an image may stand in both.
+        # The originals of both splits are read, since an image may be in both.
         all_originals = {s: _read_images(files[f"{s}_images"]) for s in _FILES}
         originals = all_originals[split]
         if len(originals) != len(labels):
@@ -126,7 +126,7 @@ class Builder(core.Builder):
             )
 
     def _generated_columns(self, originals: np.ndarray, split: str, start: int) -> dict[str, Any]:
-        """Images that are corrupted here."""
+        """Returns the images that are corrupted here."""
         name, severity = self.builder_config.corruption, self.builder_config.severity
         images, angles = recipes.corrupt(name, originals, split, start, severity)
         return {
@@ -138,7 +138,7 @@ class Builder(core.Builder):
         }
 
     def _read_labels(self, files: Mapping[str, core.Content], split: str) -> np.ndarray:
-        """The original's labels of a split."""
+        """Returns the original's labels of a split."""
         file = files[f"{split}_labels"]
         with core.located(file, "", _REMEDY), file.open() as content:
             labels = idx.read(content, np.uint8)
@@ -162,7 +162,7 @@ class Builder(core.Builder):
 
 
 def _recovered_columns(originals: np.ndarray, corrupted: np.ndarray) -> dict[str, Any]:
-    """Published images, and what was done to them."""
+    """Returns published images, and what was done to them."""
     found = recovery.recover(originals, corrupted)
     return {
         "image": corrupted[..., np.newaxis],
@@ -174,13 +174,13 @@ def _recovered_columns(originals: np.ndarray, corrupted: np.ndarray) -> dict[str
 
 
 def _default_severity(corruption: str) -> int:
-    """The severity that the publishers use, -1 for corruptions without, or unknown."""
+    """Returns the severity that the publishers use, -1 for corruptions without, or unknown."""
     recipe = recipes.RECIPES.get(corruption)
     return (recipe and recipe.default) or -1
 
 
 def _duplicates(originals: dict[str, np.ndarray], split: str) -> dict[str, np.ndarray]:
-    """Where else the pixels of each image of a split stand: in the other split first."""
+    """Returns where else the pixels of each image of a split stand: in the other split first."""
     places: dict[bytes, list[tuple[str, int]]] = {}
     for name, images in originals.items():
         for row, image in enumerate(images):
@@ -211,7 +211,7 @@ def _read_images(file: core.Content) -> np.ndarray:
 def _read_corrupted(
     files: Mapping[str, core.Content], split: str, labels: np.ndarray
 ) -> np.ndarray:
-    """The published corrupted images of a split, which has these labels."""
+    """Returns the published corrupted images of a split, which has these labels."""
     file = files[f"corrupted_{split}_labels"]
     with core.located(file, "", _REMEDY):
         found = npy.parse(file.read(), np.int64)

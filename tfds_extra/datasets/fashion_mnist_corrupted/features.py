@@ -1,4 +1,4 @@
-"""What an example of corrupted Fashion-MNIST holds."""
+"""The features of corrupted Fashion-MNIST, and their meaning."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPLITS = ["none", "train", "test"]
 
 
 def features() -> dict[str, Any]:
-    """The features of every config."""
+    """Returns the features of every config."""
     return {
         "image": PixelImage(
             shape=SHAPE, doc="The corrupted image: 28 x 28 grey levels, 0 is background."

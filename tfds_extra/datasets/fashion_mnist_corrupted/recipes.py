@@ -1,7 +1,7 @@
-"""The corruptions with their severities, and with random numbers of its own for each image.
+"""The corruptions with their severities; each image has random numbers of its own.
 
-An image of a split is always corrupted in the same way, whatever is made before it, after it or in
-another process: `corrupt` depends on the name of the corruption, the split and the row.
+An image is always corrupted in the same way, whichever process makes it and whatever is made
+before: `corrupt` depends only on the name of the corruption, the split and the row.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ _STRIDE = 1 << 16
 
 
 class Draws:
-    """Random numbers of consecutive images, for each a segment of its own of one stream.
+    """Random numbers of consecutive images; each image has its own segment of one stream.
 
-    What an image draws depends on the corruption, its split and its row, and on no other image.
+    They depend on the corruption, the image's split and its row, and on no other image.
     """
 
     def __init__(self, corruption: str, split: str, first_row: int, count: int):
         self.count = count
         self._seed = zlib.crc32(corruption.encode()), zlib.crc32(split.encode())
-        self._next = first_row * _STRIDE  # Word of the stream that the first image draws next.
+        self._next = first_row * _STRIDE  # The first image draws this word of the stream next.
 
     def words(self, number: int) -> np.ndarray:
-        """Random bits, uint64 of shape (images, number); called again, the next ones."""
+        """Returns the next random bits, uint64 of shape (images, number)."""
         stream = np.random.PCG64(self._seed).advance(self._next)
         words = np.empty((self.count, number), np.uint64)
         for image in words:
@@ -68,20 +68,20 @@ class Draws:
         return words
 
     def uniform(self, *shape: int) -> np.ndarray:
-        """Numbers from [0, 1), float64 of shape (images, *shape)."""
+        """Returns random numbers from [0, 1), float64 of shape (images, *shape)."""
         words = self.words(math.prod(shape))
         return ((words >> np.uint64(11)) * 2.0**-53).reshape(self.count, *shape)
 
     def below(self, limit: int) -> np.ndarray:
-        """A whole number from [0, limit) for each image."""
+        """Returns a random whole number from [0, limit) for each image."""
         return (self.uniform() * limit).astype(np.int64)
 
     def sign(self) -> np.ndarray:
-        """-1 or 1 for each image."""
+        """Returns a random -1 or 1 for each image."""
         return 2 * self.below(2) - 1
 
     def normal(self, *shape: int) -> np.ndarray:
-        """Standard normal numbers, by Box and Muller's method."""
+        """Returns standard normal numbers, by Box and Muller's method."""
         radius = np.sqrt(-2 * np.log1p(-self.uniform(*shape)))
         return radius * np.cos(2 * np.pi * self.uniform(*shape))
 
@@ -91,8 +91,8 @@ class Recipe:
     """A corruption with its numbers.
 
     Attributes:
-      make: Takes images, `Draws` and the parameters of a severity. Gives the corrupted images, and
-        the angle of each where there is one.
+      make: Takes images, `Draws` and the parameters of a severity. Returns the corrupted images,
+        and the angle of each if it has one.
       severities: The parameters of severity 1, 2 and so on; none if it has no severities.
       default: The severity that MNIST-C and Fashion-MNIST-C use, 0 if there are none.
     """
@@ -103,14 +103,14 @@ class Recipe:
 
 
 def _still(function: Callable[..., np.ndarray]) -> Callable[..., tuple[np.ndarray, float]]:
-    """A recipe's function of one that draws nothing and has no angle."""
+    """Makes `Recipe.make` of a function that needs no random numbers and has no angle."""
     return lambda images, draws, *parameters: (function(images, *parameters), math.nan)
 
 
 def _drawn(
     function: Callable[..., np.ndarray], draw: Callable[..., tuple[np.ndarray, ...]]
 ) -> Callable[..., tuple[np.ndarray, float]]:
-    """The same of one that takes what `draw(draws, *parameters)` gives before the parameters."""
+    """Makes `Recipe.make` of a function that takes `draw`'s results before the parameters."""
     return lambda images, draws, *parameters: (
         function(images, *draw(draws, *parameters), *parameters),
         math.nan,
@@ -118,7 +118,7 @@ def _drawn(
 
 
 def _turned(function: Callable[..., np.ndarray]) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
-    """The same of one that takes an angle of either sign."""
+    """Makes `Recipe.make` of a function that takes an angle, which gets a random sign."""
 
     def make(images: np.ndarray, draws: Draws, angle: float) -> tuple[np.ndarray, np.ndarray]:
         angles = draws.sign() * angle
@@ -140,7 +140,7 @@ def _draw_zigzag(draws: Draws) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _of(*values: Any) -> tuple[tuple[Any, ...], ...]:
-    """Severities of one parameter each."""
+    """Returns severities with one parameter each."""
     return tuple((value,) for value in values)
 
 
@@ -207,7 +207,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 def parameters(name: str, severity: int = 0) -> tuple[Any, ...]:
-    """Parameters of a severity of a corruption, 0 for the default; none if it has no severities."""
+    """Returns the parameters of a severity (0 is the default); none for one without severities."""
     recipe = RECIPES[name]
     return recipe.severities[(severity or recipe.default) - 1] if recipe.severities else ()
 

@@ -1,8 +1,8 @@
-"""Which of its fifteen corruptions each image of the published mixed set has.
+"""Finds out which of the fifteen corruptions each image of the published mixed set has.
 
-The publishers drew one for each image and did not keep which. It can be told from the image and its
-original: most corruptions make the same pixels whenever they are applied, the two noises only make
-pixels of a certain kind, and what is left is blurred.
+The publishers drew one for each image and did not record it. It can be found from the image and its
+original: most corruptions always make the same pixels, the two noises only make pixels of a certain
+kind, and the remaining images are blurred.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tfds_extra.datasets.fashion_mnist_corrupted import corruptions, recipes
 UNKNOWN = "unknown"
 EXACT, AMBIGUOUS, RULE, CLOSEST, NONE = "exact", "ambiguous", "rule", "closest", "none"
 
-# Share of pixels that impulse noise changes. It is 0.17 but for pixels that had that value, which may
-# be all of the half that become black; the limits are ten standard deviations away.
+# Share of pixels that impulse noise changes. It is 0.17, less the pixels that have the new value
+# already, which may be all those that become black. The limits are ten standard deviations away.
 _MIN_CHANGED, _MAX_CHANGED = 0.03, 0.3
 # Mean differences of grey levels. With glass blur it was 0.41 to 0.55 on real images (by our own
 # blurs), with its next severity 1.8 and more, with other corruptions 2 and more.
@@ -30,18 +30,18 @@ _MISLED = 16.0
 # Standard deviations by which shot noise may have more or fewer photons than expected.
 _DEVIATIONS = 8
 _BLOCK = 500  # Images that are compared at once, so that they stay in the processor's cache.
-_COARSE = 8  # Of the directions of motion blur, every so many are tried first.
+_COARSE = 8  # Every eighth direction of motion blur is tried first.
 
 
 @dataclasses.dataclass
 class Recovered:
-    """What was found for each of n images.
+    """The corruptions that were found for n images.
 
     Attributes:
-      corruption: Names, one of `recipes.RECIPES` or `UNKNOWN`.
-      match: How each was found: `EXACT`, it makes these very pixels, and no other does; `AMBIGUOUS`,
-        another does as well; `RULE`, these are pixels such as only this noise makes; `CLOSEST`, what
-        it makes is nearest; `NONE`, for unknown ones.
+      corruption: Names: one of `recipes.RECIPES`, or `UNKNOWN`.
+      match: How each was found. `EXACT`: it makes exactly these pixels, and no other does.
+        `AMBIGUOUS`: another one makes them as well. `RULE`: only this noise makes such pixels.
+        `CLOSEST`: its pixels are the nearest. `NONE`: it is unknown.
       angle: float32, the angle as `recipes.corrupt` gives it.
     """
 
@@ -58,7 +58,7 @@ def recover(originals: np.ndarray, corrupted: np.ndarray) -> Recovered:
       corrupted: The same images, each corrupted.
 
     Returns:
-      What was found.
+      The corruptions.
     """
     count = len(originals)
     found = Recovered(
@@ -78,7 +78,7 @@ def recover(originals: np.ndarray, corrupted: np.ndarray) -> Recovered:
 
 
 def _try(found: Recovered, candidates: list[tuple[str, float, np.ndarray]], match: str) -> None:
-    """Notes the candidates that fit images of which nothing is known yet."""
+    """Notes the candidates that fit images whose corruption is not known yet."""
     open_ones = found.corruption == UNKNOWN
     for name, angle, fits in candidates:
         first = fits & open_ones & (found.corruption == UNKNOWN)
@@ -89,7 +89,7 @@ def _try(found: Recovered, candidates: list[tuple[str, float, np.ndarray]], matc
 
 @functools.cache
 def _certain() -> list[tuple[str, float]]:
-    """The corruptions whose pixels follow from the original, with their angle."""
+    """Returns the corruptions whose pixels follow from the original, with their angle."""
     (shear,), (rotate,) = (recipes.parameters(name) for name in ("shear", "rotate"))
     names = (
         "scale brightness contrast saturate inverse flip_sides flip_up_down turn_right turn_left"
@@ -125,7 +125,7 @@ def _random(originals: np.ndarray, corrupted: np.ndarray) -> list[tuple[str, flo
 
 
 def _is_shot_noise(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
-    """Whether images are of whole photons, none where there is no light, and about as many in all."""
+    """Returns whether images have whole photons, none in the dark, and about the right number."""
     (photons,) = recipes.parameters("shot_noise")
     counts, rest = np.divmod(corrupted.astype(np.int64) * photons, 255)
     is_possible = (rest == 0) & ((originals > 0) | (counts == 0))
@@ -140,9 +140,9 @@ def _is_shot_noise(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
 
 
 def _glass_difference(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
-    """How far images are from being made of the pixels that glass blur exchanges.
+    """Returns how much images differ from a glass blur of their originals.
 
-    Its second blur can be undone; what was exchanged is then there in another order.
+    The second blur can be undone; then the same pixels are there in another order.
 
     Args:
       originals: The originals.
@@ -164,7 +164,7 @@ def _glass_difference(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarra
 def _find_closest(
     found: Recovered, rows: np.ndarray, originals: np.ndarray, corrupted: np.ndarray
 ) -> None:
-    """Of images that nothing else makes: which corruption makes what is nearest, and not far."""
+    """Notes the nearest corruption of the images that are left, if it is near enough."""
     degrees = _nearest_motion(originals, corrupted)
     motion = corruptions.motion_blur(originals, degrees, *recipes.parameters("motion_blur"))
     candidates = [("motion_blur", degrees, motion)]
@@ -180,20 +180,22 @@ def _find_closest(
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Mean absolute difference of grey levels, for each image."""
+    """Returns the mean absolute difference of grey levels, for each image."""
     return np.abs(first.astype(np.int16) - second).mean(axis=(1, 2))
 
 
 def _nearest_motion(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
-    """Direction of the motion blur that makes what is nearest, in degrees."""
+    """Returns the direction of the nearest motion blur, in degrees."""
     directions = _directions()
-    # Some directions by a ninth of the pixels, all near the best one, and nearer ones by all pixels.
+    # Some directions are compared by a ninth of the pixels, then all directions near the best one,
+    # and then the nearest ones by all pixels.
     coarse = np.arange(0, len(directions), _COARSE)
     best = _nearest(originals, corrupted, np.tile(coarse, (len(originals), 1)), every=3)
     best = _nearest(originals, corrupted, _around(best, 2 * _COARSE), every=3)
     best = _nearest(originals, corrupted, _around(best, _COARSE), every=1)
     made = corruptions.motion_blur(originals, directions[best], *recipes.parameters("motion_blur"))
-    # In one of fifty images the ninth misleads, though to what is not far off: all are tried.
+    # For one of fifty images a ninth of the pixels misleads a little: then all directions are
+    # tried.
     difference = _difference(made, corrupted)
     rest = (0 < difference) & (difference < _MISLED)
     every_one = np.tile(np.arange(len(directions)), (np.count_nonzero(rest), 1))
@@ -202,7 +204,7 @@ def _nearest_motion(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
 
 
 def _around(numbers: np.ndarray, reach: int) -> np.ndarray:
-    """The directions near some, by number, of shape (images, 2 * reach + 1), the nearest first."""
+    """Returns numbers of the directions near some, (images, 2 * reach + 1), the nearest first."""
     near = numbers[:, None] + sorted(range(-reach, reach + 1), key=abs)
     return np.clip(near, 0, len(_directions()) - 1)
 
@@ -210,7 +212,7 @@ def _around(numbers: np.ndarray, reach: int) -> np.ndarray:
 def _nearest(
     originals: np.ndarray, corrupted: np.ndarray, tried: np.ndarray, every: int
 ) -> np.ndarray:
-    """Which direction makes what is nearest, of those (by number) that are tried for each image."""
+    """Returns the number of the best of the directions that are tried for each image."""
     directions = _directions()
     best = tried[:, 0].copy()
     least = np.full(len(originals), np.inf)
@@ -227,7 +229,7 @@ def _nearest(
 
 @functools.cache
 def _directions() -> np.ndarray:
-    """Every direction of motion blur that makes other pixels than the next one, in degrees.
+    """Returns every direction of motion blur that makes other pixels than the next one, in degrees.
 
     They are the middles between the angles at which one of the pixels summed up becomes another.
     """

@@ -1,4 +1,4 @@
-"""What an example of FMA holds: a track with all that is known of it, and its recording."""
+"""The features of FMA: a track with all that is known about it, and its recording."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KINDS = {
 
 
 def of_tracks() -> dict[str, Any]:
-    """What the tables tell of a track."""
+    """Returns the features of a track from the tables."""
     genre = tfds.features.ClassLabel(names=list(genres.titles().values()))
     return {
         "track_id": int32("Id of the track, 2 to 155320."),
@@ -60,7 +60,7 @@ def of_tracks() -> dict[str, Any]:
 
 
 def of_recordings() -> dict[str, Any]:
-    """A recording, and what its bytes say."""
+    """Returns the features of a recording, and what its bytes say."""
     return {
         "audio": EncodedAudio(
             undecodable="empty",
@@ -91,7 +91,7 @@ def of_recordings() -> dict[str, Any]:
 
 
 def of_computed() -> dict[str, Any]:
-    """What librosa and Echonest computed of a track."""
+    """Returns the features of a track that librosa and Echonest computed."""
     order = ", ".join(metadata.STATISTICS)
     return {
         "features": {
@@ -116,7 +116,7 @@ def of_computed() -> dict[str, Any]:
 
 
 def _of_columns(table: str) -> dict[str, Any]:
-    """Features for the columns of a table, by group where it has groups."""
+    """Returns the features for the columns of a table, by group where it has groups."""
     found: dict[str, Any] = {}
     for column in metadata.columns(table):
         make, missing = _KINDS[column["kind"]]

@@ -20,7 +20,7 @@ from tfds_extra.formats import mp3
 _HOMEPAGE = "https://github.com/mdeff/fma"
 _URL = "https://os.unil.cloud.switch.ch/fma/{}.zip"
 
-# In the order of the configs: which of the nested subsets a set holds, and what its recordings are.
+# In the order of the configs: the nested subsets that a set holds, and the kind of its recordings.
 _SUBSETS = ("small", "medium", "large")
 _SETS = {
     "small": (_SUBSETS[:1], "8,000 clips of 30 s, 1,000 of each of eight genres"),
@@ -30,10 +30,10 @@ _SETS = {
     "metadata": (_SUBSETS, "What is known of all 106,574 tracks, without recordings"),
 }
 _SPLITS = {"training": "train", "validation": "validation", "test": "test"}
-_FOLDERS = 156  # A thousand ids each; the last track is 155320.
+_FOLDERS = 156  # Each folder has a thousand ids; the last track is 155320.
 _CLIP_SECONDS = 30
 _TOLERANCE = 1.0  # Seconds that a clip may lack: cut between frames, it is never exactly 30 s.
-_DIGESTS = "checksums"  # The publisher's sha1 of each recording, beside them in their archive.
+_DIGESTS = "checksums"  # The file with the publisher's sha1 of each recording, in their archive.
 _BESIDE = (_DIGESTS, "README.txt")
 
 
@@ -71,7 +71,7 @@ class Folder:
 
     @property
     def ids(self) -> tuple[int, int]:
-        """The first id, and the one behind the last."""
+        """The first id, and the id after the last."""
         is_last = self.number == _FOLDERS - 1
         return 1000 * self.number, sys.maxsize if is_last else 1000 * (self.number + 1)
 
@@ -132,7 +132,7 @@ class Builder(core.Builder):
         for member in tree.members(_DIGESTS):
             with core.located(tree, member.name, core.GET_AGAIN):
                 with io.TextIOWrapper(member.open(), encoding="utf-8") as lines:
-                    # Of all 106,574 lines only those that are wanted are kept.
+                    # Only the wanted ones of all 106,574 lines are kept.
                     listed.writelines(line for line in lines if line[42:].startswith(prefix))
                 return digests.parse_coreutils(listed.getvalue(), "sha1", member.name)
         if self.variant == core.PARTIAL:
@@ -141,7 +141,7 @@ class Builder(core.Builder):
 
     def _split_generators(self, dl_manager):
         published = self.fetch(dl_manager)
-        # Each table is read on its own: here its folder is looked through for strangers.
+        # Each table is read separately; here the archive is only searched for strangers.
         tables = self.members("metadata", published["metadata"], checks_rest=False)
         for _ in tables.contents():
             pass
@@ -163,7 +163,7 @@ class Builder(core.Builder):
         recordings = self.members(
             "audio", piece.audio, by_name, prefix=prefix, what="recordings", checks_rest=False
         )
-        # What belongs to this set is what tracks.csv lists, whatever else `checksums` does.
+        # The tracks of this set are those that tracks.csv lists; `checksums` may list more.
         listed = {name: sha1 for name, sha1 in recordings.digests.items() if name in by_name}
 
         def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
@@ -180,7 +180,7 @@ class Builder(core.Builder):
         yield from dataclasses.replace(recordings, digests=listed).make(make)
 
     def _read_tracks(self, piece: Folder) -> dict[int, dict[str, Any]]:
-        """The tracks of a folder that this set holds, without their recordings, by id."""
+        """Returns the tracks of a folder that this set holds, without their recordings, by id."""
         reader = self._readers.get(str(piece.metadata))
         if reader is None:
             rows = {row["table"]: int(row["rows"]) for row in self.read_facts("tables.tsv")}
@@ -204,12 +204,12 @@ class Builder(core.Builder):
 
     @functools.cached_property
     def _readers(self) -> dict[str, metadata.Reader]:
-        """Tables that are open, in this process, so that one piece goes on where another ended."""
+        """Open tables of this process, in which a piece goes on where the last one ended."""
         return {}
 
     @functools.cached_property
     def _defects(self) -> dict[int, str]:
-        """What is reported of the recordings of this set, by track."""
+        """Reported defects of the recordings of this set, by track."""
         kinds = {"full": ("full",), "metadata": ("clip", "full")}
         wanted = kinds.get(self.builder_config.set, ("clip",))
         found: dict[int, list[str]] = {}
@@ -219,11 +219,11 @@ class Builder(core.Builder):
         return {track_id: "; ".join(reports) for track_id, reports in found.items()}
 
     def _recording(self, content: bytes, duration: int) -> dict[str, Any]:
-        """What a recording says of itself.
+        """Returns the features that follow from a recording's bytes.
 
         Args:
           content: The published bytes.
-          duration: Of the full recording in seconds, as the website has it.
+          duration: Duration of the full recording in seconds, as the website has it.
         """
         stream = mp3.parse(content)
         num_samples = stream.num_samples
@@ -247,10 +247,10 @@ class Builder(core.Builder):
 
 
 def _is_decodable(content: bytes, stream: mp3.Stream) -> bool:
-    """Whether libsndfile, which `audio` is read by, gives any samples.
+    """Returns whether libsndfile, by which `audio` is read, gives any samples.
 
-    It opens whatever has frames where it looks for them. Only what has something else between the
-    frames needs to be decoded to know.
+    It opens files that have frames where it looks for them. Only files with other bytes between the
+    frames have to be decoded to find out.
     """
     import soundfile
 

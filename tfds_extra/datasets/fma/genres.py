@@ -11,24 +11,24 @@ from tfds_extra.core import tables
 
 @functools.cache
 def rows() -> tuple[dict[str, str], ...]:
-    """The rows of genres.tsv. Class labels are the same in the miniature."""
+    """Returns the rows of genres.tsv. Class labels are the same in the miniature."""
     return tuple(tables.read_tsv(pathlib.Path(__file__).with_name("genres.tsv")))
 
 
 @functools.cache
 def titles() -> dict[int, str]:
-    """Titles of the genres by id, in the order of the ids; without the one that was merged."""
+    """Returns the titles of the genres by id, in the order of the ids, without the merged one."""
     return {int(genre["genre_id"]): genre["title"] for genre in rows() if genre["tracks"]}
 
 
 @functools.cache
 def root_titles() -> list[str]:
-    """Titles of the genres that have no parent."""
+    """Returns the titles of the genres that have no parent."""
     return [genre["title"] for genre in rows() if genre["parent"] == "0"]
 
 
 def labels(track: dict[str, Any]) -> dict[str, Any]:
-    """Class labels for the genres of a track.
+    """Returns the class labels for the genres of a track.
 
     Raises:
       ValueError: It has a genre that is not in the table.
@@ -47,7 +47,7 @@ def labels(track: dict[str, Any]) -> dict[str, Any]:
 
 
 def tree() -> list[dict[str, Any]]:
-    """The genres for `info.metadata`."""
+    """Returns the genres for `info.metadata`."""
     return [
         {
             "id": int(genre["genre_id"]),

@@ -1,4 +1,4 @@
-"""The tables of fma_metadata.zip: what their columns hold, and how they are read in step."""
+"""Reads the tables of fma_metadata.zip, several at a time in the order of their track ids."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _LEVELS = {
     "raw_tracks.csv": 1,
     "features.csv": 3,
     "echonest.csv": 3,
-}  # Of columns.
-# The feature that a table becomes as a whole.
+}  # Number of levels of the columns.
+# Tables that become one feature as a whole.
 _GROUPS = {"raw_tracks.csv": "raw_track", "features.csv": "features", "echonest.csv": "echonest"}
 
-# What reads a cell, by the kind of its column in columns.tsv.
+# The function that reads a cell, by the kind of its column in columns.tsv.
 _READERS: dict[str, Callable[[str], Any]] = {
     "int": pandas_csv.integer,
     "real": pandas_csv.real,
@@ -35,7 +35,8 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "texts": pandas_csv.text_list,
 }
 
-# Of librosa, in the order of the columns: by feature, then statistic, then number.
+# librosa's statistics and features. Columns are in the order of feature, then statistic, then
+# number.
 STATISTICS = ("kurtosis", "max", "mean", "median", "min", "skew", "std")
 LIBROSA = {
     "chroma_cens": (12, "chroma, energy normalized, of the constant-Q transform"),
@@ -58,7 +59,7 @@ TEMPORAL = 224
 
 @functools.cache
 def columns(table: str) -> tuple[dict[str, str], ...]:
-    """The rows of columns.tsv about one table."""
+    """Returns the rows of columns.tsv about one table."""
     # What columns hold is the same in the miniature, so this is no table of `read_facts`.
     rows = tables.read_tsv(pathlib.Path(__file__).with_name("columns.tsv"))
     return tuple(row for row in rows if row["table"] == table)
@@ -84,7 +85,7 @@ class Parser:
             self._cells.append((at[key], group, name, _READERS[column["kind"]]))
 
     def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
-        """The values, by group where the table has groups; without cells, missing ones."""
+        """Returns the values, by group where the table has groups; without cells, missing ones."""
         found: dict[str, Any] = {}
         if cells is None:
             cells = [""] * self._width
@@ -114,10 +115,10 @@ class LibrosaParser:
         self._width = len(expected)
 
     def __call__(self, cells: Sequence[str] | None) -> dict[str, np.ndarray]:
-        """The values; without cells, missing ones."""
+        """Returns the values; without cells, missing ones."""
         if cells is None:
             cells = [""] * self._width
-        # Printed with 11 digits, of which float32, as which they were computed, needs nine.
+        # They were computed as float32, which needs nine digits, and are printed with eleven.
         values = np.array(pandas_csv.reals(cells), np.float32)
         found, at = {}, 0
         for name, (size, _) in LIBROSA.items():
@@ -141,7 +142,7 @@ class EchonestParser:
         _check_columns([column[-2:] for column in columns[self._temporal :]], expected)
 
     def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
-        """The values; without cells, missing ones."""
+        """Returns the values; without cells, missing ones."""
         available = cells is not None
         temporal = cells[self._temporal :] if available else [""] * TEMPORAL
         return {
@@ -152,7 +153,7 @@ class EchonestParser:
 
 
 def _published_columns(table: str) -> list[pandas_csv.Column]:
-    """The columns that are read of a table; of features.csv and echonest.csv in their order."""
+    """Returns the columns of a table that are read; for features and echonest in order."""
     if table == "features.csv":
         return [
             (name, statistic, f"{number:02}")
@@ -180,9 +181,9 @@ def _check_columns(columns: Sequence[pandas_csv.Column], expected: Sequence[Any]
 class SortedTable:
     """A table whose rows are in the order of their track ids, read by ranges of ids.
 
-    It keeps its place between calls: who asks for one range after the other reads the table once,
-    and holds one row of it. Whoever goes back begins anew. At the end of the table its number of
-    rows and its digest are checked.
+    It keeps its place between calls, so that ascending ranges read the table once, with one row in
+    memory. A range that goes back makes it begin anew. At the end of the table its number of rows
+    and its digest are checked.
     """
 
     def __init__(
@@ -196,9 +197,9 @@ class SortedTable:
 
         Args:
           tree: fma_metadata.zip.
-          name: Of the table.
-          make_parser: Takes the columns, and gives what turns the cells of a row into values.
-          published: Number of rows and digest that it has to have; None if it may be any part.
+          name: Name of the table.
+          make_parser: Takes the columns; returns a function that turns cells of a row into values.
+          published: Number of rows and digest of the published table; None if it may be a part.
         """
         self._tree, self._name, self._make_parser = tree, name, make_parser
         self._published = published
@@ -230,11 +231,11 @@ class SortedTable:
                 yield row.index, values
 
     def nothing(self) -> Any:
-        """The values of a row that is not there."""
+        """Returns the values that stand for a missing row."""
         return self._make_parser(_published_columns(self._name))(None)
 
     def missing(self, track_id: int) -> core.CorpusError:
-        """The error about a track that has no row."""
+        """Returns the error for a track that has no row."""
         return core.CorpusError(
             self._tree, self._name, f"there is no row of track {track_id}", _REMEDY
         )
@@ -279,7 +280,7 @@ class SortedTable:
 
 
 class Reader:
-    """What all tables tell of tracks, by ranges of their ids."""
+    """Reads all tables together, by ranges of track ids."""
 
     def __init__(
         self,
@@ -315,15 +316,16 @@ class Reader:
             raise core.CorpusError(tree, "tracks.csv", problem, _REMEDY)
 
     def tracks(self, first: int, stop: int, subsets: Collection[str]) -> dict[int, dict[str, Any]]:
-        """Tracks from id `first` up to, but without, `stop`.
+        """Returns the tracks from id `first` up to, but without, `stop`.
 
         Args:
           first: The first id.
           stop: The id behind the last.
-          subsets: Only those of which this is the smallest set.
+          subsets: Only tracks whose smallest set is one of these.
 
         Returns:
-          Groups of values by name, by id. In a part of the tables, what is not there is missing.
+          For each id, groups of values by name. In a part, rows of missing tables have missing
+          values.
 
         Raises:
           CorpusError: A table is damaged or incomplete.

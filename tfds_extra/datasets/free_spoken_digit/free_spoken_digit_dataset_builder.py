@@ -17,7 +17,7 @@ _HOMEPAGE = "https://github.com/Jakobovski/free-spoken-digit-dataset"
 _ARCHIVE = _HOMEPAGE + "/archive/v{}.tar.gz"
 _ROOT = "free-spoken-digit-dataset-{}"
 
-# Newest first: the first config is the default.
+# The newest comes first, because the first config is the default.
 _RELEASES = {
     "1.0.10": "3,000 recordings of six speakers.",
     "1.0.9": "2,500 recordings of five speakers.",
@@ -125,7 +125,7 @@ class Builder(core.Builder):
         yield from recordings.make(lambda name, content: [_example(name, content, speakers)])
 
     def _of_release(self, table: str) -> list[dict[str, str]]:
-        """Rows of a table of facts that hold for this config's release."""
+        """Returns the rows of a table of facts that hold for this config's release."""
         release = _version(self.builder_config.release)
         return [
             row
@@ -137,7 +137,7 @@ class Builder(core.Builder):
 def _example(
     member_name: str, content: bytes, speakers: dict[str, dict[str, str]]
 ) -> core.SplitExample:
-    """One recording as an example, with its split and key."""
+    """Returns one recording as an example, with its split and key."""
     file_name = member_name.removeprefix("recordings/")
     name = _FILE_NAME.fullmatch(file_name)
     recording = wav.parse(content)
@@ -171,7 +171,7 @@ def _example(
 
 
 def _of_speakers(missing: Collection[str]) -> str:
-    """What to call missing recordings: often all of a speaker are."""
+    """Returns a name for missing recordings, with their speakers: often all of one are missing."""
     return f"recordings (of {', '.join(sorted({name.split('_')[1] for name in missing}))})"
 
 

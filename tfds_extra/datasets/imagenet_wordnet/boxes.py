@@ -1,7 +1,8 @@
-"""The boxes of all pictures of a split, in few bytes each.
+"""Keeps the boxes of all pictures of a split in memory, in few bytes each.
 
-Half a million XML files come in one compressed stream, and pictures in another order. As objects of
-Python they would take a gigabyte; as bytes they take 80 MB in each process that reads pictures.
+Half a million XML files come in one compressed stream, and the pictures in another order. As Python
+objects the boxes would take a gigabyte; as bytes they take 80 MB in each process that reads
+pictures.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Boxes:
         self._names = list(numbers)
 
     def of(self, stem: str) -> dict[str, Any]:
-        """The features of a picture's objects.
+        """Returns the features of a picture's objects.
 
         Args:
           stem: Name of the picture without its ending.
@@ -80,7 +81,7 @@ class Boxes:
 
 
 def _shares(box: list[int], height: int, width: int) -> Any:
-    """A box in shares of the picture, its sides in order, cut at the edges."""
+    """Returns a box in shares of the picture, its sides in order, cut at the edges."""
     from tensorflow_datasets.core.features import BBox
 
     def share(value: int, size: int) -> float:

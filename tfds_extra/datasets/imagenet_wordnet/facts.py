@@ -1,4 +1,4 @@
-"""What is known of classes: labels, numbers, definitions, and their place in WordNet."""
+"""Facts about the classes: labels, numbers, definitions, and their place in WordNet."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _FIELDS = ("ILSVRC2012_ID", "WNID", "words", "gloss", "num_children")
 
 
 class Facts:
-    """Of each class, by its wnid.
+    """Facts about each class, by its wnid.
 
     Attributes:
-      labels: Number of a class in the order of the wnids; none of ImageNet-21K.
-      ilsvrc_ids: Number of a class in the challenge, 1 to 1000; none without the devkit.
+      labels: Number of a class in the order of the wnids; empty for ImageNet-21K.
+      ilsvrc_ids: Number of a class in the challenge, 1 to 1000; empty without the devkit.
       validation_labels: Wnid of each picture of validation, in the order of their names.
     """
 
@@ -32,13 +32,13 @@ class Facts:
         ilsvrc_ids: Mapping[str, int] | None = None,
         validation_labels: Sequence[str] = (),
     ):
-        """Takes what is known.
+        """Takes the facts.
 
         Args:
           tree: Words and hypernyms.
           gloss: Definitions.
           ilsvrc_ids: As in `Facts`.
-          validation_labels: As there.
+          validation_labels: As in `Facts`.
         """
         self._tree, self._gloss = tree, gloss
         self.labels = {wnid: label for label, wnid in enumerate(tree.classes)}
@@ -47,7 +47,7 @@ class Facts:
 
     @functools.lru_cache(None)  # noqa: B019  One for each process, and few classes.
     def of(self, wnid: str) -> dict[str, Any]:
-        """The features of a class; of no class, the empty wnid, they are empty."""
+        """Returns the features of a class; for the empty wnid (no class) they are empty."""
         hypernyms = self._tree.path(wnid)
         return {
             "words": list(self._tree.words(wnid)),
@@ -60,7 +60,7 @@ class Facts:
 
 
 def of_ilsvrc(files: Mapping[str, Any]) -> Facts:
-    """What is known of the 1,000 classes.
+    """Returns the facts about the 1,000 classes.
 
     Args:
       files: The published files that are there.
@@ -80,13 +80,13 @@ def of_ilsvrc(files: Mapping[str, Any]) -> Facts:
             ids = imagenet.parse_ground_truth(truth, max(numbers))
             labels = [numbers[one] for one in ids]
         return Facts(tree, gloss, {wnid: number for number, wnid in numbers.items()}, labels)
-    # The same list, by wnid, comes with TFDS.
+    # TFDS comes with the same list, by wnid.
     path = tfds.core.tfds_path("datasets/imagenet2012/validation_labels.txt")
     return Facts(tree, {}, None, path.read_text().split())
 
 
 def _synsets(content: bytes, tree: hierarchy.Hierarchy) -> tuple[dict[int, str], dict[str, str]]:
-    """Wnids of the classes by their number, and definitions by wnid, from meta.mat."""
+    """Reads meta.mat; returns wnids of the classes by number, and definitions by wnid."""
     synsets = mat5_struct.parse(content).get("synsets")
     if not isinstance(synsets, list) or not all(isinstance(one, dict) for one in synsets):
         raise ValueError("it has no structures called synsets")
@@ -114,7 +114,7 @@ def _whole(value: Any, place: int) -> int:
 
 
 def of_all_nouns(files: Mapping[str, Any]) -> Facts:
-    """What is known of all nouns.
+    """Returns the facts about all nouns.
 
     Args:
       files: The published files that are there.

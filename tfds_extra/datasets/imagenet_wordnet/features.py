@@ -1,4 +1,4 @@
-"""What the features are, and what they mean."""
+"""The features of ImageNet, and their meaning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _texts(doc: str, item: str) -> tfds.features.Sequence:
 
 
 def of_pictures(classes: Sequence[str] | None) -> dict[str, Any]:
-    """A picture, its class, and where that stands in WordNet.
+    """Returns the features of a picture, and of its class and place in WordNet.
 
     Args:
       classes: Wnids in the order of their labels; None if they are not known beforehand.
@@ -58,7 +58,7 @@ def of_pictures(classes: Sequence[str] | None) -> dict[str, Any]:
 
 
 def of_objects() -> dict[str, Any]:
-    """The boxes of a picture."""
+    """Returns the features of the boxes of a picture."""
     return {
         "objects": tfds.features.Sequence(
             {
@@ -82,7 +82,7 @@ def of_objects() -> dict[str, Any]:
 
 
 def of_judgements(classes: Sequence[str]) -> dict[str, Any]:
-    """What others thought of the labels of validation.
+    """Returns the features of others' judgements of validation labels.
 
     Args:
       classes: Wnids in the order of their labels.

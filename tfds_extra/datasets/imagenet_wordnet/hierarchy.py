@@ -1,4 +1,4 @@
-"""ImageNet's classes among the nouns of WordNet: what each is a kind of, and how far two are apart.
+"""ImageNet's classes in WordNet's hierarchy of nouns: hypernyms, and distances between classes.
 
 ```python
 from tfds_extra.datasets.imagenet_wordnet import hierarchy
@@ -36,8 +36,8 @@ class Hierarchy:
         """Takes a hierarchy.
 
         Args:
-          hypernyms: Wnids of what a synset is a kind of, by its wnid. A path may end anywhere.
-          words: By wnid, words joined by commas.
+          hypernyms: Wnids of a synset's hypernyms, by its wnid. A path may end anywhere.
+          words: Words of each synset, joined by commas, by wnid.
           classes: Wnids in the order of their labels.
         """
         self.classes = tuple(classes)
@@ -45,7 +45,7 @@ class Hierarchy:
         self._graph = taxonomy.Taxonomy({wnid: sorted(up) for wnid, up in hypernyms.items()})
 
     def wnid(self, synset: int | str) -> str:
-        """The wnid of a synset.
+        """Returns the wnid of a synset.
 
         Raises:
           ValueError: There is no such label.
@@ -57,14 +57,14 @@ class Hierarchy:
         return self.classes[int(synset)]
 
     def words(self, synset: int | str) -> tuple[str, ...]:
-        """Words of a synset, the commonest first; none if it is unknown."""
+        """Returns the words of a synset, the commonest first; none if it is unknown."""
         words = self._words.get(self.wnid(synset), "")
         return tuple(filter(None, words.split(", ")))
 
     def path(self, synset: int | str) -> list[str]:
-        """From the hypernym of a synset up to a root by the shortest way.
+        """Returns the shortest way from a synset's hypernym up to a root.
 
-        Of ways of the same length it is the one whose wnids are the least, from the synset up.
+        Of several shortest ways it is the one with the smallest wnids, compared from the synset up.
         """
         start = self.wnid(synset)
         came_from: dict[str, str | None] = {start: None}
@@ -85,26 +85,26 @@ class Hierarchy:
         return []
 
     def paths(self, synset: int | str) -> list[list[str]]:
-        """All ways from the hypernyms of a synset up to a root, the shortest first."""
+        """Returns all ways from the hypernyms of a synset up to a root, the shortest first."""
         found = [path[1:] for path in self._graph.paths(self.wnid(synset))]
         return sorted((path for path in found if path), key=lambda path: (len(path), path))
 
     def ancestors(self, synset: int | str) -> list[str]:
-        """All that a synset is a kind of, the nearest first."""
+        """Returns all that a synset is a kind of, the nearest first."""
         return self._graph.closure(self.wnid(synset))
 
     def depth(self, synset: int | str) -> int:
-        """Levels up to a root by the shortest way."""
+        """Returns the levels up to a root by the shortest way."""
         return self._graph.min_depth(self.wnid(synset))
 
     def below(self, synset: int | str) -> list[int]:
-        """Labels of the classes that are kinds of a synset, or are it."""
+        """Returns the labels of the classes that are kinds of a synset, or are it."""
         wnid = self.wnid(synset)
         found = {wnid, *self._graph.descendants(wnid)}
         return [label for label, one in enumerate(self.classes) if one in found]
 
     def lowest_common(self, a: int | str, b: int | str) -> str:
-        """The common hypernym of two synsets that is deepest by the longest way, as in NLTK.
+        """Returns the common hypernym that is deepest by the longest way, as in NLTK.
 
         One of the synsets may be the other's hypernym.
 
@@ -117,18 +117,18 @@ class Hierarchy:
         return found[0]
 
     def distance(self, a: int | str, b: int | str) -> int | None:
-        """Levels up from one synset to a common hypernym and down to another, by the shortest way.
+        """Returns the fewest levels up from a synset to a common hypernym and down to another.
 
         Returns:
-          0 for the same one; None if nothing is common to them.
+          The number; 0 for the same synset, None if they have no common hypernym.
         """
         return self._graph.path_distance(self.wnid(a), self.wnid(b))
 
     def height(self, a: int | str, b: int | str) -> int:
-        """How grave it is to take one for the other: the height of their lowest common hypernym.
+        """Returns the cost of confusing two synsets: the height of their lowest common hypernym.
 
-        That is the longest way from it down to a class; 0 for the same class. Of several common
-        hypernyms it is the one of least height (Deng, Berg, Li and Fei-Fei 2010).
+        The height is the longest way from it down to a class; 0 for the same class. Of several
+        common hypernyms, the one with the least height counts (Deng, Berg, Li and Fei-Fei 2010).
 
         Raises:
           ValueError: They have none.
@@ -140,11 +140,11 @@ class Hierarchy:
         return min(self._heights.get(wnid, 0) for wnid in common)
 
     def cost_matrix(self) -> np.ndarray:
-        """`height` of all pairs of classes.
+        """Returns the `height` of all pairs of classes.
 
         Returns:
-          int32 of shape (classes, classes), symmetric, 0 on the diagonal. Classes that have nothing
-          in common are as far apart as the highest synset is high, and one level more.
+          int32 of shape (classes, classes), symmetric, 0 on the diagonal. Classes without a common
+          hypernym have the height of the highest synset, plus 1.
         """
         most = max(self._heights.values(), default=0) + 1
         found = np.full((len(self.classes),) * 2, most, np.int32)
@@ -152,7 +152,7 @@ class Hierarchy:
         for label, wnid in enumerate(self.classes):
             for one in self._graph.distances(wnid):
                 labels.setdefault(one, []).append(label)
-        # From the highest down: what is set last is the least.
+        # From the highest down, so that the least height is set last.
         for wnid in sorted(labels, key=lambda wnid: -self._heights.get(wnid, 0)):
             found[np.ix_(labels[wnid], labels[wnid])] = self._heights.get(wnid, 0)
         return found
@@ -173,7 +173,7 @@ class Hierarchy:
 
 @functools.cache
 def ilsvrc() -> Hierarchy:
-    """The 1,000 classes of ILSVRC 2012 in the order of their labels, and the 860 synsets above them."""
+    """Returns the hierarchy of the 1,000 classes of ILSVRC 2012 and the 860 synsets above them."""
     rows = tables.read_tsv(pathlib.Path(__file__).with_name("synsets.tsv"))
     hypernyms = {row["wnid"]: row["hypernyms"].split() for row in rows}
     above = {wnid for up in hypernyms.values() for wnid in up}

@@ -37,7 +37,7 @@ _NUMBERED = re.compile(
 )
 _CHOICES = ("given", "guessed", "neither", "both")
 _NOT_ASKED = {**label_errors.NO_CANDIDATE, "votes_both": -1}
-# What each file adds is left out where the file is not there.
+# Optional files, and what each adds: if a file is not there, that is left out.
 _OPTIONAL = {
     "devkit": ("ILSVRC2012_devkit_t12.tar.gz", "numbers of classes, and definitions"),
     "boxes_train": ("ILSVRC2012_bbox_train_v2.tar.gz", "boxes of train"),
@@ -50,10 +50,10 @@ _OPTIONAL = {
 
 @dataclasses.dataclass
 class PicturesConfig(tfds.core.BuilderConfig):
-    """Which pictures there are.
+    """A choice of pictures.
 
     Attributes:
-      splits: Of ILSVRC 2012.
+      splits: Splits of ILSVRC 2012.
       whole: Name of the archive of ImageNet-21K; empty for ILSVRC.
     """
 
@@ -63,12 +63,12 @@ class PicturesConfig(tfds.core.BuilderConfig):
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """What is read at once.
+    """The data that one call of `_generate_examples` reads.
 
     Attributes:
       split: The split.
       files: All published files of the config, by name.
-      wnid: Of train, the class; empty for an archive that is read as one stream.
+      wnid: In train, the class; empty for an archive that is read as one stream.
     """
 
     split: str
@@ -155,7 +155,7 @@ class Builder(core.Builder):
             wanted = ("devkit", *(f"boxes_{split}" for split in config.splits if split != "test"))
         files |= {name: optional[name] for name in wanted if self.is_here(optional[name])}
         if self.variant == core.PARTIAL:
-            # Of a part, splits and lists that are not there are left out.
+            # In a part, splits and lists that are not there are left out.
             kept = {name: file for name, file in files.items() if self.is_here(file)}
             return kept if kept.keys() & {"train", "validation", "test"} else files
         return files
@@ -188,7 +188,7 @@ class Builder(core.Builder):
             logging.warning("%s is not in the manual_dir, so that there are no %s.", file, what)
 
     def _classes_of(self, tree: core.Tree) -> list[str]:
-        """Wnids of the classes that there are; an empty one for a stream, which is read as a whole."""
+        """Returns the wnids of the classes in a tree; [""] for a stream, which is read whole."""
         if not tree.random_access:
             return [""]
         found = set()
@@ -205,7 +205,7 @@ class Builder(core.Builder):
     def _generate_examples(self, piece: Piece) -> Iterator[core.SplitExample]:
         """Yields the pictures of a piece."""
         tree = piece.files[piece.split]
-        # An archive was held against its digest; nobody has looked at what is in a folder.
+        # The digest of an archive was checked; the files of a folder have not been checked.
         whole = pathlib.Path(str(tree)).is_dir()
         if piece.split == "train":
             found = _of_class(tree, piece.wnid) if piece.wnid else _streamed(tree)
@@ -263,7 +263,7 @@ class Builder(core.Builder):
         return example
 
     def _judgements(self, piece: Piece, number: int) -> dict[str, Any]:
-        """What others thought of a picture of validation; of others nothing."""
+        """Returns the features of others' judgements of a validation picture; empty for others."""
         if piece.split != "validation":
             return {"real_labels": [], "label_error": _NOT_ASKED}
         real, errors = self._lists(piece)
@@ -281,7 +281,7 @@ class Builder(core.Builder):
         return {}
 
     def _once(self, key: str, piece: Piece, make: Callable[[], Any]) -> Any:
-        """What was made of the files of a piece, made when it is first asked for."""
+        """Returns what was made of the files of a piece, made when it is first asked for."""
         key = (key, *(str(file) for file in piece.files.values()))
         if key not in self._read:
             self._read[key] = make()
@@ -296,7 +296,7 @@ class Builder(core.Builder):
         return self._once(name, piece, lambda: boxes.Boxes(piece.files.get(name)))
 
     def _lists(self, piece: Piece) -> tuple[list[list[int]], dict[int, dict[str, Any]]]:
-        """Reassessed labels, and what people made of labels that a model doubted."""
+        """Returns the reassessed labels, and people's votes on labels that a model doubted."""
         known = self._facts(piece)
         labels = [known.labels[wnid] for wnid in known.validation_labels]
         rows = {number: number - 1 for number in range(1, len(labels) + 1)}
@@ -320,7 +320,7 @@ class Builder(core.Builder):
 
 
 def _pictures(split: str) -> core.Archive:
-    """The archive of the pictures of a split of ILSVRC."""
+    """Returns the archive of the pictures of a split of ILSVRC."""
     name, folder, holds = {
         "train": ("ILSVRC2012_img_train.tar", "train", "n[0-9]*"),
         "validation": ("ILSVRC2012_img_val.tar", "val", "ILSVRC2012_val_*.JPEG|n*/ILSVRC2012_val_*.JPEG"),
@@ -380,7 +380,7 @@ def _streamed(tree: core.Tree) -> Iterator[Found]:
 
 
 def _name_in_class(name: str, wnid: str) -> str:
-    """Name of a picture without its folder; raises if it is of another class, or no picture."""
+    """Returns the name of a picture without its folder; raises for another class or file."""
     match = _OF_CLASS.fullmatch(name.removeprefix("./"))
     if match is None or match["wnid"] != wnid or match["folder"] not in (None, wnid):
         raise ValueError("it is not one of the published files")

@@ -11,7 +11,7 @@ import numpy as np
 from tfds_extra.datasets.imdb_reviews_extended.reviews import FOLDERS, Reviews
 from tfds_extra.formats import svmlight
 
-# The folders whose reviews the lines of each file are of, one after the other.
+# The folders of the reviews to which the lines of each file belong, in order.
 FILES = {
     "train/labeledBow.feat": ["train/pos", "train/neg"],
     "train/unsupBow.feat": ["train/unsup"],
@@ -24,10 +24,10 @@ class Bags:
     """The bags of words, which wait on disk until their review is written.
 
     Args:
-      waiting: Takes the files.
-      gitblobs: Git's names of the published files, by their own.
+      waiting: Temporary file for the files' content.
+      gitblobs: Git's hashes of the published files, by file name.
       counts: Number of published reviews by folder.
-      words: How many the vocabulary has.
+      words: Number of words in the vocabulary.
       is_part: Whether files may be cut between lines, or missing; reviews without a line have no
         words then.
     """
@@ -42,7 +42,7 @@ class Bags:
     ):
         self._waiting, self._gitblobs, self._counts = waiting, gitblobs, counts
         self._words, self._is_part = words, is_part
-        # By folder where its lines begin, and after these where the last one ends.
+        # Where the lines of each folder begin, and at the end where the last one ends.
         self._starts: dict[str, np.ndarray] = {}
 
     def add(self, name: str, content: bytes) -> None:
@@ -73,18 +73,18 @@ class Bags:
             self._starts[folder] = starts[begin : end + 1]
 
     def of(self, reviews: Reviews, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Words and counts of a review, from the line of its number.
+        """Returns the words and counts of a review, from the line of its number.
 
         Args:
           reviews: All reviews.
-          row: Which of them.
+          row: Row of the review.
 
         Returns:
           Words, as rows of the vocabulary, and how often each occurs, int32 of shape (n,).
 
         Raises:
-          ValueError: There is no such line, it is damaged, or it is of another review, which the
-            stars at its beginning tell.
+          ValueError: There is no such line, it is damaged, or the stars at its beginning show that
+            it belongs to another review.
         """
         number, starts = int(reviews.id[row]), self._starts.get(FOLDERS[reviews.folder[row]], ())
         line = b""

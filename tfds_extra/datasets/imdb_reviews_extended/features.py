@@ -10,7 +10,7 @@ CLASSES = ["neg", "pos"]  # As in the standard builder.
 
 
 def of_reviews() -> dict[str, Any]:
-    """What every review has."""
+    """Returns the features of every review."""
     return {
         "text": text("The review, decoded from UTF-8 and otherwise as published."),
         "text_clean": text(
@@ -47,7 +47,7 @@ def of_reviews() -> dict[str, Any]:
 
 
 def of_bags() -> dict[str, Any]:
-    """The published bag of words."""
+    """Returns the features of the published bag of words."""
     return {
         "bow_index": int32(
             "Words that occur: their rows in the config `vocabulary`, ascending.", (None,)
@@ -57,7 +57,7 @@ def of_bags() -> dict[str, Any]:
 
 
 def of_label_errors() -> dict[str, Any]:
-    """What is known of wrong labels in the test set."""
+    """Returns the features of wrong labels in the test set."""
     return {
         "label_error": {
             "candidate": flag("Whether five people were asked, because a model doubted the label."),
@@ -82,7 +82,7 @@ def of_label_errors() -> dict[str, Any]:
 
 
 def of_words() -> dict[str, Any]:
-    """A word of the vocabulary."""
+    """Returns the features of a word of the vocabulary."""
     return {
         "word": text("The word, in lower case; ! and ? are words, too."),
         "index": int32("Its number, from 0, by frequency; what `bow_index` holds."),

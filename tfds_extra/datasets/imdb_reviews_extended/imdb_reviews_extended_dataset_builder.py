@@ -20,10 +20,10 @@ _ARCHIVE = "http://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
 _ROOT = "aclImdb"
 
 _VOCABULARY, _EXPECTED_RATINGS = "imdb.vocab", "imdbEr.txt"
-_CHOICES = ("given", "guessed", "neutral", "off-topic")  # Of the people who judged labels.
-_NAMED_CLASSES = ("Negative", "Positive")  # As the study of label errors calls `features.CLASSES`.
+_CHOICES = ("given", "guessed", "neutral", "off-topic")  # People who judged labels had these.
+_NAMED_CLASSES = ("Negative", "Positive")  # The study of label errors has these names for CLASSES.
 _BLOCK = 1000  # Reviews that are written at once.
-_IN_MEMORY = 32 << 20  # Bytes of reviews; more wait on disk.
+_IN_MEMORY = 32 << 20  # So many bytes of reviews wait in memory; more wait on disk.
 
 # Windows-1252 that was decoded as ISO 8859-1 before publication. Five bytes are no character.
 _WINDOWS = {
@@ -134,7 +134,7 @@ class Builder(core.Builder):
     def _read(
         self, tree: core.Tree, waiting: BinaryIO
     ) -> tuple[reviews.Reviews, dict[str, bytes], bags.Bags]:
-        """Goes through the archive once.
+        """Reads the archive once.
 
         Args:
           tree: The archive.
@@ -172,7 +172,7 @@ class Builder(core.Builder):
         return found, lists, words
 
     def _check_folders(self, tree: core.Tree, found: reviews.Reviews) -> None:
-        """Holds the texts of each folder against the digest of them all, unless it is a part."""
+        """Compares the texts of each folder with the digest of them all, unless it is a part."""
         if self.variant == core.PARTIAL:
             return
         for row in self.read_facts("folders.tsv"):
@@ -186,10 +186,10 @@ class Builder(core.Builder):
                 )
 
     def _label_errors(self, files: Mapping[str, core.Content]) -> dict[str, dict]:
-        """What is known of the labels, by the path below test/.
+        """Returns the features about wrong labels, by the path below test/.
 
-        The publisher's index was made from texts: of reviews with the same text it may name one
-        twice, and another one not at all. What it says of a name is taken from its first row.
+        The publisher's index was made from texts: among reviews with the same text it may name one
+        twice, and another not at all. If a name comes twice, its first row counts.
         """
         with core.located(files["index"], "", core.GET_AGAIN):
             paths = label_errors.parse_index(files["index"].read())
@@ -218,13 +218,13 @@ class Builder(core.Builder):
         return found
 
     def _words(self, tree: core.Tree) -> core.Rows:
-        """The vocabulary, with the expected rating of each word."""
+        """Returns the vocabulary, with the expected rating of each word."""
         members = self.members("corpus", tree, [_VOCABULARY, _EXPECTED_RATINGS], checks_rest=False)
         # The many reviews are known, and not read.
         members = dataclasses.replace(members, others=(*members.others, "*/*/*.txt"))
         contents = dict(members.contents())
         for name in (_VOCABULARY, _EXPECTED_RATINGS):
-            if name not in contents:  # Of a part. There is nothing to make of one alone.
+            if name not in contents:  # It is a part, and one of the two files alone is useless.
                 raise core.CorpusError(tree, name, "there is no such file", core.GET_AGAIN)
         with core.located(tree, _VOCABULARY, core.GET_AGAIN):
             words = imdb_lists.parse_words(contents[_VOCABULARY])
@@ -251,9 +251,10 @@ _NO_PROBABILITIES = np.full(2, np.nan)
 
 
 def _columns_of_all(found: reviews.Reviews, titles: np.ndarray) -> dict[str, np.ndarray]:
-    """What is known of each review without its text.
+    """Returns columns of what is known of each review without its text.
 
-    Beside features: `title`, the number of the film, and `first`, the first row with the same text.
+    Two of them are no features: `title`, the film's number, and `first`, the first row with this
+    text.
     """
     first, copies, texts = found.twins()
     films = np.unique(titles, return_inverse=True)[1]
@@ -272,7 +273,7 @@ def _columns_of_all(found: reviews.Reviews, titles: np.ndarray) -> dict[str, np.
 def _bags_of(
     tree: core.Tree, found: reviews.Reviews, rows: list[int], paths: list[str], words: bags.Bags
 ) -> dict[str, list[np.ndarray]]:
-    """Some bags of words, as columns."""
+    """Returns some bags of words, as columns."""
     columns: dict[str, list[np.ndarray]] = {"bow_index": [], "bow_count": []}
     for row, path in zip(rows, paths):
         with core.located(tree, f"the bag of words of {path}", core.GET_AGAIN):
@@ -282,12 +283,12 @@ def _bags_of(
 
 
 def _decoded(tree: core.Tree, path: str, start: int, size: int, waiting: BinaryIO) -> str:
-    """A text that waits."""
+    """Returns a text from the temporary file."""
     waiting.seek(start)
     with core.located(tree, path, core.GET_AGAIN):
         return waiting.read(size).decode("utf-8")
 
 
 def clean(text: str) -> str:
-    """A review as its author saw it: line breaks, Windows characters, entities unescaped."""
+    """Returns a review as its author saw it: with line breaks and characters, without entities."""
     return html.unescape(text.replace("<br />", "\n").translate(_WINDOWS))

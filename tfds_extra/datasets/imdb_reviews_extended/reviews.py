@@ -1,4 +1,4 @@
-"""What has to be known of all reviews before the first can be written."""
+"""Collects what has to be known of all reviews before the first can be written."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from tfds_extra import core
 from tfds_extra.core import digests
 from tfds_extra.formats import imdb_lists
 
-# In this order reviews are numbered; the bags of words have the same.
+# Reviews, and bags of words, are numbered in this order.
 FOLDERS = ("train/pos", "train/neg", "train/unsup", "test/pos", "test/neg")
-SPLITS = ("train", "train", "unsupervised", "test", "test")  # Of the folders.
-LABELS = np.array([1, 0, -1, 1, 0])  # Of the folders, as numbers of `features.CLASSES`.
-_STARS = (range(7, 11), range(1, 5), range(1), range(7, 11), range(1, 5))  # Of the folders.
+SPLITS = ("train", "train", "unsupervised", "test", "test")  # Split of each folder.
+LABELS = np.array([1, 0, -1, 1, 0])  # Label of each folder, as number of `features.CLASSES`.
+_STARS = (range(7, 11), range(1, 5), range(1), range(7, 11), range(1, 5))  # Stars in each folder.
 
 FILE_NAME = re.compile(
     r"(?P<folder>train/(?:pos|neg|unsup)|test/(?:pos|neg))"
     r"/(?P<id>0|[1-9][0-9]{0,4})_(?P<stars>10|[0-9])\.txt"
 )
-UNKNOWN = -1  # In place of a title, if the list of a part is not there.
+UNKNOWN = -1  # The title if a part lacks the list.
 
 
 def url_list(folder: str) -> str:
-    """Name of the file that has the films of a folder."""
+    """Returns the name of the file that has the films of a folder."""
     return f"{folder.replace('/', '/urls_')}.txt"
 
 
 def title_id(title: int) -> str:
-    """IMDb's id of a film, by its number."""
+    """Returns IMDb's id of a film with this number."""
     return "" if title == UNKNOWN else f"tt{title:07}"
 
 
 def title_url(title: int) -> str:
-    """A line of the published lists, by the number of the film."""
+    """Returns a line of the published lists, by the number of the film."""
     return "" if title == UNKNOWN else f"http://www.imdb.com/title/tt{title:07}/usercomments"
 
 
@@ -54,7 +54,7 @@ class Reviews:
       id: Number of the review in its folder.
       stars: 0 where they are withheld.
       digest: sha256 of the text, as 32 bytes.
-      start: Where its text is in the file of those that wait.
+      start: Where its text begins in the temporary file.
       size: Bytes of its text.
     """
 
@@ -66,7 +66,7 @@ class Reviews:
     size: np.ndarray
 
     def path(self, row: int) -> str:
-        """Name of the published file."""
+        """Returns the name of the published file."""
         return f"{FOLDERS[self.folder[row]]}/{self.id[row]}_{self.stars[row]}.txt"
 
     @property
@@ -75,13 +75,14 @@ class Reviews:
         return np.array(SPLITS)[self.folder]
 
     def in_other_split(self, group: np.ndarray) -> np.ndarray:
-        """Whether a group has members in the labelled train or test split as well.
+        """Returns whether a review's group has members in another labelled split.
 
         Args:
-          group: Of each review; a number from 0.
+          group: Number of each review's group, from 0.
 
         Returns:
-          bool: of train and test, the other one; of unsupervised, either.
+          bool of shape (reviews,). For a review of train or test the other one of these counts, for
+          an unsupervised one both.
         """
         split = self.split
         in_train, in_test = (
@@ -92,7 +93,7 @@ class Reviews:
         )
 
     def twins(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Which reviews have the same text.
+        """Returns which reviews have the same text.
 
         Returns:
           The first row with the same text, how many there are, and a number for each text.
@@ -103,7 +104,7 @@ class Reviews:
         return first[group], counts[group], group
 
     def folder_digest(self, folder: str, root: str) -> tuple[int, str]:
-        """Number of reviews in a folder, and the digest of them all, as `digests.of_listing` has it."""
+        """Returns the number of reviews in a folder, and their `digests.of_listing`."""
         of_folder = {
             f"{root}/{self.path(row)}": self.digest[row].tobytes()
             for row in np.flatnonzero(self.folder == FOLDERS.index(folder))
@@ -127,7 +128,7 @@ class Collector:
         """Takes a review.
 
         Args:
-          match: Of its name.
+          match: Match of `FILE_NAME` with its name.
           content: The file.
 
         Raises:
@@ -142,7 +143,7 @@ class Collector:
         self._digests += hashlib.sha256(content).digest()
 
     def reviews(self) -> Reviews:
-        """All that were taken.
+        """Returns all that were taken.
 
         Raises:
           ValueError: A folder has two of one number.
@@ -160,7 +161,7 @@ class Collector:
 
 
 def titles(tree: core.Tree, reviews: Reviews, lists: Mapping[str, bytes]) -> np.ndarray:
-    """The film of each review, as a number.
+    """Returns the film of each review, as a number.
 
     Args:
       tree: The archive, for messages.

@@ -15,16 +15,16 @@ from tfds_extra.formats import FormatError, librispeech, textgrid
 from tfds_extra.formats.textgrid import Interval
 
 UNKNOWN = "<unk>"
-_MAX_PIECES = 4  # Intervals that one word of a transcript may be cut into.
+_MAX_PIECES = 4  # The most intervals of one word of a transcript.
 _IN_MEMORY = 32 << 20  # Bytes of packed JSON; more lies in an unnamed temporary file.
 _JSON_NAME = re.compile(r"(?:.*/)?(?P<chapter>[0-9]+-[0-9]+)\.json")
 
 
 class Utterance(NamedTuple):
-    """Where an utterance belongs.
+    """The place of an utterance in the corpus.
 
     Attributes:
-      subset: Of SLR12, such as train-clean-100, also for Mini LibriSpeech and Libri-light.
+      subset: Subset of SLR12, such as train-clean-100, also for Mini LibriSpeech and Libri-light.
       speaker_id: Its reader.
       chapter_id: Its chapter.
       id: Such as 4088-158079-0000.
@@ -55,7 +55,7 @@ class TextGrids:
         self._tree = tree
 
     def find(self, utterance: Utterance) -> Alignment | None:
-        """The alignment of an utterance; None if there is none."""
+        """Returns the alignment of an utterance; None if there is none."""
         subset, speaker, chapter, name = utterance
         name = f"{subset}/{speaker}/{chapter}/{name}.TextGrid"
         if not self._tree.holds(name):
@@ -78,7 +78,7 @@ class Condensed:
         self._chapter = functools.lru_cache(maxsize=2)(self._read)
 
     def find(self, utterance: Utterance) -> Alignment | None:
-        """The alignment of an utterance; None if there is none."""
+        """Returns the alignment of an utterance; None if there is none."""
         subset, speaker, chapter, name = utterance
         words = self._chapter(
             f"{subset}/{speaker}/{chapter}/{speaker}-{chapter}.alignment.txt"
@@ -113,7 +113,7 @@ class Json:
                 self._packed.write(packed)
 
     def find(self, utterance: Utterance) -> Alignment | None:
-        """The alignment of an utterance; None if there is none."""
+        """Returns the alignment of an utterance; None if there is none."""
         tiers = self._chapter(f"{utterance.speaker_id}-{utterance.chapter_id}").get(utterance.id)
         return None if tiers is None else Alignment(tiers["words"], tiers["phones"])
 
@@ -138,7 +138,7 @@ class Words:
 
     Attributes:
       words: In order, spelled as in the transcript.
-      is_unknown: Whether the aligner had `<unk>` for each of them.
+      is_unknown: For each word, whether the aligner had `<unk>` for it.
       agrees: Whether these are all words of the transcript, and no others.
     """
 
@@ -150,10 +150,10 @@ class Words:
 def restore(tier: Sequence[Interval], text: str) -> Words:
     """Gives the words of a tier the spelling of the transcript.
 
-    Aligners put `<unk>` for what their dictionary lacks, and some cut a possessive in two
-    (`cosette`, `s`). A word of the transcript then has the time of all its pieces. Where the two differ
-    otherwise, words that only the tier has stand there as they are, in capitals, and those that only
-    the transcript has are left out, because nobody knows their time.
+    Aligners write `<unk>` for words that their dictionary lacks, and some cut a possessive in two
+    (`cosette`, `s`). Such a word of the transcript gets the time of all its pieces. If tier and
+    transcript differ in another way, words that only the tier has are kept, in capitals, and words
+    that only the transcript has are left out, because nobody knows their time.
 
     Args:
       tier: The words, and silences, whose text is empty.
@@ -185,7 +185,7 @@ def restore(tier: Sequence[Interval], text: str) -> Words:
 
 
 def _letters(word: str) -> str | None:
-    """A word without case and apostrophes; None for `<unk>`."""
+    """Returns a word without case and apostrophes; None for `<unk>`."""
     return None if word.lower() == UNKNOWN else word.upper().replace("'", "")
 
 
@@ -196,16 +196,16 @@ def _is_same(piece: str | None, word: str | None) -> bool:
 def _aligned(
     pieces: list[str | None], words: list[str | None]
 ) -> tuple[list[tuple[int, int]], bool]:
-    """The cheapest way through both, and whether it costs nothing.
+    """Aligns the aligner's pieces with the transcript's words at the least cost.
 
     Args:
-      pieces: From `_letters`, of the aligner.
-      words: From `_letters`, of the transcript.
+      pieces: The aligner's words, from `_letters`.
+      words: The transcript's words, from `_letters`.
 
     Returns:
       How many pieces and words are used up after each step, and whether all fit.
     """
-    # Cost (what does not fit, then words in pieces), and the step that led here.
+    # The cost (first the number of misfits, then of words in pieces), and the step that led here.
     worst = (len(pieces) + len(words) + 1, 0)
     best = [[(worst, (0, 0))] * (len(words) + 1) for _ in range(len(pieces) + 1)]
     best[0][0] = ((0, 0), (0, 0))
@@ -233,7 +233,7 @@ def _aligned(
 
 
 def _fits(pieces: list[str | None], word: str | None) -> bool:
-    """Whether some pieces make up a word; an unknown piece is any letters."""
+    """Returns whether some pieces make up a word; an unknown piece may be any letters."""
     if word is None:
         return False
     if None not in pieces:

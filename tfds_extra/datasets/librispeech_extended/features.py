@@ -1,4 +1,4 @@
-"""What an utterance of LibriSpeech holds."""
+"""The features of an utterance of LibriSpeech, and their meaning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIBRILIGHT = ("none", "1h", "9h")
 
 
 def of_utterances(subsets: list[str], *, as_samples: bool) -> dict[str, Any]:
-    """What is known of an utterance without an alignment.
+    """Returns the features of an utterance without an alignment.
 
     Args:
       subsets: Names of all subsets.
@@ -70,7 +70,7 @@ def of_utterances(subsets: list[str], *, as_samples: bool) -> dict[str, Any]:
 
 
 def of_folds() -> dict[str, Any]:
-    """What Libri-light's own archive tells besides."""
+    """Returns the further features of Libri-light's own archive."""
     return {
         "librilight_fold": int32(
             "Fold of 10 minutes in the part 1h, 0 to 5, each a training set of its own; -1 in 9h."
@@ -79,7 +79,7 @@ def of_folds() -> dict[str, Any]:
 
 
 def of_alignments(source: str) -> dict[str, Any]:
-    """What an alignment tells.
+    """Returns the features of an alignment.
 
     Args:
       source: Where it is from, one of `alignments.SOURCES`.

@@ -40,9 +40,9 @@ class Part:
     Attributes:
       subset: Name of its archive.
       audio: The archive.
-      prefixes: What the names of its recordings begin with.
+      prefixes: Beginnings of the names of its recordings.
       is_vouched: Whether the digest of the archive has been checked.
-      aligned: What the alignments of its utterances are read from, by subset; empty for none.
+      aligned: Trees with the alignments of its utterances, by subset; empty for none.
     """
 
     subset: str
@@ -54,7 +54,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True)
 class Tables:
-    """What an archive tells of readers, chapters and books, by their ids."""
+    """An archive's tables of readers, chapters and books, by their ids."""
 
     speakers: Mapping[int, librispeech.Speaker]
     chapters: Mapping[tuple[int, int], librispeech.Chapter]  # By chapter and reader.
@@ -67,7 +67,7 @@ class Builder(core.Builder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
     BUILDER_CONFIGS = list(subsets.configs())
-    MAX_SIMULTANEOUS_DOWNLOADS = 5  # As OpenSLR asks.
+    MAX_SIMULTANEOUS_DOWNLOADS = 5  # OpenSLR asks for this limit.
     DRAWN_FIRST = (
         "text",
         "speaker_name",
@@ -81,10 +81,11 @@ class Builder(core.Builder):
         """Creates a builder.
 
         Args:
-          check_pcm: Whether each recording is decoded when it is prepared, and held against the MD5 of
-            its samples, which its file states. If None, those are whose archive has not been held
-            against its own digest: what you have extracted. The prepared data are the same.
-          **kwargs: Of `core.Builder`.
+          check_pcm: Whether each recording is decoded when it is prepared, to compare its samples
+            with the MD5 that its file states. None means only recordings from folders that you have
+            extracted, for which no digest of an archive was checked. The prepared data are the
+            same.
+          **kwargs: Arguments of `core.Builder`.
         """
         self._check_pcm = check_pcm
         super().__init__(**kwargs)
@@ -92,7 +93,7 @@ class Builder(core.Builder):
 
     @property
     def DRAWN_TIMES(self) -> tuple[str, str] | None:  # pylint: disable=invalid-name
-        """Where words begin; those that the aligner knows are strong."""
+        """The times at which words begin; words that the aligner knows are strong."""
         return ("words/start", "words/is_oov") if self.builder_config.aligned else None
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -132,7 +133,7 @@ class Builder(core.Builder):
                 for url in published[subset].urls
                 if (self._manual_dir / self.url_infos[url].filename).is_file()
             }
-            # Of a part, what there is: the other subsets are not fetched for it.
+            # A part takes the subsets that are there; others are not fetched for it.
             if here or not set(extracted).isdisjoint(wanted):
                 files = {n: f for n, f in files.items() if n in here or n not in wanted}
         return files
@@ -162,10 +163,10 @@ class Builder(core.Builder):
                     yield self._example(part, tables, _MEMBER.fullmatch(name), content, text)
 
     def _utterances(self, part: Part, prefix: str) -> Iterator[tuple[str, bytes, str]]:
-        """Name and content of each recording, and its line of the transcript."""
+        """Yields the name and content of each recording, and its line of the transcript."""
         is_part = self.variant == core.PARTIAL
         parse = functools.lru_cache(maxsize=4)(librispeech.parse_transcript)
-        unmatched: set[str] = set()  # What has come without its recording, or its line, so far.
+        unmatched: set[str] = set()  # Ids without a recording, or without a line, so far.
 
         def noted() -> Iterator[tuple[str, bytes]]:
             for name, content in self.members(
@@ -189,7 +190,7 @@ class Builder(core.Builder):
                     yield name, content, texts[_id(name)]
                 elif not is_part:
                     raise ValueError("the transcript of its chapter is missing")
-        # Those of a chapter that Libri-light leaves out may have kept their lines.
+        # Transcripts of Libri-light may have lines of recordings that it leaves out.
         if unmatched and not is_part and part.subset != subsets.FINETUNING:
             raise core.CorpusError(
                 part.audio,
@@ -201,7 +202,7 @@ class Builder(core.Builder):
     def _example(
         self, part: Part, tables: Tables, name: re.Match, content: bytes, text: str
     ) -> core.SplitExample:
-        """One utterance as an example, with its split and key."""
+        """Returns one utterance as an example, with its split and key."""
         utterance_id = f"{name['speaker']}-{name['chapter']}-{name['index']}"
         stated = flac.parse(content)
         source = (stated.sample_rate, stated.channels, stated.bits_per_sample)
@@ -248,7 +249,7 @@ class Builder(core.Builder):
     # ----------------------------------------------------------------------------------- facts
 
     def _facts(self, tables: Tables, speaker_id: int, chapter_id: int) -> dict[str, Any]:
-        """What the tables tell of a reader, a chapter and its book."""
+        """Returns what the tables tell of a reader, a chapter and its book."""
         speaker = tables.speakers.get(speaker_id)
         if speaker is None and self.variant != core.PARTIAL:
             raise ValueError(f"SPEAKERS.TXT has no reader {speaker_id}")
@@ -268,8 +269,8 @@ class Builder(core.Builder):
         }
 
     def _tables(self, part: Part) -> Tables:
-        """The tables of an archive, read once in each process."""
-        if part.subset == subsets.FINETUNING:  # Which has none.
+        """Returns the tables of an archive, read once in each process."""
+        if part.subset == subsets.FINETUNING:  # This archive has no tables.
             rows = self.read_facts("librilight_speakers.tsv")
             speakers = {
                 int(r["speaker_id"]): librispeech.Speaker(
@@ -284,7 +285,7 @@ class Builder(core.Builder):
             for name, content in _beside(part.audio):
                 with core.located(part.audio, name, core.GET_AGAIN):
                     found[name] = _TABLES[name](content)
-            # Nobody states that Mini LibriSpeech has them all.
+            # It is not documented that Mini LibriSpeech has all tables.
             required = list(_TABLES) if subsets.SUBSETS[part.subset][1] == 12 else ["SPEAKERS.TXT"]
             for name in required:
                 if name not in found and self.variant != core.PARTIAL:
@@ -311,7 +312,7 @@ class Builder(core.Builder):
         }
 
     def _aligner(self, tree: core.Tree) -> Any:
-        """What finds the alignments in a tree, opened once in each process."""
+        """Returns an object that finds the alignments in a tree; each process makes it once."""
         if str(tree) not in self._aligners:
             self._aligners[str(tree)] = alignments.SOURCES[self.builder_config.aligned](tree)
         return self._aligners[str(tree)]
@@ -322,7 +323,7 @@ class Builder(core.Builder):
 
 
 def _beside(tree: core.Tree) -> Iterator[tuple[str, bytes]]:
-    """Name and content of the tables, which stand before the recordings or anywhere else."""
+    """Yields name and content of the tables, which may stand anywhere among the recordings."""
     if tree.random_access:
         yield from ((name, tree.read_member(name)) for name in _TABLES if tree.holds(name))
         return
@@ -339,12 +340,12 @@ def _beside(tree: core.Tree) -> Iterator[tuple[str, bytes]]:
 
 
 def _id(name: str) -> str:
-    """Id of the utterance of a recording."""
+    """Returns the id of the utterance of a recording."""
     return name.rpartition("/")[2].removesuffix(".flac")
 
 
 def _samples(content: bytes, stated: flac.Flac) -> np.ndarray:
-    """int16 samples of a recording, held against what it states of them."""
+    """Returns the int16 samples of a recording; raises if its own number or MD5 does not fit."""
     samples = sound.decode(io.BytesIO(content), np.dtype(np.int16))[0][:, 0]
     if len(samples) != stated.num_samples:
         raise ValueError(f"{len(samples):,} samples, not {stated.num_samples:,} as it states")
@@ -357,7 +358,7 @@ def _samples(content: bytes, stated: flac.Flac) -> np.ndarray:
 
 
 def _of_alignment(found: alignments.Alignment | None, text: str, source: str) -> dict[str, Any]:
-    """The features of an alignment, or of none."""
+    """Returns the features of an alignment, or of none."""
     tiers = found or alignments.Alignment([], [])
     restored = alignments.restore(tiers.words, text)
     example = {

@@ -1,4 +1,4 @@
-"""What LibriSpeech is published in: subsets, their archives, and configs that choose among them."""
+"""LibriSpeech's published subsets, their archives, and the configs that choose among them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _JSON = (
     "LibriSpeech-aligned-{}.tar.gz"
 )
 
-# Split, number of OpenSLR's page, and the subset that the utterances are of, by published name.
+# Split, number of OpenSLR's page, and the subset that the utterances come from, by published name.
 SUBSETS = {
     "train-clean-100": ("train_clean100", 12, "train-clean-100"),
     "train-clean-360": ("train_clean360", 12, "train-clean-360"),
@@ -38,10 +38,10 @@ SUBSETS = {
     "dev-clean-2": ("dev_clean2", 31, "dev-clean"),
 }
 FINETUNING = "librispeech_finetuning"
-OF_SUBSET = " alignments"  # Behind the name of a subset: short name of the archive of these.
+OF_SUBSET = " alignments"  # Ending of the short names of archives with a subset's alignments.
 _DEV_TEST = ("dev-clean", "dev-other", "test-clean", "test-other")
 MINI = ("train-clean-5", "dev-clean-2")
-# In the order of the configs: subsets, and what is said of them.
+# In the order of the configs: subsets, and their description.
 _SELECTIONS = {
     "clean_100": (("train-clean-100", *_DEV_TEST), "100 hours of clean speech, with dev and test"),
     "clean_460": (
@@ -74,12 +74,12 @@ _READERS_OF_A_PIECE = 16
 
 @dataclasses.dataclass
 class SubsetsConfig(tfds.core.BuilderConfig):
-    """Some subsets, and what is told of their utterances.
+    """Some subsets, with a form of their recordings and alignments.
 
     Attributes:
-      selection: Which subsets: a key of `_SELECTIONS`.
+      selection: The subsets: a key of `_SELECTIONS`.
       as_samples: Whether int16 samples are stored, rather than FLAC files.
-      aligned: Where alignments are from, one of `alignments.SOURCES`; empty for none.
+      aligned: Source of the alignments, one of `alignments.SOURCES`; empty for none.
     """
 
     selection: str = ""
@@ -100,14 +100,14 @@ class SubsetsConfig(tfds.core.BuilderConfig):
 
     @property
     def origins(self) -> list[str]:
-        """The subsets of SLR12 that the utterances are of, whose alignments are theirs."""
+        """The subsets of SLR12 that the utterances come from, and whose alignments they have."""
         if self.subsets == (FINETUNING,):
             return list(ORIGIN_OF_KIND.values())
         return [SUBSETS[subset][2] for subset in self.subsets]
 
 
 def configs() -> Iterator[SubsetsConfig]:
-    """All configs, the default first."""
+    """Yields all configs, the default first."""
     # Each selection with all that belongs to it, the plain one first.
     for (name, (_, what)), (aligned, (source, how)), (stored, kept) in itertools.product(
         _SELECTIONS.items(), _ALIGNED.items(), _STORED.items()
@@ -122,7 +122,7 @@ def configs() -> Iterator[SubsetsConfig]:
 
 
 def audio(subset: str) -> core.Archive:
-    """The archive of a subset, or of Libri-light."""
+    """Returns the archive of a subset, or of Libri-light."""
     if subset == FINETUNING:
         others = (*_BESIDE, "phones/*", "README*", "LICENSE*")
         holds = ("1h/*/*/*/*/*.flac", "9h/*/*/*/*.flac")
@@ -138,7 +138,7 @@ def audio(subset: str) -> core.Archive:
 
 
 def aligned(source: str, origins: list[str]) -> dict[str, core.Archive]:
-    """The archives of alignments of some subsets."""
+    """Returns the archives of alignments of some subsets."""
     if source == "textgrid":
         archive = core.Archive(
             _TEXTGRIDS,
@@ -169,11 +169,11 @@ def aligned(source: str, origins: list[str]) -> dict[str, core.Archive]:
 
 
 def prefixes(subset: str, folder: pathlib.Path | None) -> Iterator[tuple[str, ...]]:
-    """What the names of recordings begin with, piece by piece.
+    """Yields the beginnings of the names of recordings, piece by piece.
 
     Args:
       subset: Name of the archive.
-      folder: Where it is extracted, so that workers can share it; None for an archive, which is one
+      folder: The extracted folder, which workers can share; None for an archive, which is one
         stream.
     """
     if subset == FINETUNING:

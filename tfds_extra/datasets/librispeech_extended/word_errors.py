@@ -2,10 +2,11 @@
 
     word_errors.rate(["THE CAT SAT", "ON IT"], ["THE CAT", "ON A MAT"])  # 3 errors in 5 words: 0.6
 
-Words are what blanks separate, and are compared as they are: transcripts of LibriSpeech are capitals
-without punctuation, and papers normalise nothing. The least number of substitutions, deletions and
-insertions that make the reference the hypothesis is summed over all utterances, and divided by the
-words of all references, so that long utterances count for more.
+Blanks separate words, and words are compared as they are: transcripts of LibriSpeech are capitals
+without punctuation, and papers normalise nothing. For each utterance the least number of
+substitutions, deletions and insertions is counted that turns the reference into the hypothesis. The
+sum over all utterances is divided by the words of all references, so that long utterances count for
+more.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class WordErrors(NamedTuple):
 
 
 def count(reference: str, hypothesis: str) -> WordErrors:
-    """The errors in one utterance.
+    """Returns the errors in one utterance.
 
     Args:
       reference: What was said.
@@ -67,19 +68,19 @@ def count(reference: str, hypothesis: str) -> WordErrors:
 
 
 def total(counts: Iterable[WordErrors]) -> WordErrors:
-    """The sum of the errors in several utterances."""
+    """Returns the sum of the errors in several utterances."""
     return WordErrors(*map(sum, zip(WordErrors(), *counts)))
 
 
 def rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    """The word error rate over all utterances, 0 for none wrong; insertions can take it beyond 1.
+    """Returns the word error rate over all utterances, from 0; with insertions it may exceed 1.
 
     Args:
       references: What was said in each.
       hypotheses: What was recognised in each, in the same order.
 
     Raises:
-      ValueError: There are not as many of both, or one text was given in place of several.
+      ValueError: The numbers of texts differ, or one text was given in place of several.
     """
     if isinstance(references, str) or isinstance(hypotheses, str):
         raise ValueError("rate takes sequences of texts; of a single utterance: count(...).rate")
@@ -89,7 +90,7 @@ def rate(references: Sequence[str], hypotheses: Sequence[str]) -> float:
 
 
 def _edits(said: list[str], heard: list[str]) -> WordErrors:
-    """The errors between two lists of words."""
+    """Returns the errors between two lists of words."""
     # Distance of the first i words of one to the first j words of the other.
     distance = [list(range(len(heard) + 1))]
     for i, word in enumerate(said, start=1):

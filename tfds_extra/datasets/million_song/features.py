@@ -1,4 +1,4 @@
-"""What the features are, and what they mean; those of files have the published names."""
+"""The features of the Million Song Dataset; those of files have the published names."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _array(name: str, dtype: np.dtype, width: int) -> Any:
 
 
 def of_tables() -> dict[str, Any]:
-    """The columns of the three tables, which a summary has as well."""
+    """Returns the columns of the three tables, which a summary has as well."""
     return {
         name: _scalar(name, dtype)
         for columns in million_song.COLUMNS.values()
@@ -96,7 +96,7 @@ def of_tables() -> dict[str, Any]:
 
 
 def of_arrays() -> dict[str, Any]:
-    """The arrays, which only the files of songs have."""
+    """Returns the arrays, which only the files of songs have."""
     return {
         name: _array(name, dtype, width)
         for arrays in million_song.ARRAYS.values()
@@ -105,7 +105,7 @@ def of_arrays() -> dict[str, Any]:
 
 
 def of_files() -> dict[str, Any]:
-    """What is known of the file of a song."""
+    """Returns the features of the file of a song."""
     return {
         "file_md5": text("MD5 of the published file, in hexadecimal digits."),
         "source_path": text("Name of the file in the archive or folder that it was read from."),
@@ -113,7 +113,7 @@ def of_files() -> dict[str, Any]:
 
 
 def of_track() -> dict[str, Any]:
-    """What official lists say of a track, whatever it is joined to."""
+    """Returns the features of a track from official lists, whatever it is joined to."""
     return {
         "song_track_mismatch": flag(
             "Whether sid_mismatches.txt lists the track: what was matched by song (Last.fm, the Taste"
@@ -127,7 +127,7 @@ def of_track() -> dict[str, Any]:
 
 
 def of_lists() -> dict[str, Any]:
-    """What official lists say of a song."""
+    """Returns the features of a song from official lists."""
     return {
         "has_location": flag("Whether artist_latitude and artist_longitude are known."),
         "tagging_split": label(SIDES, "Side of the artist in the official split for tagging."),
@@ -151,7 +151,7 @@ def _of_cover(prefix: str) -> dict[str, Any]:
 
 
 def of_covers() -> dict[str, Any]:
-    """A row of the lists of SecondHandSongs."""
+    """Returns the features of a row of the lists of SecondHandSongs."""
     return {
         "track_id": text("Id of the track."),
         "artist_id": text("Id of the artist."),
@@ -171,12 +171,12 @@ def _of_words() -> dict[str, Any]:
 
 
 def of_lyrics() -> dict[str, Any]:
-    """A track of the musiXmatch dataset."""
+    """Returns the features of a track of the musiXmatch dataset."""
     return {"track_id": text("Id of the track."), **_of_words(), **of_track()}
 
 
 def of_genres() -> dict[str, Any]:
-    """A track of the tagtraum genre annotations."""
+    """Returns the features of a track of the tagtraum genre annotations."""
     return {
         "track_id": text("Id of the track."),
         "genre": text("The genre."),
@@ -186,7 +186,7 @@ def of_genres() -> dict[str, Any]:
 
 
 def of_plays() -> dict[str, Any]:
-    """A user of the Taste Profile."""
+    """Returns the features of a user of the Taste Profile."""
     return {
         "user_id": text("Id of the user, 40 hexadecimal digits."),
         "song_ids": tfds.features.Sequence(
@@ -198,7 +198,7 @@ def of_plays() -> dict[str, Any]:
 
 
 def of_enrichments() -> dict[str, dict[str, Any]]:
-    """What is joined to a song, by the name of the enrichment."""
+    """Returns the features that are joined to a song, by enrichment."""
     matched = "Whether the track is in it; if not, all else is empty."
     return {
         "lastfm": {

@@ -14,13 +14,14 @@ from tfds_extra.formats import million_song
 
 
 def prefixes(copy: own_copies.Copy, letter: str) -> list[str]:
-    """What names begin with in each part of an extracted folder.
+    """Returns the beginning of the names in each piece of an extracted folder.
 
-    A part has the songs whose ids share the two letters behind TR, or is a file that lies elsewhere.
+    A piece has the songs whose ids share the two letters after TR, or is a file that lies
+    elsewhere.
 
     Args:
       copy: The folder.
-      letter: The first one, if only its songs are asked for.
+      letter: First letter after TR, if only its songs are wanted.
     """
     # In this layout names are given without the folder.
     skipped = f"{published.FOLDER}/" if copy.renamed else ""
@@ -45,7 +46,7 @@ def prefixes(copy: own_copies.Copy, letter: str) -> list[str]:
 
 @contextlib.contextmanager
 def open_summary(file: core.Content) -> Iterator[million_song.Songs]:
-    """Inside, the songs of a summary, which is read in slices."""
+    """Yields the songs of a summary, which can be read in slices."""
     with core.located(file, "", core.GET_AGAIN):
         opened = open(str(file), "rb")
     with opened:

@@ -1,4 +1,4 @@
-"""What lists and other data sets say of the tracks, to be joined to them."""
+"""Reads what lists and other data sets say about the tracks, to join it to them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from tfds_extra import core
 from tfds_extra.datasets.million_song import features
 from tfds_extra.formats import msd_lists
 
-# Letters that the ids of one folder of the archives share, TR included: so many tracks of a large
-# data set are held in memory at once.
+# Ids of one folder of the archives share so many letters, TR included. The tracks of one folder are
+# held in memory at once.
 _SHARED_LETTERS = 4
 _SIDES = ("train", "test")
 
 
 def read_list(content: core.Content, parse: Any) -> Any:
-    """A list, parsed; errors name the file."""
+    """Parses a list; errors name the file."""
     with core.located(content, "", core.GET_AGAIN):
         return parse(content.read())
 
@@ -33,8 +33,8 @@ class Lists:
         """Reads the lists that there are, some megabytes.
 
         Args:
-          files: By the names of `million_song_dataset_builder.LISTS`; those of no use to a config,
-            and in a part those that are not there, are absent.
+          files: The lists by their names in `published.LISTS`. Lists that a config does not use, or
+            that a part lacks, are absent.
         """
 
         def parsed(name: str, parse: Any) -> Iterable[Any]:
@@ -63,18 +63,18 @@ class Lists:
         }
 
     def side(self, task: str, artist_id: str) -> str:
-        """Side of an artist in the official split for a task: train, test or none."""
+        """Returns the side of an artist in the official split for a task: train, test or none."""
         return self._sides[task].get(artist_id, "none")
 
     def of_track(self, track_id: str) -> dict[str, Any]:
-        """Values of `features.of_track`."""
+        """Returns the values of `features.of_track`."""
         return {
             "song_track_mismatch": track_id in self._mismatched,
             "duplicate_group": self._groups.get(track_id, -1),
         }
 
     def of_song(self, track_id: str, artist_id: str, latitude: float) -> dict[str, Any]:
-        """Values of `features.of_lists`."""
+        """Returns the values of `features.of_lists`."""
         side, cover = self._covers.get(track_id, ("none", None))
         return {
             "has_location": latitude == latitude,
@@ -89,7 +89,7 @@ class Lists:
 
 
 class Enrichments:
-    """Other data sets of the same tracks; of each only some thousand tracks are in memory."""
+    """Other data sets of the same tracks, with some thousand tracks of each in memory."""
 
     def __init__(self, trees: Mapping[str, core.Tree], names: Iterable[str]):
         """Names the data sets.
@@ -97,14 +97,14 @@ class Enrichments:
         Args:
           trees: The archives that there are: those of Last.fm begin with `lastfm`, the others are
             `mxm_train`, `mxm_test`, `cd1`, `cd2` and `cd2c`.
-          names: Of the enrichments that are asked for.
+          names: Names of the enrichments that are asked for.
         """
         self._trees = trees
         self._names = tuple(names)
         self._near = functools.lru_cache(2)(self._read)
 
     def of(self, track_id: str) -> dict[str, Any]:
-        """Values of `features.of_enrichments` for a track."""
+        """Returns the values of `features.of_enrichments` for a track."""
         tables = self._near(track_id[:_SHARED_LETTERS])
         return {name: tables[name].get(track_id) or nothing(name) for name in self._names}
 
@@ -162,7 +162,7 @@ def _names_of(enrichment: str) -> tuple[str, ...]:
 
 
 def nothing(enrichment: str) -> dict[str, Any]:
-    """What an enrichment has of a track that it does not know."""
+    """Returns the values of a track that an enrichment does not have."""
     if enrichment == "lastfm":
         return {
             "matched": False, "artist": "", "title": "", "timestamp": "",
@@ -201,7 +201,7 @@ def lyrics(tree: core.Tree, side: str, begin: str = "") -> Iterable[tuple[str, d
 
 
 def genres(tree: core.Tree, edition: str) -> list[tuple[str, str, str]]:
-    """Track, genre and genre of the minority of an edition (cd1, cd2, cd2c)."""
+    """Returns the track, genre and genre of the minority of an edition (cd1, cd2, cd2c)."""
     name = f"msd_tagtraum_{edition}.cls"
     with core.find_member(tree, name) as member, core.located(tree, name, core.GET_AGAIN):
         return msd_lists.genres(member.read())

@@ -17,7 +17,7 @@ from tfds_extra.datasets.million_song import features, folders, joins, published
 from tfds_extra.formats import million_song, msd_lists
 
 _HOMEPAGE = "http://millionsongdataset.com/"
-# A few copies have other folders: the name says all.
+# A few copies have other folders, so that only the name of the file counts.
 _SONG = re.compile(r"(?:[^/]+/)*(?P<track>TR[A-Z0-9]{16})\.h5")
 _SLICE = 8192  # Songs of a summary that one process reads at a time.
 _BLOCK = 1024  # Songs of a summary that are in memory at a time, at 5.5 kB each.
@@ -25,10 +25,10 @@ _BLOCK = 1024  # Songs of a summary that are in memory at a time, at 5.5 kB each
 
 @dataclasses.dataclass
 class SongConfig(tfds.core.BuilderConfig):
-    """What an example is made of.
+    """A kind of example, with the data sets joined to it.
 
     Attributes:
-      rows: What an example is: `songs`, `summary`, or a data set of its own.
+      rows: Kind of the examples: `songs`, `summary`, or another data set.
       is_subset: Whether songs are the 10,000 of the subset.
       joined: Names of the enrichments that are joined to each song.
     """
@@ -40,14 +40,14 @@ class SongConfig(tfds.core.BuilderConfig):
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """What is read at once.
+    """The data that one call of `_generate_examples` reads.
 
     Attributes:
-      name: Of the published file, as in `published_files`.
+      name: Name of the published file, as in `published_files`.
       files: All published files of the config, by name.
-      prefix: Of songs, what names of members begin with.
-      start: Of a summary, the first row.
-      stop: Of a summary, the row behind the last; None for all that follow.
+      prefix: For songs, the beginning of the members' names.
+      start: For a summary, the first row.
+      stop: For a summary, the row after the last; None for all that follow.
     """
 
     name: str
@@ -167,7 +167,7 @@ class Builder(core.Builder):
         files |= {name: published.ENRICHMENTS[name] for name in self._joined_files()}
         if self.variant != core.PARTIAL:
             return files
-        # Of a part, what is not on GitHub is joined, and letters are read, if they are there.
+        # A part reads letters, and joins data sets that are not on GitHub, only if they are there.
         letters = files.keys() & set(published.LETTERS)
         optional = {"duplicates", *self._joined_files(), *letters}
         here = {n: file for n, file in files.items() if n not in optional or self.is_here(file)}
@@ -192,7 +192,7 @@ class Builder(core.Builder):
         return published.SUMMARY_OF_SUBSET
 
     def _joined_files(self) -> list[str]:
-        """Names of the data sets that are joined."""
+        """Returns the names of the data sets that are joined."""
         last_fm = (
             ["lastfm_subset"] if self.builder_config.is_subset else ["lastfm_train", "lastfm_test"]
         )
@@ -214,7 +214,7 @@ class Builder(core.Builder):
         return core.by_split(self.expected_counts, pieces, self._generate_examples)
 
     def _check_list(self, name: str, content: core.Content) -> None:
-        """Raises if a list that lies somewhere else than a download does is not the published one."""
+        """Raises if a list that was not downloaded is not the published one."""
         (url,) = self.published_files()[name].urls
         info = self.url_infos[url]
         if info.checksum and name in published.LISTS:
@@ -276,11 +276,11 @@ class Builder(core.Builder):
 
     @functools.cached_property
     def _digests(self) -> dict[str, str]:
-        """MD5 of the files that somebody has listed, by track."""
+        """Known MD5 digests of the songs' files, by track."""
         return {row["track_id"]: row["md5"] for row in self.read_facts("digests.tsv")}
 
     def _split_of(self, tagging_split: str) -> str:
-        """The official split for tagging; the subset has no artist of its test side."""
+        """Returns the official split for tagging; the subset has no artist of its test side."""
         return "test" if tagging_split == "test" and "test" in self.expected_counts else "train"
 
     def _songs(self, piece: Piece) -> Iterator[core.SplitExample]:

@@ -23,7 +23,7 @@ _COPY_OF_MISMATCHES = (
 _TAGTRAUM = "http://www.tagtraum.com/genres/"
 
 ROOT = "MillionSongSubset"
-FOLDER = "data"  # That the songs are in, in some copies.
+FOLDER = "data"  # Some copies have the songs in this folder.
 ADDITIONAL = "AdditionalFiles"
 # What lies beside the songs in the archive, of the first publisher only.
 _OTHERS = (f"{ADDITIONAL}/*", "LICENSE", "README", "README.txt", "README.md")
@@ -63,7 +63,7 @@ OF_SONGS = tuple(LISTS)
 
 
 def _zip(path: str, holds: str, folder: str) -> core.Archive:
-    """An archive of one file, on the publisher's site if the path is no URL."""
+    """Returns an archive of one file, on the publisher's site if the path is no URL."""
     where = path if "://" in path else _on_the_site(path)
     return core.Archive(where, holds=(holds,), also_called=(folder,))
 
@@ -98,7 +98,7 @@ PLAYS = _zip(
     "tasteprofile",
 )
 
-# The archive that is to be had, and the first one, in which the songs lie in a folder `data`.
+# This archive is available; the first published one has the songs in a folder `data`.
 SUBSET = core.Archive(
     "http://labrosa.ee.columbia.edu/~dpwe/tmp/millionsongsubset.tar.gz",
     ROOT,
@@ -130,7 +130,7 @@ SUMMARY_OF_SUBSET = core.File(
 
 
 def letter(name: str) -> core.Archive:
-    """The archive of the songs whose ids have this letter behind TR."""
+    """Returns the archive of the songs whose ids have this letter behind TR."""
     return core.Archive(
         core.ManualFile(
             f"{name}.tar.gz", _PAGE, "There is no public download; the page says whom to ask."

@@ -1,4 +1,4 @@
-"""What an example of QMNIST holds."""
+"""The features of QMNIST, and their meaning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPLITS = ["none", "train", "test"]
 
 
 def of_digits() -> dict[str, Any]:
-    """What is known of a digit in every config."""
+    """Returns the features of a digit in every config."""
     return {
         "image": PixelImage(
             shape=SHAPE, doc="The digit: 28 x 28 grey levels, 0 is paper and 255 is ink."
@@ -39,7 +39,7 @@ def of_digits() -> dict[str, Any]:
 
 
 def of_nist() -> dict[str, Any]:
-    """Which QMNIST digit a NIST digit became."""
+    """Returns which QMNIST digit a NIST digit became."""
     return {
         "qmnist_split": label(
             SPLITS, "Split of config qmnist that has this digit, none if neither has."
@@ -49,7 +49,7 @@ def of_nist() -> dict[str, Any]:
 
 
 def of_mnist_images() -> dict[str, Any]:
-    """MNIST's image of the digit."""
+    """Returns the feature of MNIST's image of the digit."""
     return {
         "mnist_image": PixelImage(
             shape=SHAPE,
@@ -60,7 +60,7 @@ def of_mnist_images() -> dict[str, Any]:
 
 
 def of_label_errors() -> dict[str, Any]:
-    """What is known of wrong labels."""
+    """Returns the features of wrong labels."""
     return {
         "is_mnist_test": flag("Whether the digit is in MNIST's test set: true for test[:10000]."),
         "label_error": {

@@ -139,7 +139,7 @@ class Builder(core.Builder):
             start = stop
 
     def _subsets(self) -> dict[str, str]:
-        """Slices that are published subsets, by their name."""
+        """Returns the slices that are published subsets, by their name."""
         return {
             row["subset"]: f"{row['split']}[{row['start']}:{row['stop']}]"
             for row in self.read_facts("subsets.tsv")
@@ -154,7 +154,7 @@ class Builder(core.Builder):
     def _label_error_columns(
         self, split: str, labels: np.ndarray, files: dict[str, core.Content]
     ) -> dict[str, Any]:
-        """What is known of wrong labels: in test, of the digits that are MNIST's."""
+        """Returns the columns about wrong labels: in test, of the digits that are MNIST's."""
         errors = [label_errors.NO_CANDIDATE] * len(labels)
         probabilities = np.full((len(labels), 10), np.nan)
         if split == "test":
@@ -183,7 +183,7 @@ class Builder(core.Builder):
     def _origin_columns(
         self, labels: np.ndarray, files: dict[str, core.Content]
     ) -> dict[str, np.ndarray]:
-        """Which QMNIST digit each NIST digit became."""
+        """Returns which QMNIST digit each NIST digit became."""
         core.check_same_rows(files["nist_labels"], labels[:, _NIST_INDEX], np.arange(len(labels)))
         splits = np.zeros(len(labels), np.int64)
         indices = np.full(len(labels), -1, np.int32)
@@ -203,9 +203,9 @@ class Builder(core.Builder):
 
 
 def _digit_columns(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of a label file by name."""
+    """Returns the columns of a label file by name."""
     columns = dict(zip(_COLUMNS, labels.T))
-    # The publisher's 0 means that it is no duplicate. Digit 0 is there, and nobody's original.
+    # The publisher's 0 means that it is no duplicate. There is a digit 0, but it has no duplicates.
     duplicate_of = columns["duplicate_of"]
     columns["duplicate_of"] = np.where(duplicate_of == 0, -1, duplicate_of).astype(np.int32)
     return columns
@@ -214,7 +214,7 @@ def _digit_columns(labels: np.ndarray) -> dict[str, np.ndarray]:
 def _mnist_columns(
     splits: np.ndarray, indices: np.ndarray, mnist_tests: int
 ) -> dict[str, np.ndarray]:
-    """Which MNIST digit is made from the same one, given the split and row in QMNIST."""
+    """Returns which MNIST digit is made from the same one, given the split and row in QMNIST."""
     test = features.SPLITS.index("test")
     has_one = (splits == features.SPLITS.index("train")) | (
         (splits == test) & (indices < mnist_tests)
@@ -237,7 +237,7 @@ def _mnist(name: str) -> core.File:
 
 
 def _read_labels(file: core.Content) -> np.ndarray:
-    """The rows of a label file, int32 of shape (digits, 8)."""
+    """Returns the rows of a label file, int32 of shape (digits, 8)."""
     with core.located(file, "", _REMEDY), file.open() as content:
         labels = idx.read(content, np.int32, (len(_COLUMNS),))
         if labels.size and not (0 <= labels[:, 0].min() and labels[:, 0].max() < 10):
@@ -252,7 +252,7 @@ def _read_classes(file: core.Content) -> np.ndarray:
 
 
 def _read_images(file: core.Content, count: int) -> Iterator[np.ndarray]:
-    """The images of a file, blocks of shape (images, 28, 28, 1); there have to be `count`."""
+    """Yields the `count` images of a file in blocks of shape (images, 28, 28, 1)."""
     with core.located(file, "", _REMEDY), file.open() as content:
         found = 0
         for block in idx.read_blocks(content, np.uint8, features.SHAPE[:2], _BLOCK):
@@ -266,7 +266,7 @@ def _read_images(file: core.Content, count: int) -> Iterator[np.ndarray]:
 
 
 def _with_blanks(blocks: Iterator[np.ndarray], count: int, total: int) -> Iterator[np.ndarray]:
-    """Images in blocks of the same size, followed by blank ones up to `total`."""
+    """Yields the images in blocks of the same size, followed by blank ones up to `total`."""
     image = next(blocks, None)
     for start in range(0, total, _BLOCK):
         size = min(_BLOCK, total - start)

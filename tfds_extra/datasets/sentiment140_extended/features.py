@@ -1,4 +1,4 @@
-"""What the features of Sentiment140 are, and what they mean."""
+"""The features of Sentiment140, and their meaning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BINARY = [CLASSES[0], CLASSES[4]]
 
 
 def of_standard_builder() -> dict[str, Any]:
-    """The five features of the standard `sentiment140`, with its reading of the bytes."""
+    """Returns the five features of the standard `sentiment140`, with its reading of the bytes."""
     return {
         "polarity": _polarity(),
         "date": _date(),
@@ -26,7 +26,7 @@ def of_standard_builder() -> dict[str, Any]:
 
 
 def of_tweets(classes: list[str]) -> dict[str, Any]:
-    """All that was published of a tweet, and all that is found out about it.
+    """Returns all that was published of a tweet, and all that is found out about it.
 
     Args:
       classes: Names of the label.

@@ -91,10 +91,10 @@ class Builder(core.Builder):
         return core.by_split(_MEMBERS, pieces, self._generate_examples)
 
     def _found_members(self, tree: core.Tree) -> set[str]:
-        """The published files that are there.
+        """Returns the published files that are there.
 
         Raises:
-          CorpusError: One is missing, or there is a file that nobody knows.
+          CorpusError: One is missing, or there is an unknown file.
         """
         prefixes = list(_MEMBERS.values()) if tree.is_shared else [""]
         found = {member.name for prefix in prefixes for member in tree.members(prefix)}
@@ -109,7 +109,7 @@ class Builder(core.Builder):
     def _generate_examples(self, piece: _Piece) -> Iterator[core.Rows]:
         """Yields the tweets of one split, many at a time.
 
-        The file is read twice: first for its digest, and to know which ids and texts it has several
+        The file is read twice: first for its digest, and to find ids and texts that occur several
         times.
         """
         member = _MEMBERS[piece.split]
@@ -148,12 +148,12 @@ class Builder(core.Builder):
                 yield core.Rows(split, keys, columns)
 
     def _is_saved_anew(self, split: str, file: tweets.AsPublished, rows: int) -> bool:
-        """Whether a file has the published rows with other line ends.
+        """Returns whether a file has the published rows with other line ends.
 
         Args:
-          split: That the file is of.
-          file: After it was read.
-          rows: How many it has.
+          split: Split of the file.
+          file: The file, after it was read.
+          rows: Number of its rows.
 
         Raises:
           ValueError: It is not the published file.
@@ -168,7 +168,7 @@ class Builder(core.Builder):
             if row["config"] in (_ALL, "*")
         }
         if self.variant == core.PARTIAL and rows < official[split]:
-            return False  # A part, of which nobody knows the digest.
+            return False  # Nobody knows the digest of a part.
         raise ValueError(
             f"altered: {rows:,} rows in {file.size:,} bytes with sha256 {found}, the publisher has"
             f" {official[split]:,} rows with {expected} (other line ends would do, too)"
@@ -177,7 +177,7 @@ class Builder(core.Builder):
 
 
 def _chosen(column: Any, rows: np.ndarray) -> Any:
-    """Some rows of a column."""
+    """Returns some rows of a column."""
     if isinstance(column, list):
         return [column[row] for row in rows.tolist()]
     return column[rows]

@@ -1,4 +1,4 @@
-"""From the published rows to columns of features."""
+"""Makes columns of features from the published rows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tfds_extra.formats import ctime_date, mojibake, quoted_csv
 
 _WIDTH = 6
 _POLARITY, _ID, _DATE, _QUERY, _USER, _TEXT = range(_WIDTH)
-# Pacific daylight time is that of training. Seconds ahead of UTC.
+# Seconds ahead of UTC. The training set has Pacific daylight time.
 _ZONES = {"PDT": -7 * 3600, "UTC": 0}
 _NO_QUERY = b"NO_QUERY"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class AsPublished:
-    """A file whose digest is taken as it is read, and that of the file that it was saved anew from.
+    """A file that is digested while it is read: as it is, and with LF at the end of every line.
 
     Copies in circulation have CRLF or CR where the publisher has LF, and may lack the last line end.
     """
@@ -31,18 +31,18 @@ class AsPublished:
         """Wraps a file.
 
         Args:
-          file: At its beginning.
-          normalize: Whether `read` gives LF for CRLF and CR.
+          file: The file, at its beginning.
+          normalize: Whether `read` returns LF for CRLF and CR.
         """
         self._file = file
         self._normalize = normalize
         self._digest = hashlib.sha256()
-        self._normal: Any = None  # While all line ends are LF, it is the same digest.
+        self._normal: Any = None  # None while all line ends are LF, and both digests are the same.
         self._last = b"\n"
         self.size = 0
 
     def read(self, size: int) -> bytes:
-        """At most so many bytes; none at the end of the file."""
+        """Returns at most `size` bytes; none at the end of the file."""
         block = self._file.read(size)
         self.size += len(block)
         if self._normal is None and b"\r" in block:
@@ -61,7 +61,7 @@ class AsPublished:
         return normal or (self.read(size) if block else b"")
 
     def digests(self) -> tuple[str, str]:
-        """The sha256 of what was read, and of the same with LF at the end of every line."""
+        """Returns the sha256 of the bytes so far: as they are, and with LF at every line's end."""
         normal = (self._normal or self._digest).copy()
         if self._last not in b"\r\n":
             normal.update(b"\n")
@@ -70,10 +70,10 @@ class AsPublished:
 
 @dataclasses.dataclass(frozen=True)
 class Repeats:
-    """What is known of each row when the whole file was read.
+    """Features that depend on all rows of the file.
 
     Attributes:
-      columns: By the name of the feature, as many values as rows.
+      columns: One value for each row, by the name of the feature.
     """
 
     columns: dict[str, np.ndarray]
@@ -83,7 +83,7 @@ class Repeats:
 
 
 def count_rows(file: BinaryIO) -> int:
-    """Reads a file to its end."""
+    """Reads a file to its end, and returns its number of rows."""
     return sum(len(columns[0]) for columns in quoted_csv.read_blocks(file, _WIDTH))
 
 
@@ -118,7 +118,7 @@ def find_repeats(file: BinaryIO) -> Repeats:
 def _repeated(
     blocks: list[np.ndarray], polarity: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How often each value is there, whether with several polarities, and at which row first."""
+    """Returns each value's count, whether it has several polarities, and its first row."""
     values = np.concatenate([np.zeros(0, np.int64), *blocks])
     if not len(values):
         return np.zeros(0, np.int32), np.zeros(0, np.bool_), np.zeros(0, np.int64)
@@ -141,8 +141,8 @@ class Block:
     Attributes:
       first_row: Number of rows before them.
       columns: The six fields, bytes as published.
-      ids: The second as numbers.
-      polarities: The first as numbers.
+      ids: The second field as numbers.
+      polarities: The first field as numbers.
     """
 
     first_row: int
@@ -154,7 +154,7 @@ class Block:
         return len(self.ids)
 
     def keys(self) -> list[str]:
-        """What the standard builder calls them, which has an id twice in some cases."""
+        """Returns the keys of the standard builder; some ids occur twice there."""
         ids = self.columns[_ID].to_pylist()
         return [f"{row}_{id_.decode()}" for row, id_ in enumerate(ids, self.first_row)]
 
@@ -188,9 +188,9 @@ def read(
     """Yields rows with all columns that can be made of them.
 
     Args:
-      file: At its beginning.
-      repeats: Of the same file.
-      classes: Names of the label; that of another class is -1.
+      file: The file, at its beginning.
+      repeats: The repeats of the same file.
+      classes: Names of the classes; another class has the label -1.
     """
     numbers = np.full(max(features.CLASSES) + 1, -1, np.int64)
     for polarity, name in features.CLASSES.items():
@@ -218,7 +218,7 @@ def read(
 
 
 def _latin_1(column: pa.Array) -> list[bytes]:
-    """A column of ISO-8859-1 as one of UTF-8."""
+    """Returns a column of ISO-8859-1 as one of UTF-8."""
     values = column.to_pylist()
     for row in quoted_csv.rows_beyond_ascii(column).tolist():
         values[row] = values[row].decode("latin-1").encode()
@@ -226,7 +226,7 @@ def _latin_1(column: pa.Array) -> list[bytes]:
 
 
 def _decoded(column: pa.Array) -> list[bytes]:
-    """A column of UTF-8, where what is not UTF-8 is taken for ISO-8859-1."""
+    """Returns a column as UTF-8; values that are not UTF-8 are read as ISO-8859-1."""
     values = column.to_pylist()
     for row in quoted_csv.rows_beyond_ascii(column).tolist():
         values[row] = _decode(values[row])[0].encode()
@@ -234,7 +234,7 @@ def _decoded(column: pa.Array) -> list[bytes]:
 
 
 def _decode(value: bytes) -> tuple[str, bool]:
-    """A text, and whether it is valid UTF-8; ISO-8859-1, which takes any byte, if not."""
+    """Decodes a text from UTF-8, or else ISO-8859-1; returns it, and whether it is valid UTF-8."""
     try:
         return value.decode(), True
     except UnicodeDecodeError:
@@ -242,7 +242,7 @@ def _decode(value: bytes) -> tuple[str, bool]:
 
 
 def _texts(column: pa.Array) -> dict[str, Any]:
-    """The columns that are made of the texts."""
+    """Returns the columns that are made of the texts."""
     published = column.to_pylist()
     texts, raw = published.copy(), [b""] * len(published)
     flags = {

@@ -1,4 +1,4 @@
-"""What an example of SVHN holds: a whole number, or a cropped digit."""
+"""The features of SVHN: of a whole number, or of a cropped digit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CROP = (32, 32, 3)
 
 
 def of_numbers() -> dict[str, Any]:
-    """The features of a whole number."""
+    """Returns the features of a whole number."""
     published = "as published: pixels, the first of which is 0; may lie outside of the image."
     digits = {
         "label": digit("The digit."),
@@ -57,7 +57,7 @@ def of_numbers() -> dict[str, Any]:
 
 
 def of_digits() -> dict[str, Any]:
-    """The features of a cropped digit."""
+    """Returns the features of a cropped digit."""
     return {
         "image": PixelImage(
             shape=CROP, doc="The digit, RGB: a square around its box, as 32x32 pixels."

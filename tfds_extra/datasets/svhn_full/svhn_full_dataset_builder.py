@@ -28,7 +28,7 @@ class SvhnConfig(tfds.core.BuilderConfig):
 
     Attributes:
       cropped: Whether an example is a cropped digit.
-      splits: Those that are fetched and prepared.
+      splits: The splits that are fetched and prepared.
     """
 
     cropped: bool = False
@@ -101,7 +101,7 @@ class Builder(core.Builder):
         if crops is not None:
             yield from _crops(split, crops, boxes)
             return
-        # The boxes may lie anywhere among the images, so the archive is gone through again.
+        # The boxes may lie anywhere among the images, so that the archive is read again.
         rows = {name: i for i, name in enumerate(boxes.names)}
         yield from self.members(split, numbers, rows, what="images").make(
             lambda name, content: [_number(split, name, content, boxes, rows[name])]
@@ -110,7 +110,7 @@ class Builder(core.Builder):
     def _read_boxes(
         self, split: str, tree: core.Tree, member: core.Member
     ) -> digit_struct.DigitStruct:
-        """Reads digitStruct.mat, and holds it against the publisher's number of digits."""
+        """Reads digitStruct.mat, and compares it with the publisher's number of digits."""
         with core.located(tree, member.name, core.GET_AGAIN):
             with tempfile.TemporaryFile() as unpacked:
                 _unpack(tree, member, unpacked)
@@ -132,7 +132,7 @@ class Builder(core.Builder):
 
 
 def _unpack(tree: core.Tree, member: core.Member, file: BinaryIO) -> None:
-    """Writes digitStruct.mat to a file: HDF5 jumps about in it, and that of `extra` is large."""
+    """Writes digitStruct.mat to a file, because HDF5 needs random access, and `extra` is large."""
     with member.open() as packed:
         while block := packed.read(1 << 20):
             try:
@@ -153,7 +153,7 @@ def _unpack(tree: core.Tree, member: core.Member, file: BinaryIO) -> None:
 def _number(
     split: str, name: str, content: bytes, boxes: digit_struct.DigitStruct, row: int
 ) -> core.SplitExample:
-    """One image as an example, with its split and key."""
+    """Returns one image as an example, with its split and key."""
     header = png.check(content)
     example = {
         "image": content,
@@ -170,7 +170,7 @@ def _identity(split: str, file_name: str) -> dict[str, Any]:
 
 
 def _digits(boxes: digit_struct.DigitStruct, image: int, height: int, width: int) -> dict[str, Any]:
-    """What is known of the digits of an image of that size."""
+    """Returns the features of the digits of an image of that size."""
     columns = dict(zip(digit_struct.FIELDS, boxes.digits(image).T.tolist()))
     labels, order = _in_reading_order(columns["left"], columns["label"])
     clipped, is_clipped = [], []
@@ -179,7 +179,7 @@ def _digits(boxes: digit_struct.DigitStruct, image: int, height: int, width: int
         inside = [min(max(e, 0.0), float(m)) for e, m in zip(edges, (height, width) * 2)]
         is_clipped.append(inside != list(edges))
         ymin, xmin, ymax, xmax = inside
-        # Of a box without extent, which nobody promises that there is none of.
+        # A box of negative size, which no document excludes, becomes an empty box.
         ymax, xmax = max(ymin, ymax), max(xmin, xmax)
         clipped.append((ymin / height, xmin / width, ymax / height, xmax / width))
     tops, lefts, bottoms, rights = zip(*clipped)
@@ -202,7 +202,7 @@ def _digits(boxes: digit_struct.DigitStruct, image: int, height: int, width: int
 
 
 def _in_reading_order(left: list[float], label: list[float]) -> tuple[list[int], list[int]]:
-    """The digits in published order, and their places in the order of their left edges."""
+    """Returns the digits in published order, and their places in the order of their left edges."""
     labels = [int(one) % 10 for one in label]  # 0 is published as 10.
     return labels, sorted(range(len(left)), key=left.__getitem__)
 
@@ -213,8 +213,8 @@ def _in_reading_order(left: list[float], label: list[float]) -> tuple[list[int],
 def _crops(split: str, crops: core.Content, boxes: digit_struct.DigitStruct) -> Iterator[core.Rows]:
     """Yields the cropped digits of a split.
 
-    They are in the order of digitStruct.mat: nobody wrote that down, but if it were not so, neither
-    would the labels be the same in both files, which is verified.
+    They are in the order of digitStruct.mat. Nobody documented that, but otherwise the labels in
+    both files would not be the same, which is verified.
     """
     labels = boxes.values[:, digit_struct.FIELDS.index("label")]
     with core.located(crops, "", "Get the file again."), crops.open() as file:
@@ -250,7 +250,7 @@ def _crops(split: str, crops: core.Content, boxes: digit_struct.DigitStruct) -> 
 def _links(
     split: str, boxes: digit_struct.DigitStruct, start: int, stop: int
 ) -> dict[str, list[Any]]:
-    """What digitStruct.mat tells of the cropped digits from row `start` to `stop`, in columns."""
+    """Returns columns of what digitStruct.mat says of the cropped digits `start` to `stop`."""
     names = ("id", "index", "label", "full_id", "full_index", "digit_position", "reading_position")
     rows = []
     first = int(np.searchsorted(boxes.starts, start, "right")) - 1

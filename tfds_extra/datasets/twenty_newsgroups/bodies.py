@@ -1,4 +1,4 @@
-"""What the body of a message is made of, and the text without some of it as scikit-learn has it."""
+"""Divides the body of a message into parts, and strips texts as scikit-learn does."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import re
 PARTS = ("written", "quoted", "attribution", "signature")
 _WRITTEN, _QUOTED, _ATTRIBUTION, _SIGNATURE = range(4)
 
-# `>`, also behind the initials of who is quoted, `|`, and `:` unless it begins a smiley.
+# `>`, also after the initials of the quoted person, `|`, and `:` unless it begins a smiley.
 _QUOTE = re.compile(r"[ \t]*(?:[A-Za-z]{0,4}>|\||:(?![-')(DP]))")
-# `In article <id> name writes:`, of which either half may stand in a line of its own.
+# `In article <id> name writes:`; either half may stand in a line of its own.
 _SAYS_WHO = re.compile(
     r"In (?:article |message |news:)?<|Quoted from |.*\b(?:writes|wrote|says|said)(?: in .*)?:\s*$"
 )
 _LONGEST_SAYS_WHO = 200  # Characters.
 _SEPARATORS = ("-- ", "--")
-# Lines. After a separator that is further from the end than this, mostly something else follows.
+# The most lines of a signature. After an earlier separator, mostly something else follows.
 _LONGEST_SIGNATURE = 20
 
 
 def kinds(lines: list[str]) -> list[int]:
-    """What each line of a body is.
+    """Returns the part that each line of a body belongs to.
 
     Args:
       lines: The body, split at line feeds.
 
     Returns:
-      Places in `PARTS`. The signature begins with the last line that is `-- ` or `--`, if at most
-      20 lines follow that.
+      Indices of `PARTS`. The signature begins with the last line that is `-- ` or `--`, if at most
+      20 lines follow.
     """
     end = len(lines)
     for number in range(end - 1, max(-1, end - 2 - _LONGEST_SIGNATURE), -1):
@@ -59,7 +59,7 @@ _QUOTE_OF_SCIKIT_LEARN = re.compile(
 
 
 def stripped(text: str) -> dict[tuple[str, ...], str]:
-    """The text as `sklearn.datasets.fetch_20newsgroups` gives it for each choice of `remove`.
+    """Returns the text as `fetch_20newsgroups` of scikit-learn, for each choice of `remove`.
 
     scikit-learn first cuts the headers, then the footer from what is left, then the quotes.
 
@@ -86,7 +86,7 @@ def stripped(text: str) -> dict[tuple[str, ...], str]:
 
 
 def _without_footer(text: str) -> str:
-    """What stands before the last line that is blank but for hyphens; all if it is the first."""
+    """Returns the text before the last line of blanks and hyphens; all if that is the first."""
     lines = text.strip().split("\n")
     for number in range(len(lines) - 1, 0, -1):
         if not lines[number].strip().strip("-"):
@@ -95,7 +95,7 @@ def _without_footer(text: str) -> str:
 
 
 class _Quotes(dict):
-    """Whether a line is a quote, or introduces one, to scikit-learn; each is looked at once."""
+    """Maps a line to whether scikit-learn takes it for a quote or its introduction; a cache."""
 
     def __missing__(self, line: str) -> bool:
         self[line] = found = _QUOTE_OF_SCIKIT_LEARN.search(line) is not None

@@ -60,7 +60,7 @@ TEXT_FIELDS = {
 
 
 def without(remove: Collection[str]) -> str:
-    """Name of the feature that has the text without some of its parts.
+    """Returns the name of the feature that has the text without some of its parts.
 
     Args:
       remove: As in `sklearn.datasets.fetch_20newsgroups`: some of "headers", "footers", "quotes".
@@ -74,7 +74,7 @@ def without(remove: Collection[str]) -> str:
 
 
 def of_messages() -> dict[str, Any]:
-    """What every message has."""
+    """Returns the features of every message."""
     fields = {
         feature: text(f"Header field {name}, its lines joined with blanks; empty if not known.")
         for feature, name in TEXT_FIELDS.items()
@@ -149,7 +149,7 @@ def of_messages() -> dict[str, Any]:
 
 
 def of_label_errors() -> dict[str, Any]:
-    """What is known of wrong labels in the test set of bydate."""
+    """Returns the features of wrong labels in the test set of bydate."""
     return {
         "label_error": {
             "candidate": flag("Whether five people were asked, because a model doubted the label."),

@@ -1,4 +1,4 @@
-"""What has to be known of all messages of an edition before the first can be written."""
+"""Collects what has to be known of all messages of an edition before the first can be written."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import numpy as np
 from tfds_extra.core import digests
 from tfds_extra.formats import netnews
 
-_IN_MEMORY = 32 << 20  # Bytes of headers; more wait on disk.
+_IN_MEMORY = 32 << 20  # So many bytes of headers wait in memory; more wait on disk.
 
 
 class Survey:
     """The messages of an edition, read once.
 
     Attributes:
-      bodies: Digest of each body by path; empty where it is blank.
-      message_ids: Of each message by path; empty where the file does not state it.
+      bodies: Digest of each body by path; empty if the body is blank.
+      message_ids: Message-ID of each message by path; empty if the file does not state it.
     """
 
     def __init__(self, *, keeps_headers: bool = False):
         """Begins without messages.
 
         Args:
-          keeps_headers: Whether `header` will be asked.
+          keeps_headers: Whether `header` will be called.
         """
         self.bodies: dict[str, bytes] = {}
         self.message_ids: dict[str, str] = {}
         self._files: dict[str, bytes] = {}  # sha256 by path.
         self._headers = tempfile.SpooledTemporaryFile(_IN_MEMORY) if keeps_headers else None
-        self._places: dict[str, tuple[int, int]] = {}  # In these.
+        self._places: dict[str, tuple[int, int]] = {}  # Places in `_headers`.
 
     def add(self, path: str, content: bytes) -> None:
         """Takes in a file.
@@ -52,7 +52,7 @@ class Survey:
             self._headers.write(header)
 
     def header(self, path: str) -> str | None:
-        """The header of a message; None if there is no such message."""
+        """Returns the header of a message; None if there is no such message."""
         if path not in self._places:
             return None
         start, size = self._places[path]
@@ -60,23 +60,23 @@ class Survey:
         return self._headers.read(size).decode("latin-1")
 
     def counts(self) -> collections.Counter[tuple[str, str]]:
-        """Number of files by folder and group."""
+        """Returns the number of files by folder and group."""
         return collections.Counter(tuple(path.split("/")[:2]) for path in self._files)
 
     def digest(self, folder: str) -> str:
-        """The digest of all files of a folder, as `digests.of_listing` has it."""
+        """Returns the digest of all files of a folder, as `digests.of_listing` has it."""
         return digests.of_listing(
             {path: one for path, one in self._files.items() if path.startswith(f"{folder}/")}
         )
 
 
 def body_digest(body: str) -> bytes:
-    """What tells a body from others; empty if it is blank."""
+    """Returns a digest that identifies a body; empty if it is blank."""
     return hashlib.sha256(body.encode("latin-1")).digest() if body.strip() else b""
 
 
 def first(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The first value of each header field by its name in lower case: names vary in case."""
+    """Returns the first value of each header field by its name in lower case."""
     found: dict[str, str] = {}
     for name, value in fields:
         found.setdefault(name.lower(), value)
@@ -84,10 +84,10 @@ def first(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 def alike(of_each: Mapping[str, str | bytes | None]) -> dict[str, list[str]]:
-    """The other files that have the same as a file, by its path; of those that have any.
+    """Returns, for each file that has any, the other files with the same value, by path.
 
     Args:
-      of_each: What each file has, by path; empty or None if it is not to be compared.
+      of_each: The value of each file by path; empty or None if it is not compared.
     """
     by_value = collections.defaultdict(list)
     for path, value in of_each.items():
@@ -102,15 +102,15 @@ def alike(of_each: Mapping[str, str | bytes | None]) -> dict[str, list[str]]:
 
 
 def scikit_learn_order(paths: Iterable[str]) -> list[str]:
-    """Files in the order of `sklearn.datasets.fetch_20newsgroups` with its defaults.
+    """Returns the files in the order of `sklearn.datasets.fetch_20newsgroups` with its defaults.
 
-    It sorts groups, and in these the numbers as texts, and shuffles twice.
+    scikit-learn sorts the groups, sorts the numbers in a group as texts, and shuffles twice.
 
     Args:
-      paths: Of all files of one split.
+      paths: Paths of all files of one split.
     """
     ordered = sorted(paths, key=lambda path: path.split("/"))
-    for seed in (0, 42):  # Of `load_files`, and of `fetch_20newsgroups`.
+    for seed in (0, 42):  # The seeds of `load_files` and of `fetch_20newsgroups`.
         order = np.arange(len(ordered))
         np.random.RandomState(seed).shuffle(order)
         ordered = [ordered[i] for i in order]

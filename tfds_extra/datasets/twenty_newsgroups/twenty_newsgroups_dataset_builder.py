@@ -25,7 +25,7 @@ _FOLDERS = {
 _HOLDS = tuple(f"{group}/*" for group in features.GROUPS)
 _ARCHIVES = {
     "bydate": core.Archive(
-        # The second is where scikit-learn has it from.
+        # scikit-learn takes it from the second URL.
         core.Mirrors(
             [_HOMEPAGE + "20news-bydate.tar.gz", "https://ndownloader.figshare.com/files/5975967"]
         ),
@@ -37,7 +37,7 @@ _ARCHIVES = {
     ),
     "headers": core.Archive(_HOMEPAGE + "20news-18828.tar.gz", *_FOLDERS["headers"], holds=_HOLDS),
 }
-# The archives of each config; its messages are those of the first.
+# The archives of each config; its messages are those of the first archive.
 _ARCHIVES_OF = {
     "bydate": ("bydate", "original"),
     "bydate_only": ("bydate",),
@@ -50,7 +50,7 @@ _STUDY = {
     "given_labels": "original_test_labels/20news_test_set_original_labels.npy",
     "cv_pred_probs": "cross_validated_predicted_probabilities/20news_test_set_pyx.npy",
 }
-_CHOICES = ("given", "guessed", "neither", "both")  # Of the people who judged labels.
+_CHOICES = ("given", "guessed", "neither", "both")  # People who judged labels had these choices.
 _NOT_ASKED = {**label_errors.NO_CANDIDATE, "votes_both": -1}
 
 _GROUP_AND_ID = rf"(?:{'|'.join(map(re.escape, features.GROUPS))})/[0-9]{{1,9}}"
@@ -87,13 +87,13 @@ class Builder(core.Builder):
         """Creates a builder.
 
         Args:
-          remove: What `as_supervised=True` gives the text without, as in scikit-learn's
+          remove: Parts that the text of `as_supervised=True` lacks, as in scikit-learn's
             `fetch_20newsgroups`: some of "headers", "footers" and "quotes". The prepared data are
             the same.
-          **kwargs: Of `core.Builder`.
+          **kwargs: Arguments of `core.Builder`.
 
         Raises:
-          ValueError: It is something else, or as there.
+          ValueError: `remove` is something else, or as in `core.Builder`.
         """
         self._text = features.without(remove) if remove else "text"
         super().__init__(**kwargs)
@@ -125,7 +125,7 @@ class Builder(core.Builder):
         return core.by_split(list(self.expected_counts), [files], self._generate_examples)
 
     def _generate_examples(self, files: Mapping[str, Any]) -> Iterator[core.Rows]:
-        """Yields all messages. They are read twice, since what is said of one depends on all."""
+        """Yields all messages. They are read twice, since some features depend on all messages."""
         edition, *others = _ARCHIVES_OF[self.base_config_name]
         own = self._survey(edition, files[edition])
         original = self._survey("original", files["original"], True) if others else None
@@ -148,12 +148,12 @@ class Builder(core.Builder):
             yield _rows(split, examples)
 
     def _contents(self, edition: str, tree: core.Tree) -> Iterator[tuple[str, bytes]]:
-        """Path and content of each message of an edition."""
+        """Yields the path and content of each message of an edition."""
         root = _ARCHIVES[edition].root
         if root:
             pattern, prefix, before = _GROUP_AND_ID, "", f"{root}/"
         else:
-            # Who extracts this archive, may have others beside its folders.
+            # Users may have extracted other archives to the same folder.
             pattern, prefix, before = (
                 rf"(?:{'|'.join(_FOLDERS[edition])})/{_GROUP_AND_ID}",
                 "20news-bydate-",
@@ -164,7 +164,7 @@ class Builder(core.Builder):
             yield before + name, content
 
     def _survey(self, edition: str, tree: core.Tree, keeps_headers: bool = False) -> survey.Survey:
-        """Reads an edition, and holds it against what is published of it, unless it is a part."""
+        """Reads an edition, and compares it with its published digests, unless it is a part."""
         found = survey.Survey(keeps_headers=keeps_headers)
         for path, content in self._contents(edition, tree):
             with core.located(tree, path, core.GET_AGAIN):
@@ -193,9 +193,9 @@ class Builder(core.Builder):
     def _label_errors(
         self, files: Mapping[str, Any], own: survey.Survey
     ) -> dict[str, dict[str, Any]]:
-        """What is known of the labels of the test set, by path.
+        """Returns the features about wrong labels of the test set, by path.
 
-        The study counts the messages as scikit-learn does.
+        The study numbers the messages in scikit-learn's order.
         """
         folder = _FOLDERS["bydate"][1]
         paths = survey.scikit_learn_order(path for path in own.bodies if path.startswith(folder))
@@ -231,14 +231,14 @@ class Builder(core.Builder):
 
 
 class Marks:
-    """Which messages of an edition are like others."""
+    """Finds messages of an edition that are like others."""
 
     def __init__(self, own: survey.Survey, original: survey.Survey | None):
         """Compares them.
 
         Args:
           own: The messages of the edition.
-          original: Those of edition 19997, if it is read as well.
+          original: The messages of edition 19997, if it is read as well.
         """
         self._own, self._original = own, original
         message_ids = own.message_ids
@@ -248,7 +248,7 @@ class Marks:
         self._same_body = survey.alike(own.bodies)
 
     def of(self, path: str) -> dict[str, Any]:
-        """The features of one that say so."""
+        """Returns the features of a message about messages that are like it."""
         same_body = self._same_body.get(path, [])
         folder = path.partition("/")[0]
         twin = None if self._original is None else self._original.bodies.get(twin_of(path))
@@ -264,12 +264,12 @@ class Marks:
 
 
 def twin_of(path: str) -> str:
-    """Path of a message in edition 19997."""
+    """Returns the path of a message in edition 19997."""
     return f"{_FOLDERS['original'][0]}/{path.partition('/')[2]}"
 
 
 def make_example(path: str, content: bytes, twin: str | None) -> dict[str, Any]:
-    """A message as an example, but for what depends on other messages.
+    """Returns a message as an example, without the features that depend on other messages.
 
     Args:
       path: Name of the file in its archive.

@@ -1,4 +1,4 @@
-"""What an example of UrbanSound8K holds, beside its audio."""
+"""The features of UrbanSound8K, without its audio, and their meaning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CODECS = {
 
 
 def features() -> dict[str, Any]:
-    """What is known of a slice."""
+    """Returns the features of a slice."""
     return {
         "label": label(CLASSES, "Class of the sound."),
         "slice_file_name": text(
@@ -57,7 +57,7 @@ def features() -> dict[str, Any]:
 
 
 def file_features() -> dict[str, Any]:
-    """What the header of the published file says."""
+    """Returns the features from the header of the published file."""
     return {
         "sample_rate": int32("Rate of the published file in Hz, 8,000 to 192,000."),
         "channels": int32("Channels of the published file: 1 or 2."),

@@ -27,7 +27,7 @@ _CORPUS = core.Archive(
     # Copies on Kaggle have the folds, and the table, at the top.
     layouts=({"audio/fold": "fold", "metadata/UrbanSound8K.csv": "UrbanSound8K.csv"},),
 )
-# As the publisher's FREESOUNDCREDITS.txt says that addresses are made.
+# The form of the addresses, from the publisher's FREESOUNDCREDITS.txt.
 _SOUND_PAGE = "http://www.freesound.org/people/{user}/sounds/{freesound_id}"
 
 _SALIENCE = {"1": "foreground", "2": "background"}
@@ -75,7 +75,7 @@ def _configs() -> Iterator[SliceConfig]:
 
 
 class Slice(NamedTuple):
-    """What is known of a published file before it is read: a row of `members.tsv`."""
+    """A row of `members.tsv`: the known facts about a published file."""
 
     bytes: str
     sha256: str
@@ -105,7 +105,7 @@ class Builder(core.Builder):
         )
 
     def _of_file(self, name: str) -> str:
-        """Name of a feature about the published file, not to be taken for one of resampled audio."""
+        """Returns the name of a feature about the published file, with a prefix if resampled."""
         return name if self.builder_config.sample_rate is None else f"source_{name}"
 
     def published_files(self) -> dict[str, core.Archive]:
@@ -113,7 +113,7 @@ class Builder(core.Builder):
 
     @functools.cached_property
     def _members(self) -> dict[str, Slice]:
-        """All published files; of those that are no slices only the digest."""
+        """All published files; those that are no slices have only a digest."""
         return {
             row["file"]: Slice(*(row[field] for field in Slice._fields))
             for row in self.read_facts("members.tsv")
@@ -124,7 +124,7 @@ class Builder(core.Builder):
 
     def _split_generators(self, dl_manager):
         tree = self.fetch(dl_manager)["corpus"]
-        # The archive is one stream; of a folder, workers can take a fold each.
+        # The archive is one stream; in a folder, each worker can take a fold.
         prefixes = [""]
         if tree.random_access:
             prefixes = [*(f"audio/fold{fold}/" for fold in _FOLDS), "metadata/"]
@@ -155,7 +155,7 @@ class Builder(core.Builder):
     def _example(
         self, slice_: re.Match, published: Slice, content: bytes, user: str, spans_folds: bool
     ) -> core.SplitExample:
-        """One slice as an example, with its split and key."""
+        """Returns one slice as an example, with its split and key."""
         header = wav.read_header(content)
         rate = self.builder_config.sample_rate
         start, slice_id = float(published.start), int(slice_["slice"])
@@ -192,7 +192,7 @@ class Builder(core.Builder):
 
 
 def _audio(sample_rate: int | None) -> Any:
-    """The recording, as published or at a common rate."""
+    """Returns the recording, as published or at a common rate."""
     if sample_rate is None:
         return EncodedAudio(
             doc="The published WAV file, read as float32 of shape (frames, channels), full scale 1,"
@@ -207,8 +207,8 @@ def _audio(sample_rate: int | None) -> Any:
 
 
 def _resampled(content: bytes, sample_rate: int) -> np.ndarray:
-    """A recording as int16 samples of one channel at a common rate."""
-    import soxr  # Only those configs need it.
+    """Returns a recording as int16 samples of one channel at a common rate."""
+    import soxr  # Only configs with a common rate need it.
 
     samples, published_rate = sound.decode(io.BytesIO(content), np.dtype(np.float64))
     mono = soxr.resample(samples.mean(axis=1), published_rate, sample_rate, quality="HQ")

@@ -1,4 +1,4 @@
-"""What an utterance, a trial and a speaker of VoxCeleb hold."""
+"""The features of utterances, trials and speakers of VoxCeleb, and their meaning."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GENDER = "Gender as published; -1 if {} is not there, as in a part."
 def of_utterances(
     corpus: int, speakers: Sequence[str], *, as_samples: bool = False
 ) -> dict[str, Any]:
-    """What is known of an utterance.
+    """Returns the features of an utterance.
 
     Args:
       corpus: 1 or 2, for VoxCeleb1 or VoxCeleb2.
@@ -77,7 +77,7 @@ def of_utterances(
 
 
 def of_trials() -> dict[str, Any]:
-    """What is known of a trial."""
+    """Returns the features of a trial."""
     made = {"label": label(ANSWERS, "Whether both utterances are of the same speaker.")}
     for side in ("enrol", "test"):
         order = "first" if side == "enrol" else "second"
@@ -91,7 +91,7 @@ def of_trials() -> dict[str, Any]:
 
 
 def of_speakers() -> dict[str, Any]:
-    """What is known of a speaker."""
+    """Returns the features of a speaker."""
     return {
         "speaker_id": text("VoxCeleb's id, such as id10270."),
         "label": int32("The class that the speaker's utterances have; -1 if there are none."),

@@ -1,4 +1,4 @@
-"""What is made of a recording, of some trials, and of a speaker."""
+"""Makes examples, or their columns, from recordings, trials and speakers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfds_extra.formats import mp4, voxceleb, wav
 
 
 def of_wav(content: bytes, *, as_samples: bool) -> tuple[Any, int]:
-    """What is stored of a WAV file, and the number of its samples.
+    """Returns what is stored of a WAV file, and the number of its samples.
 
     Args:
       content: The file.
@@ -31,7 +31,7 @@ def of_wav(content: bytes, *, as_samples: bool) -> tuple[Any, int]:
 
 
 def samples_of_m4a(content: bytes) -> int:
-    """The number of samples that an M4A file states.
+    """Returns the number of samples that an M4A file states.
 
     Raises:
       ValueError: It is damaged, or not how VoxCeleb2 is recorded.
@@ -48,12 +48,12 @@ def samples_of_m4a(content: bytes) -> int:
 def of_trials(
     trials: voxceleb.Trials, first: int, speakers: Mapping[str, voxceleb.Speaker]
 ) -> dict[str, Sequence[Any]]:
-    """Columns of some trials.
+    """Returns the columns of some trials.
 
     Args:
-      trials: Consecutive ones of a list.
-      first: How many there are before them.
-      speakers: Of VoxCeleb1, by id.
+      trials: Consecutive trials of a list.
+      first: Number of trials before them.
+      speakers: Speakers of VoxCeleb1, by id.
 
     Raises:
       ValueError: A speaker is not known; the message says in which line.
@@ -81,11 +81,11 @@ def of_trials(
 
 
 def of_speaker(speaker_id: str, speaker: voxceleb.Speaker, label: int) -> dict[str, Any]:
-    """A speaker as an example.
+    """Returns a speaker as an example.
 
     Args:
-      speaker_id: Of VoxCeleb.
-      speaker: What the table says.
+      speaker_id: Id in VoxCeleb.
+      speaker: The speaker's row of the table.
       label: The class; -1 if there are no utterances.
     """
     return {

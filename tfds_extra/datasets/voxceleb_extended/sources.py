@@ -1,4 +1,4 @@
-"""What VoxCeleb is published in: archives that come by hand, lists that are downloaded, and configs."""
+"""VoxCeleb's published files: archives that come by hand, and downloaded lists; and the configs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from tfds_extra import core
 
-# Who fills in the form on it is sent links, or a key.
+# People who fill in the form on this page are sent links, or a key.
 PAGE = "https://mm.kaist.ac.kr/datasets/voxceleb/"
 _OXFORD = "https://www.robots.ox.ac.uk/~vgg/data/voxceleb/meta/"
 _OPENSLR = "https://www.openslr.org/resources/49/"
@@ -36,10 +36,10 @@ class Part:
       partition: "dev" or "test".
       root: Folder in the archive.
       parts: Letters that the names of its consecutive parts end in; empty if it has none.
-      joined: Its name in one; where there are several, the published one first.
-      speakers: What the ids of its speakers begin with, as patterns; "id" alone where only a table
-        tells dev and test apart.
-      prefix_length: Of the ids of speakers that are read at once, so many letters are the same.
+      joined: Names of the joined archive; the published one comes first.
+      speakers: Patterns of the beginning of its speakers' ids; "id" alone if only a table tells dev
+        and test apart.
+      prefix_length: Number of first letters that the ids of speakers in one piece share.
     """
 
     corpus: int
@@ -52,13 +52,13 @@ class Part:
 
     @property
     def part_names(self) -> list[str]:
-        """Names of its parts."""
+        """Names of the consecutive parts of the archive."""
         stem = self.joined[0].removesuffix(".zip")
         return [f"{stem}_parta{letter}" for letter in self.parts]
 
     @property
     def member(self) -> re.Pattern[str]:
-        """What names of its recordings look like."""
+        """Pattern of the names of its recordings."""
         end = "wav" if self.corpus == 1 else "m4a"
         return re.compile(
             rf"(?P<id>(?=(?:{'|'.join(self.speakers)}))(?P<speaker>id[0-9]{{5}})/"
@@ -66,8 +66,8 @@ class Part:
         )
 
 
-# The old name of the first is the one that TFDS's `voxceleb` asks for. vox2_aac.zip is what
-# instructions of the publisher have called the joined archive.
+# TFDS's `voxceleb` asks for the old name of the first archive. vox2_aac.zip is the name of the
+# joined archive in the publisher's instructions.
 PARTS = {
     "vox1_dev": Part(
         1, "dev", "wav", "abcd", ("vox1_dev_wav.zip", "vox_dev_wav.zip"), _DEV, len("id100")
@@ -115,7 +115,7 @@ class VoxConfig(tfds.core.BuilderConfig):
 
 
 def configs() -> Iterator[VoxConfig]:
-    """All configs, the default first."""
+    """Yields all configs, the default first."""
     both = ("vox1_dev", "vox1_test")
     for stored, kept in (("", ""), ("_pcm", ", stored as int16 samples")):
         for name, parts, by_identification, what in (
@@ -151,13 +151,13 @@ def configs() -> Iterator[VoxConfig]:
 def recordings(
     name: str, manual_dir: pathlib.Path | None, found_by: Collection[str] = ()
 ) -> core.Archive:
-    """The archive of a part, in the form that lies there; its parts if there are any, by default.
+    """Returns the archive of a part, in the form that lies in `manual_dir`; by default in parts.
 
     Args:
       name: Key of `PARTS`.
-      manual_dir: Where files lie that were brought by hand.
-      found_by: Ids of speakers by whom an extracted copy is told from that of another part; those of
-        `PARTS`, by default.
+      manual_dir: Folder of files that were brought by hand.
+      found_by: Ids of speakers that distinguish an extracted copy from that of another part; by
+        default the `speakers` of `PARTS`.
     """
     part = PARTS[name]
     here = [n for n in part.joined if manual_dir and (manual_dir / n).is_file()]
@@ -192,7 +192,7 @@ def recordings(
 
 
 def speakers(corpus: int, manual_dir: pathlib.Path | None) -> core.File:
-    """The table of speakers; VoxCeleb2's in the form that lies there, with names by default."""
+    """Returns the table of speakers; VoxCeleb2's in the form that lies there, or with names."""
     name = _META.format(corpus)
     if corpus == 1:
         return core.File(core.Mirrors([_OXFORD + name, _OPENSLR + name]))
@@ -206,14 +206,14 @@ def speakers(corpus: int, manual_dir: pathlib.Path | None) -> core.File:
 
 
 def identification() -> core.File:
-    """The identification split."""
+    """Returns the identification split."""
     return core.File(core.Mirrors([_OXFORD + IDENTIFICATION, f"{_S3PRL}veri_test_class.txt"]))
 
 
 def trials(split: str) -> core.File:
-    """A list of trials."""
+    """Returns a list of trials."""
     name = TRIALS[split][0]
     urls = [_OXFORD + name, f"{PAGE}meta/{name}"]
     if split == "o":
-        urls.append(f"{_OPENSLR}voxceleb1_test_v2.txt")  # "v2" is of the names, not of the list.
+        urls.append(f"{_OPENSLR}voxceleb1_test_v2.txt")  # "v2" means the names, not the list.
     return core.File(core.Mirrors(urls))

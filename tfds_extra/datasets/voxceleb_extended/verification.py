@@ -29,7 +29,7 @@ class ErrorRates(NamedTuple):
     Attributes:
       thresholds: In falling order; the first is infinite.
       misses: Share of the pairs of one speaker whose score is below.
-      false_alarms: Share of the pairs of two speakers whose score is not.
+      false_alarms: Share of the pairs of two speakers whose score is not below.
     """
 
     thresholds: np.ndarray
@@ -38,14 +38,14 @@ class ErrorRates(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """How well trials are decided.
+    """The usual measures of a list of trials.
 
     Attributes:
-      trials: How many there are.
-      targets: How many of them are of one speaker.
+      trials: Number of trials.
+      targets: Number of trials with one speaker.
       eer: The equal error rate, 0 to 1.
-      min_dcf: The least cost where one speaker in twenty is a target, as VoxSRC has it.
-      min_dcf_001: The same for one in a hundred.
+      min_dcf: The least cost if one trial in twenty is a target, as in VoxSRC.
+      min_dcf_001: The least cost if one trial in a hundred is a target.
     """
 
     trials: int
@@ -62,11 +62,12 @@ class Verification(NamedTuple):
 
 
 def evaluate(trials: Mapping[str, Any], scores: Any) -> Verification:
-    """The usual measures of some trials.
+    """Returns the usual measures of some trials.
 
     Args:
       trials: Columns of a list, of which `label` is used.
-      scores: Of each trial, the higher the more alike: from `cosine_scores`, `scores`, or anywhere.
+      scores: Scores of each trial, the higher the more alike: from `cosine_scores`, `scores`, or
+        anywhere.
 
     Raises:
       ValueError: As `error_rates`.
@@ -79,11 +80,11 @@ def evaluate(trials: Mapping[str, Any], scores: Any) -> Verification:
 
 
 def equal_error_rate(labels: Any, scores: Any) -> float:
-    """Where misses and false alarms are equal, 0 to 1; between two thresholds on the line that joins them.
+    """Returns the rate at which misses and false alarms are equal, interpolated between thresholds.
 
     Args:
-      labels: Of each trial, whether it is of one speaker.
-      scores: Of each trial, the higher the more alike.
+      labels: Labels of each trial, whether it is of one speaker.
+      scores: Scores of each trial, the higher the more alike.
 
     Raises:
       ValueError: As `error_rates`.
@@ -94,11 +95,11 @@ def equal_error_rate(labels: Any, scores: Any) -> float:
 def min_dcf(
     labels: Any, scores: Any, *, p_target: float = 0.05, c_miss: float = 1, c_false_alarm: float = 1
 ) -> float:
-    """The least detection cost of all thresholds, where 1 is that of deciding without looking.
+    """Returns the least detection cost of all thresholds; 1 is the cost of a blind decision.
 
     Args:
-      labels: As in `equal_error_rate`, like `scores`.
-      scores: As there.
+      labels: As in `equal_error_rate`.
+      scores: As in `equal_error_rate`.
       p_target: How likely a trial is of one speaker: 0.05 in VoxSRC, 0.01 in many papers.
       c_miss: What a miss costs.
       c_false_alarm: What a false alarm costs.
@@ -110,14 +111,15 @@ def min_dcf(
 
 
 def error_rates(labels: Any, scores: Any) -> ErrorRates:
-    """Misses and false alarms at each threshold; trials of equal scores are decided together.
+    """Returns misses and false alarms at each threshold; equal scores are decided together.
 
     Args:
-      labels: Of each trial, whether it is of one speaker.
-      scores: Of each trial, the higher the more alike.
+      labels: Labels of each trial, whether it is of one speaker.
+      scores: Scores of each trial, the higher the more alike.
 
     Raises:
-      ValueError: There are not as many of both, a score is no number, or all trials are of one kind.
+      ValueError: The numbers of labels and scores differ, a score is no number, or all trials are
+        of one kind.
     """
     same, scores = np.asarray(labels).astype(bool), np.asarray(scores, np.float64)
     if same.shape != scores.shape or same.ndim != 1:
@@ -130,7 +132,7 @@ def error_rates(labels: Any, scores: Any) -> ErrorRates:
             f"{targets:,} of {len(same):,} trials are of one speaker: there must be both"
         )
     order = np.argsort(-scores, kind="stable")
-    accepted = np.cumsum(same[order])  # Of the targets, with each trial that is accepted.
+    accepted = np.cumsum(same[order])  # Accepted targets, after each trial.
     thresholds = scores[order]
     last = np.append(np.flatnonzero(np.diff(thresholds)), len(same) - 1)
     hits = np.append(0, accepted[last])
@@ -141,7 +143,7 @@ def error_rates(labels: Any, scores: Any) -> ErrorRates:
 
 
 def cosine_scores(trials: Mapping[str, Any], embeddings: Mapping[Any, Any]) -> np.ndarray:
-    """The cosine of the angle between the embeddings of each trial.
+    """Returns the cosine of the angle between the embeddings of each trial.
 
     Args:
       trials: Columns of a list: `enrol_id` and `test_id`, as texts or bytes.
@@ -165,7 +167,7 @@ def cosine_scores(trials: Mapping[str, Any], embeddings: Mapping[Any, Any]) -> n
     vectors = vectors / lengths
     rows = {one: row for row, one in enumerate(needed)}
     enrol, test = (np.array([rows[one] for one in side], int) for side in sides)
-    # A whole list at once would take a copy of both vectors of each trial.
+    # A whole list at once would need a copy of both vectors of each trial.
     parts = [
         np.einsum("ij,ij->i", vectors[enrol[i : i + _AT_ONCE]], vectors[test[i : i + _AT_ONCE]])
         for i in range(0, len(enrol), _AT_ONCE)
@@ -174,7 +176,7 @@ def cosine_scores(trials: Mapping[str, Any], embeddings: Mapping[Any, Any]) -> n
 
 
 def scores(trials: Mapping[str, Any], score: Callable[[str, str], float]) -> np.ndarray:
-    """The score that a function gives to each trial.
+    """Returns the score that a function gives to each trial.
 
     Args:
       trials: Columns of a list: `enrol_id` and `test_id`.
@@ -193,16 +195,16 @@ class Utterances(Mapping[str, dict[str, Any]]):
         utterances = Utterances(tfds.builder("voxceleb_extended/vox1_test"), "test")
         samples = utterances["id10270/x6uYqmx31kE/00001"]["audio"]
 
-    The builder has to be prepared as array_record, as `tfds.data_source` does. All records are gone
-    through once, to know where each is; only their ids are kept.
+    The builder has to be prepared as array_record, as `tfds.data_source` does it. All records are
+    read once to find the place of each; only their ids are kept.
     """
 
     def __init__(self, builder: tfds.core.DatasetBuilder, *splits: str):
         """Opens some splits.
 
         Args:
-          builder: Of a config of utterances, prepared.
-          *splits: All by default.
+          builder: A prepared builder of a config with utterances.
+          *splits: Names of splits; all by default.
 
         Raises:
           NotImplementedError: The data is prepared in a format without random access.

@@ -16,7 +16,7 @@ from tfds_extra.formats import voxceleb
 
 _HOMEPAGE = sources.PAGE
 _FIRST, _COUNT = 10_001, 1_251  # Number in the first id of VoxCeleb1, and how many there are.
-_SHOWN = 3  # Missing utterances, or speakers, that an error names.
+_SHOWN = 3  # An error names at most so many missing utterances or speakers.
 _UNKNOWN = voxceleb.Speaker("", "", "", "", "")
 
 
@@ -27,8 +27,8 @@ class Piece:
     Attributes:
       part: Key of `sources.PARTS`.
       tree: Its archive, or the extracted folder.
-      prefix: What the ids of the speakers begin with.
-      lists: The tables and lists that there are, by their short names.
+      prefix: Beginning of the speakers' ids.
+      lists: The tables and lists that are there, by their short names.
     """
 
     part: str
@@ -92,12 +92,12 @@ class Builder(core.Builder):
         return files | {split: sources.trials(split) for split in config.trials}
 
     def _found_by(self, part: str) -> list[str]:
-        """Ids of the speakers that tell an extracted copy of VoxCeleb2 from that of another part."""
+        """Returns ids of speakers that distinguish a copy of a part of VoxCeleb2 from the other."""
         if sources.PARTS[part].corpus == 1:
             return []
         partition = sources.PARTS[part].partition
         ids = [speaker for speaker, where in self._vox2.items() if where == partition]
-        return ids if self.variant == core.PARTIAL else ids[:1]  # A whole copy has each.
+        return ids if self.variant == core.PARTIAL else ids[:1]  # A whole copy has each speaker.
 
     def to_download(self, extracted):
         files = super().to_download(extracted)
@@ -114,7 +114,7 @@ class Builder(core.Builder):
         }
         if here.isdisjoint(config.parts) and not extracted:
             return files
-        # Of a part, what there is: nothing is fetched for it, but for what it cannot do without.
+        # A part takes the files that are there; only files that it needs are fetched.
         needed = {"identification"} if config.by_identification else set()
         return {name: file for name, file in files.items() if name in here | needed}
 
@@ -141,22 +141,22 @@ class Builder(core.Builder):
     def _prefixes(
         self, name: str, tree: core.Tree, lists: Mapping[str, core.Content], *, is_copy: bool
     ) -> list[str]:
-        """What the ids of an archive's speakers begin with; looks whether all utterances are there.
+        """Returns the beginnings of the ids of an archive's speakers, after looking for gaps.
 
         Args:
-          name: Of the part.
+          name: Name of the part.
           tree: Its archive, or the extracted folder.
           lists: As in `Piece`.
-          is_copy: Whether it is a folder, where the other part may lie as well.
+          is_copy: Whether it is a folder, which may hold the other part as well.
 
         Raises:
-          CorpusError: Utterances are missing, or there is a file that nobody knows.
+          CorpusError: Utterances are missing, or there is a stranger.
         """
         part, pattern = sources.PARTS[name], sources.PARTS[name].member
         listed = self._identification(lists.get("identification"))
         missing = {one for one in listed if pattern.fullmatch(f"{one}.wav")}
         speakers, count = set(), 0
-        # Beside a copy in the `manual_dir` itself anything may lie.
+        # If the copy lies in the `manual_dir` itself, anything may lie beside it.
         for member, _ in tree.sizes("id" if tree.is_shared else ""):
             match = pattern.fullmatch(member)
             if match is None or not self._is_of(part, match["speaker"]):
@@ -181,20 +181,20 @@ class Builder(core.Builder):
         missing: list[str],
         speakers: Collection[str],
     ) -> None:
-        """Counts and names the utterances that are missing.
+        """Raises if utterances are missing; the message counts and names them.
 
         Args:
           part: The part.
           tree: Its archive, or the extracted folder.
-          count: How many utterances it has.
-          missing: Those that it lacks, as far as they are known.
-          speakers: Of whom it has some.
+          count: Number of utterances that it has.
+          missing: Utterances that it lacks, as far as they are known.
+          speakers: Speakers of whom it has utterances.
 
         Raises:
           CorpusError: It lacks some.
         """
         expected = self.counts_of(f"vox{part.corpus}")[part.partition]
-        if count >= expected:  # If there are more, that is told at the end.
+        if count >= expected:  # Too many examples are an error at the end of the preparation.
             return
         if part.corpus == 2:  # Nobody lists its utterances.
             silent = (s for s in self._vox2 if self._is_of(part, s) and s not in speakers)
@@ -206,7 +206,7 @@ class Builder(core.Builder):
         raise core.CorpusError(tree, "", problem, core.IF_PARTIAL)
 
     def _is_of(self, part: sources.Part, speaker: str) -> bool:
-        """Whether a speaker is of a part; `Part.member` has told dev from test of VoxCeleb1."""
+        """Returns whether a speaker belongs to a part; `Part.member` decides that for VoxCeleb1."""
         if part.corpus == 1:
             return 0 <= int(speaker[2:]) - _FIRST < _COUNT
         return self._vox2.get(speaker) == part.partition
@@ -237,7 +237,7 @@ class Builder(core.Builder):
         speakers: Mapping[str, voxceleb.Speaker],
         listed: Mapping[str, int],
     ) -> core.SplitExample:
-        """One utterance as an example, with its split and key."""
+        """Returns one utterance as an example, with its split and key."""
         config, speaker_id = self.builder_config, name["speaker"]
         speaker = speakers.get(speaker_id, _UNKNOWN)
         if speakers and speaker is _UNKNOWN:
@@ -305,7 +305,7 @@ class Builder(core.Builder):
     # ----------------------------------------------------------------------------------- facts
 
     def _classes(self, corpus: int) -> list[str]:
-        """Ids of the speakers of whom there are utterances, in the order of their labels."""
+        """Returns the ids of the speakers with utterances, in the order of their labels."""
         if corpus == 1:
             return [f"id{_FIRST + i}" for i in range(_COUNT)]
         return sorted(self._vox2, key=lambda one: (self._vox2[one] != "dev", one))
@@ -324,15 +324,15 @@ class Builder(core.Builder):
         return {row["youtube_id"] for row in self.read_facts("shared_videos.tsv")}
 
     def _speakers(self, table: core.Content | None) -> dict[str, voxceleb.Speaker]:
-        """The rows of a table of speakers by id; none if it is not there."""
+        """Returns the rows of a table of speakers by id; none if it is not there."""
         return self._parsed(table, voxceleb.parse_speakers)
 
     def _identification(self, table: core.Content | None) -> dict[str, int]:
-        """The identification split by utterance; empty if it is not there."""
+        """Returns the identification split by utterance; empty if it is not there."""
         return self._parsed(table, voxceleb.parse_identification)
 
     def _parsed(self, table: core.Content | None, parse: Any) -> dict[str, Any]:
-        """A list, parsed once in each process."""
+        """Returns a list, parsed once in each process."""
         if table is None:
             return {}
         if str(table) not in self._lists:

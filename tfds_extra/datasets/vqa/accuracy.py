@@ -1,17 +1,17 @@
 """The official accuracy of answers to questions about pictures.
 
-An answer counts as much as there are people who gave it: three of the ten are enough for all of it,
-and each person in turn is left out. What the official evaluator (GT-Vision-Lab/VQA, vqaEval.py) does
-to answers before it compares them is done here, too, with its oddities, since published figures
-depend on them. It exists in two editions:
+Each of the ten people is left out in turn: then an answer counts 1 if at least three of the others
+gave it, and a third for each of them if fewer did. The accuracy is the mean of that. The official
+evaluator (GT-Vision-Lab/VQA, vqaEval.py) changes answers before it compares them. That is done
+here, too, with its oddities, since published figures depend on them. It exists in two editions:
 
 *   "2021" (commit a013f00 of March 2021): answers of people and the prediction are brought into
-    normal form, unless all people gave the same answer. Then the prediction has to be that very
+    normal form, unless all people gave the same answer. Then the prediction has to be exactly that
     answer.
 *   "2015" (all versions before): the prediction is always brought into normal form. The answers of
     people only lose their punctuation, and not even that if they are all the same.
 
-`keras_accuracy` has the same as metrics of Keras.
+`keras_accuracy` has metrics of Keras for it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ EDITIONS = ("2021", "2015")
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _HAS_PUNCTUATION = re.compile(f"[{re.escape(_PUNCTUATION)}]")
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
-# The evaluator means to spare periods between digits, but looks only at what follows.
+# The evaluator should spare periods between digits, but looks only at the next letter.
 _PERIOD = re.compile(r"\.(?!\d)")
-# It passes a flag where the number of periods belongs, which happens to be this number.
+# It passes a flag as the maximal number of replacements; the flag is this number.
 _MOST_PERIODS = int(re.UNICODE)
 _NUMBERS = {
     word: str(number)
@@ -43,7 +43,7 @@ _NUMBERS = {
     )
 } | {"none": "0"}  # fmt: skip
 _ARTICLES = {"a", "an", "the"}
-_CACHED = 1 << 17  # Answers whose normal form is remembered; few others make up most of them.
+_CACHED = 1 << 17  # The normal forms of so many answers are remembered; few answers are frequent.
 
 
 @functools.cache
@@ -53,7 +53,7 @@ def _contractions() -> dict[str, str]:
 
 
 def _cleaned(answer: str | bytes) -> str:
-    """Without what is blank around it."""
+    """Returns an answer without blanks around it."""
     if isinstance(answer, bytes):
         answer = answer.decode()
     return answer.replace("\n", " ").replace("\t", " ").strip()
@@ -78,12 +78,12 @@ def _normal(answer: str) -> str:
 
 
 def normalize(answer: str | bytes) -> str:
-    """The normal form of an answer: lower case, without punctuation and articles.
+    """Returns the normal form of an answer: lower case, without punctuation and articles.
 
-    Words for numbers up to ten are digits, and apostrophes that were left out are put in.
+    Words for numbers up to ten become digits, and missing apostrophes are added.
 
     Args:
-      answer: Of a person or a model.
+      answer: Answer of a person or a model.
     """
     return _normal(_cleaned(answer))
 
@@ -91,12 +91,12 @@ def normalize(answer: str | bytes) -> str:
 def accuracy(
     answers: Sequence[str | bytes], prediction: str | bytes, edition: str = EDITIONS[0]
 ) -> float:
-    """How right an answer to one question is.
+    """Returns how right an answer to one question is.
 
     Args:
-      answers: Those of people, ten in the published questions.
+      answers: The answers of people, ten in the published questions.
       prediction: The answer of a model.
-      edition: Of the evaluator, "2021" or "2015".
+      edition: Edition of the evaluator, "2021" or "2015".
 
     Returns:
       0.0 to 1.0, to the last bit what the evaluator computes before it rounds.
@@ -113,18 +113,18 @@ def accuracies(
     predictions: Sequence[str | bytes],
     edition: str = EDITIONS[0],
 ) -> np.ndarray:
-    """How right the answers to several questions are.
+    """Returns how right the answers to several questions are.
 
     Args:
-      answers: Those of people, by question: lists, or an array of shape (questions, 10).
-      predictions: One for each question.
-      edition: Of the evaluator, "2021" or "2015".
+      answers: The answers of people for each question: lists, or an array of shape (questions, 10).
+      predictions: One answer of a model for each question.
+      edition: Edition of the evaluator, "2021" or "2015".
 
     Returns:
       float64 of shape (questions,), each as in `accuracy`.
 
     Raises:
-      ValueError: As there, or the numbers of questions differ.
+      ValueError: As in `accuracy`, or the numbers of questions differ.
     """
     answers, predictions = _listed(answers), _listed(predictions)
     if len(answers) != len(predictions):
@@ -140,15 +140,16 @@ def of_vocabulary(
     vocabulary: Sequence[str | bytes],
     edition: str = EDITIONS[0],
 ) -> np.ndarray:
-    """How right each answer of a list would be, for models that choose one from a list.
+    """Returns how right each answer of a list would be, for models that choose one from a list.
 
     Args:
       answers: As in `accuracies`.
-      vocabulary: What the model can answer.
-      edition: Of the evaluator, "2021" or "2015".
+      vocabulary: The answers that the model can give.
+      edition: Edition of the evaluator, "2021" or "2015".
 
     Returns:
-      float32 of shape (questions, answers of the vocabulary): also what many train such models on.
+      float32 of shape (questions, answers of the vocabulary). Many train such models with these
+      values as targets.
 
     Raises:
       ValueError: As in `accuracies`.
@@ -169,11 +170,11 @@ def of_vocabulary(
 
 
 def summary(found: Sequence[float], **groups: Sequence[Any]) -> dict[str, float | dict[Any, float]]:
-    """Means in percent, rounded to two places like the published ones.
+    """Returns means in percent, rounded to two places like the published ones.
 
     Args:
-      found: Of `accuracies`.
-      **groups: What to group by, a value for each question: `question_type=...`, say.
+      found: Results of `accuracies`.
+      **groups: Values to group by, one for each question, such as `question_type=...`.
 
     Returns:
       "overall", and for each of the groups the mean by value.
@@ -203,7 +204,7 @@ def _percent(found: list[float]) -> float:
 def _compared(
     answers: Sequence[str | bytes], edition: str
 ) -> tuple[list[str], Callable[[str | bytes], str]]:
-    """The answers of people as they are compared, and what is done to a prediction before."""
+    """Returns people's answers in the form for comparing, and a function for predictions."""
     if edition not in EDITIONS:
         raise ValueError(
             f"there is no edition {edition!r} of the metric, but {', '.join(EDITIONS)}"
@@ -215,7 +216,7 @@ def _compared(
         if len(set(forms)) == 1:
             return forms, _cleaned
         return [_normal(form) for form in forms], normalize
-    # Blanks around an answer stay here, and tell it from others.
+    # Blanks around an answer stay here, so that answers may differ by them alone.
     forms = [answer.decode() if isinstance(answer, bytes) else answer for answer in answers]
     if len(set(forms)) > 1:
         forms = [_without_punctuation(form) for form in forms]
@@ -223,7 +224,7 @@ def _compared(
 
 
 def _share(matches: list[bool]) -> float:
-    """The mean over the people, each of whom is left out in turn."""
+    """Returns the mean over the people, each of whom is left out in turn."""
     count, people = sum(matches), len(matches)
     if count > 3:
         return 1.0
@@ -232,7 +233,7 @@ def _share(matches: list[bool]) -> float:
 
 
 def _listed(values: Any) -> Any:
-    """Python's own values of a tensor or array."""
+    """Returns the values of a tensor or array as Python objects."""
     if hasattr(values, "numpy"):
         values = values.numpy()
     return values.tolist() if isinstance(values, np.ndarray) else values

@@ -1,7 +1,8 @@
-"""Answers and pairs of questions, kept in a few bytes each until their questions come.
+"""Keeps answers and pairs of questions, in a few bytes each, until their questions come.
 
-The published files may have questions and answers in different orders. Of half a million answered
-questions, what Python would hold as 5 million objects takes 60 bytes each here, and the words once.
+The published files may have questions and answers in different orders. Half a million answered
+questions would be 5 million Python objects; here each question takes 60 bytes, and each word is
+kept once.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def read_questions(file: BinaryIO, *, choices: bool) -> Iterable[dict[str, Any]]
     """Yields the questions of a file.
 
     Args:
-      file: Of questions.
-      choices: Whether each has the answers to choose from.
+      file: File of questions.
+      choices: Whether each question has a list of answers to choose from.
 
     Raises:
       FormatError: It is no such file, or a question is damaged.
@@ -55,24 +56,24 @@ def read_questions(file: BinaryIO, *, choices: bool) -> Iterable[dict[str, Any]]
 
 
 class Answers:
-    """What people answered, by question."""
+    """The answers of people, by question."""
 
     def __init__(self, question_types: Sequence[str], *, people: int | None):
         """Begins without any.
 
         Args:
           question_types: Names of the classes.
-          people: Who answer each question; None for any number, and for other types of questions.
+          people: Number of answers to each question; None if any number, and any type, is allowed.
         """
         self._question_types = {name: number for number, name in enumerate(question_types)}
         self._people = people
         self._words: dict[str, int] = {}
         self._ids = array.array("q")
         self._images = array.array("q")
-        self._types = array.array("h")  # Of question and answer, in turn.
-        self._published_types = array.array("l")  # In `_words`, as the next.
+        self._types = array.array("h")  # Types of question and answer, in turn.
+        self._published_types = array.array("l")  # Places in `_words`, like the next ones.
         self._common = array.array("l")  # Most common answers.
-        self._starts = array.array("q", [0])  # Of each question's answers in what follows.
+        self._starts = array.array("q", [0])  # Where each question's answers begin in the next two.
         self._answers = array.array("l")
         self._confidences = array.array("b")
         self._people_ids = array.array("l")
@@ -84,7 +85,7 @@ class Answers:
         """Adds the answers of a file.
 
         Args:
-          file: Of annotations.
+          file: File of annotations.
 
         Raises:
           FormatError: It is no such file, answers are damaged, or a question is there twice.
@@ -135,13 +136,13 @@ class Answers:
         return self._words.setdefault(word, len(self._words))
 
     def find(self, question: dict[str, Any]) -> int | None:
-        """The row of a question's answers, which counts as asked from now on; None if it has none.
+        """Returns the row of a question's answers, and notes that it was asked; None if none.
 
         Args:
-          question: Of `read_questions`.
+          question: A question from `read_questions`.
 
         Raises:
-          FormatError: They are about another picture.
+          FormatError: The answers are about another picture.
         """
         wanted = question["question_id"]
         place = int(np.searchsorted(self._sorted, wanted)) if len(self._order) else 0
@@ -157,7 +158,7 @@ class Answers:
         return row
 
     def of(self, row: int) -> dict[str, Any]:
-        """The features of a question's answers.
+        """Returns the features of a question's answers.
 
         Args:
           row: From `find`.
@@ -178,12 +179,12 @@ class Answers:
         }
 
     def left(self) -> list[int]:
-        """Ids of the questions that were not asked."""
+        """Returns the ids of the questions that were not asked."""
         return [self._ids[row] for row in np.flatnonzero(~self._taken)]
 
 
 def no_answers() -> dict[str, Any]:
-    """The features of the answers to a question that nobody answered in public."""
+    """Returns the features of the answers to a question that nobody answered in public."""
     return dict(_NO_ANSWERS)
 
 
@@ -193,16 +194,16 @@ def _scores(answers: list[str]) -> dict[str, list[Any]]:
 
 
 class Pairs:
-    """Which questions complement each other."""
+    """Pairs of questions that complement each other."""
 
     def __init__(self, file: BinaryIO | None = None):
         """Reads them.
 
         Args:
-          file: Of complementary pairs; None for no pairs.
+          file: File of complementary pairs; None for no pairs.
 
         Raises:
-          FormatError: It is no such file, or a pair is none.
+          FormatError: It is no such file, or a pair is damaged.
         """
         pairs = array.array("q")
         for number, (_, pair) in enumerate(json_stream.read(file, ("",)) if file else ()):
@@ -215,10 +216,10 @@ class Pairs:
         self._pairs = both[np.argsort(both[:, 0], kind="stable")]
 
     def of(self, question_id: int) -> list[int]:
-        """The questions that complement one, in published order.
+        """Returns the questions that complement one, in published order.
 
         Args:
-          question_id: Of the one.
+          question_id: Id of the question.
         """
         start, stop = np.searchsorted(self._pairs[:, 0], [question_id, question_id + 1])
         return list(dict.fromkeys(self._pairs[start:stop, 1].tolist()))

@@ -1,4 +1,4 @@
-"""What the features are, and what they mean."""
+"""The features of VisualQA, and their meaning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONFIDENCES = ("yes", "maybe", "no")
 
 
 def of_questions(question_types: list[str]) -> dict[str, Any]:
-    """A question with its answers.
+    """Returns the features of a question with its answers.
 
     Args:
       question_types: Names of the classes.
@@ -47,12 +47,12 @@ def of_questions(question_types: list[str]) -> dict[str, Any]:
 
 
 def of_other_types() -> dict[str, Any]:
-    """What releases add whose types of questions nobody listed."""
+    """Returns the features of releases whose types of questions nobody listed."""
     return {"question_type_published": text("Type of the question, as published.")}
 
 
 def of_choices() -> dict[str, Any]:
-    """What multiple choice adds."""
+    """Returns the features that multiple choice adds."""
     return {
         "multiple_choices": tfds.features.Sequence(
             text("A possible answer."),
@@ -63,7 +63,7 @@ def of_choices() -> dict[str, Any]:
 
 
 def of_pairs() -> dict[str, Any]:
-    """What the balanced questions of v2 add."""
+    """Returns the features that the balanced questions of v2 add."""
     return {
         "complementary_question_ids": tfds.features.Sequence(
             int64("Id of a question."),
@@ -74,10 +74,10 @@ def of_pairs() -> dict[str, Any]:
 
 
 def of_pictures(encoding: str) -> dict[str, Any]:
-    """What pictures add.
+    """Returns the features that pictures add.
 
     Args:
-      encoding: Of their files, "jpeg" or "png".
+      encoding: Encoding of their files, "jpeg" or "png".
     """
     return {
         "image": tfds.features.Image(
@@ -89,7 +89,7 @@ def of_pictures(encoding: str) -> dict[str, Any]:
 
 
 def of_scenes() -> dict[str, Any]:
-    """What descriptions of scenes add."""
+    """Returns the features that descriptions of scenes add."""
     return {
         "scene": text("What the scene is made of, the published JSON; empty in test."),
     }

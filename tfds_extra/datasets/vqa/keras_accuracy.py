@@ -1,4 +1,4 @@
-"""The official accuracy as metrics of Keras; what it is stands in `accuracy`."""
+"""The official accuracy as metrics of Keras; `accuracy` describes it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class VqaAccuracy(keras.metrics.Mean):
         """Creates the metric.
 
         Args:
-          name: Of the metric.
-          edition: Of the official evaluator, "2021" or "2015".
-          **kwargs: Of `keras.metrics.Mean`.
+          name: Name of the metric.
+          edition: Edition of the official evaluator, "2021" or "2015".
+          **kwargs: Arguments of `keras.metrics.Mean`.
 
         Raises:
           ValueError: There is no such edition.
@@ -61,17 +61,17 @@ class VqaAccuracy(keras.metrics.Mean):
 class VqaVocabularyAccuracy(keras.metrics.Mean):
     """Mean of the official accuracy of a model that chooses one answer from a list.
 
-    `update_state(scores, chosen)` takes how right each answer of the list is, of shape (batch,
-    answers), from `accuracy.of_vocabulary`, and the outputs of the model, of the same shape, the
-    largest of which is its answer. It runs on every backend of Keras.
+    `update_state(scores, outputs)` takes the accuracy of each answer of the list, of shape (batch,
+    answers), from `accuracy.of_vocabulary`, and the outputs of the model, of the same shape. The
+    largest output is the model's answer. It runs on every backend of Keras.
     """
 
     def __init__(self, name: str = "vqa_accuracy", **kwargs: Any):
         """Creates the metric.
 
         Args:
-          name: Of the metric.
-          **kwargs: Of `keras.metrics.Mean`.
+          name: Name of the metric.
+          **kwargs: Arguments of `keras.metrics.Mean`.
         """
         super().__init__(name=name, **kwargs)
 
@@ -79,8 +79,8 @@ class VqaVocabularyAccuracy(keras.metrics.Mean):
         """Adds some questions.
 
         Args:
-          y_true: How right each answer is.
-          y_pred: What the model makes of each.
+          y_true: The accuracy of each answer.
+          y_pred: The model's output for each answer.
           sample_weight: As in `keras.metrics.Mean`.
         """
         chosen = keras.ops.argmax(y_pred, axis=-1)

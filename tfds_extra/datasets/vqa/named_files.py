@@ -1,4 +1,4 @@
-"""Pictures and scenes, each in a file that is called after its id."""
+"""Reads pictures and scenes, each from a file that is named by its id."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tfds_extra.formats import FormatError, jpeg, png
 
 
 class NamedById:
-    """Files that are called after the id of a picture."""
+    """Files that are named by the id of a picture."""
 
     def __init__(self, tree: core.Tree, pattern: str, subset: str, *, is_part: bool):
-        """Finds them.
+        """Finds the files.
 
         Args:
-          tree: Where they are.
-          pattern: Name of a file, with subset and id.
-          subset: Of which they are.
+          tree: The archive or folder of the files.
+          pattern: Pattern of file names, with subset and id.
+          subset: Subset of the pictures.
           is_part: Whether some may be missing.
 
         Raises:
@@ -41,10 +41,10 @@ class NamedById:
         self._last: tuple[int, bytes] | None = None
 
     def read(self, image_id: int) -> bytes | None:
-        """The file of a picture; None if it is not there, in a part.
+        """Returns the file of a picture; None if it is not there, in a part.
 
         Args:
-          image_id: Of the picture.
+          image_id: Id of the picture.
 
         Raises:
           CorpusError: It is missing or damaged.

@@ -13,21 +13,21 @@ COCO = "http://images.cocodataset.org/zips/"
 
 @dataclasses.dataclass(frozen=True)
 class Release:
-    """What belongs together of what was published.
+    """The published files that belong together.
 
     Attributes:
-      folder: On the servers.
-      archive: Name of its archives, with the kind of content and the split.
-      questions: Name of the file with questions, with the task and the subset.
-      annotations: Name of the file with answers, with the subset.
-      subsets: What a split is called in the names of archives and files, by split. The archive of
-        test has test_dev, too.
-      pictures: Name of a picture, with subset and id.
+      folder: Folder on the servers.
+      archive: Pattern of its archives' names, with the kind of content and the split.
+      questions: Pattern of the name of the file with questions, with the task and the subset.
+      annotations: Pattern of the name of the file with answers, with the subset.
+      subsets: Names of each split in the names of archives and files. The archive of test has
+        test_dev, too.
+      pictures: Pattern of a picture's name, with subset and id.
       archives_of_pictures: URL of the archive with the pictures of a subset.
       question_types: Which of the published lists of types of questions it has.
       pairs: Name of the file with complementary pairs; empty if there are none.
-      people: How many answer each question; None if nobody states it, nor that there are no other
-        types of questions.
+      people: How many people answer each question; None if this number, and the list of types of
+        questions, are not documented.
     """
 
     folder: str
@@ -43,7 +43,7 @@ class Release:
 
     @property
     def encoding(self) -> str:
-        """Of the pictures, as TFDS calls it."""
+        """TFDS's name for the encoding of the pictures."""
         return "jpeg" if self.pictures.endswith(".jpg") else "png"
 
 
@@ -102,17 +102,17 @@ WITH_SCENES = ("train", "validation")
 
 
 def of_pictures(subset: str) -> str:
-    """The subset that has the pictures of another: test-dev is a part of test.
+    """Returns the subset that has a subset's pictures: test-dev is a part of test.
 
     Args:
-      subset: Of questions.
+      subset: Subset of questions.
     """
     return subset.replace("test-dev", "test")
 
 
 @functools.cache
 def question_types(pictures: str) -> list[str]:
-    """Classes of question_type, in published order.
+    """Returns the classes of question_type, in published order.
 
     Args:
       pictures: What the questions are about, "mscoco" or "abstract".

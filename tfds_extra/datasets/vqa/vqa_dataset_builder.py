@@ -17,7 +17,7 @@ from tfds_extra.datasets.vqa import annotations, features, releases
 from tfds_extra.datasets.vqa.named_files import NamedById
 
 _HOMEPAGE = "https://visualqa.org/"
-# The second is the older server.
+# The second server is the older one.
 _SERVERS = ("https://s3.amazonaws.com/cvmlp/vqa/", "http://visualqa.org/data/")
 _DATA = ("*_questions.json", "*_annotations.json", "*_complementary_pairs.json")
 
@@ -31,7 +31,7 @@ class VqaConfig(tfds.core.BuilderConfig):
 
     Attributes:
       release: Its name in `releases.RELEASES`.
-      choices: Whether answers to choose from are there.
+      choices: Whether each question has answers to choose from.
       pictures: Whether each question has its picture.
       scenes: Whether each question has the description of its scene.
     """
@@ -43,7 +43,7 @@ class VqaConfig(tfds.core.BuilderConfig):
 
 
 def _configs() -> Iterator[VqaConfig]:
-    """Each form of each release, with and without pictures."""
+    """Yields each form of each release, with and without pictures."""
     for name, release, choices, what in (
         ("v2", "v2", False, "Balanced questions about COCO's pictures (2017)"),
         ("v1", "v1", False, "The first questions about COCO's pictures (2015)"),
@@ -76,8 +76,8 @@ class Part:
     Attributes:
       split: The split.
       files: All published files of the config.
-      number: Of the part, from 0.
-      count: Of parts; the last one has all questions behind it.
+      number: Number of the part, from 0.
+      count: Number of parts; the last one has all questions that are left.
     """
 
     split: str
@@ -99,7 +99,7 @@ class Builder(core.Builder):
         return releases.RELEASES[self.builder_config.release]
 
     def _questions(self, subset: str) -> str:
-        """Name of the file with the questions of a subset."""
+        """Returns the name of the file with the questions of a subset."""
         task = "MultipleChoice" if self.builder_config.choices else "OpenEnded"
         return self._release.questions.format(task=task, subset=subset)
 
@@ -160,9 +160,9 @@ class Builder(core.Builder):
         return files
 
     def _archive(self, kind: str, name: str, json_file: str) -> core.Archive:
-        """An archive of JSON files, of which one must be there."""
+        """Returns an archive of JSON files, of which one must be there."""
         path = self._release.folder + self._release.archive.format(kind=kind, split=name)
-        # As many people have them, files of several releases lie in one folder.
+        # Many people have files of several releases in one folder.
         folder = {"Questions": "questions", "Annotations": "annotations"}.get(kind, "pairs")
         return core.Archive(_mirrors(path), holds=(json_file,), also_called=(folder,), others=_DATA)
 
@@ -204,7 +204,7 @@ class Builder(core.Builder):
                 if row is None and answers and self.variant != core.PARTIAL:
                     raise ValueError(f"question {question['question_id']} has no answers")
                 if min(number // _PICTURED, part.count - 1) != part.number:
-                    continue  # Of another part, and asked for all that.
+                    continue  # It belongs to another part, but counts as asked.
                 found = annotations.no_answers() if row is None else answers.of(row)
                 if release.people is not None:
                     found.pop("question_type_published")
@@ -223,7 +223,7 @@ class Builder(core.Builder):
                 if pictures:
                     example["image"] = pictures.read(image_id)
                 if any(value is None for value in example.values()):
-                    continue  # Of a part.
+                    continue  # A partial corpus may lack its picture or scene.
                 yield (part.split, str(question["question_id"])), example
         if answers and self.variant != core.PARTIAL and (left := answers.left()):
             raise core.CorpusError(
@@ -234,7 +234,7 @@ class Builder(core.Builder):
             )
 
     def _answers(self, part: Part, name: str, subset: str) -> annotations.Answers | None:
-        """The answers to the questions of a part; None for those of test."""
+        """Returns the answers to the questions of a part; None for those of test."""
         key, release = f"annotations_{name}", self._release
         if key not in part.files:
             return None
@@ -246,7 +246,7 @@ class Builder(core.Builder):
         return answers
 
     def _pairs(self, part: Part, name: str, subset: str) -> annotations.Pairs | None:
-        """The complementary pairs, none of them in test; None for releases without."""
+        """Returns the complementary pairs (none for test); None for releases without pairs."""
         key, release = f"pairs_{name}", self._release
         if not release.pairs:
             return None
@@ -256,7 +256,7 @@ class Builder(core.Builder):
             return annotations.Pairs(file)
 
     def _named(self, part: Part, key: str, pattern: str, subset: str) -> NamedById | None:
-        """The pictures, or scenes, of a part; None if there are none."""
+        """Returns the pictures, or scenes, of a part; None if there are none."""
         if key not in part.files:
             return None
         return NamedById(part.files[key], pattern, subset, is_part=self.variant == core.PARTIAL)
@@ -264,7 +264,7 @@ class Builder(core.Builder):
 
 @contextlib.contextmanager
 def _open(tree: core.Tree, name: str) -> Iterator[BinaryIO]:
-    """Inside, a JSON file; what is wrong with it is said with archive and name."""
+    """Yields a JSON file; errors inside the block get archive and name."""
     for other in () if tree.is_shared else tree.index():
         if not any(fnmatch.fnmatchcase(other, pattern) for pattern in _DATA):
             raise core.stranger(tree, other)
@@ -278,5 +278,5 @@ def _mirrors(path: str) -> core.Mirrors:
 
 
 def _any_id(pattern: str) -> str:
-    """The pattern of file names in which an id has become any text."""
+    """Returns a pattern of file names with `*` in place of the id."""
     return re.sub(r"\{id.*\}", "*", pattern)

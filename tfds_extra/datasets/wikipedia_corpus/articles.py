@@ -20,9 +20,9 @@ _OK, _TOO_COMPLEX, _NOT_PARSED = range(len(features.STATUSES))
 _PARAGRAPH, _ITEM = range(len(features.KINDS))
 _WORD = re.compile(r"\w+")
 _BLANK_LINES = re.compile(r"\n\s*\n")
-_SAFE_IN_URL = "/:@!$*(),;~"  # What MediaWiki leaves as it is.
-# How a page begins that leads to another, where the dump does not say (before version 0.4): the English
-# word, which works everywhere, and those of large wikis.
+_SAFE_IN_URL = "/:@!$*(),;~"  # MediaWiki does not escape these.
+# Words at the beginning of a redirect, for dumps before version 0.4, which have no flag: the
+# English word, which works everywhere, and those of large wikis.
 _REDIRECT_WORDS = (
     "REDIRECT", "WEITERLEITUNG", "REDIRECTION", "REDIRECCIÓN", "RINVIA", "RINVIO", "DOORVERWIJZING",
     "PATRZ", "PRZEKIERUJ", "TAM", "REDIRECIONAMENTO", "ПЕРЕНАПРАВЛЕНИЕ", "ПЕРЕНАПР", "OMDIRIGERING",
@@ -36,25 +36,25 @@ _LINK = re.compile(r"\[\[(?P<target>[^\[\]|]+)")
 
 
 class Wiki:
-    """What it takes to read the pages of a wiki."""
+    """Facts about a wiki that are needed to read its pages."""
 
     def __init__(self, site: mediawiki_dump.Site):
         """Puts together the names of its namespaces.
 
         Args:
-          site: What the dump says.
+          site: The dump's site information.
         """
         self.site = site
         self.prefixes = _english() | _aliases(site.language)
         self.prefixes |= {name.lower(): number for number, name in site.namespaces.items() if name}
         self.languages = _languages()
-        # Of pages: only names that the dump has stand before their titles.
+        # Titles of pages only begin with names of namespaces that the dump has.
         self._own = {name: number for number, name in site.namespaces.items() if name}
         self._marks = _marks(site.language)
         self._address = re.match(r"https?://[^/]+/(?:.*/)?", site.base)
 
     def split(self, page: mediawiki_dump.Page) -> tuple[int, str]:
-        """Number of the namespace of a page, and its title without its name."""
+        """Returns the number of the namespace of a page, and its title without its name."""
         prefix, colon, title = page.title.partition(":")
         if page.namespace is not None:
             name = self.site.namespaces.get(page.namespace, "")
@@ -65,38 +65,38 @@ class Wiki:
         return 0, page.title
 
     def of_link(self, target: str) -> int:
-        """Number of the namespace that a link leads to."""
+        """Returns the number of the namespace that a link leads to."""
         prefix, colon, _ = target.partition(":")
         name = " ".join(prefix.replace("_", " ").split()).lower()
         return self.prefixes.get(name, 0) if colon else 0
 
     def url(self, title: str) -> str:
-        """Address of a page; empty if the dump does not say where the wiki is."""
+        """Returns the address of a page; empty if the dump does not say where the wiki is."""
         if not self._address:
             return ""
         name = urllib.parse.quote(title.replace(" ", "_"), safe=_SAFE_IN_URL)
         return self._address[0] + name
 
     def is_disambiguation(self, article: wikitext.Article, text: str) -> bool:
-        """Whether a page says that it is one of like titles."""
+        """Returns whether a page is marked as a disambiguation page."""
         used = {name.lower() for name in article.templates}
         return bool(used & self._marks) or "__DISAMBIG__" in text
 
 
 def is_article(page: mediawiki_dump.Page) -> bool:
-    """Whether a page has text of its own: it is no redirect, not empty and no program."""
+    """Returns whether a page has text of its own: it is no redirect, not empty and no program."""
     return bool(page.text and page.model in _WIKITEXT and not is_redirect(page))
 
 
 def is_redirect(page: mediawiki_dump.Page) -> bool:
-    """Whether a page leads to another."""
+    """Returns whether a page leads to another."""
     if page.is_redirect is None:
         return bool(_REDIRECT.match(page.text or ""))
     return page.is_redirect
 
 
 def article(page: mediawiki_dump.Page, wiki: Wiki, *, with_wikitext: bool) -> dict[str, Any]:
-    """A page with text as an example."""
+    """Returns a page with text as an example."""
     raw = page.text or ""
     made, status = _parsed(raw, wiki)
     text = made.text
@@ -124,7 +124,7 @@ def article(page: mediawiki_dump.Page, wiki: Wiki, *, with_wikitext: bool) -> di
 
 
 def redirect(page: mediawiki_dump.Page, wiki: Wiki) -> dict[str, Any]:
-    """A page that leads to another, as an example."""
+    """Returns a page that leads to another, as an example."""
     raw = page.text or ""
     match = _REDIRECT.match(raw) or _LINK.search(raw)
     written, _, fragment = (match["target"] if match else "").partition("#")
@@ -167,7 +167,7 @@ def _seconds(timestamp: str) -> int:
 
 
 def _parsed(raw: str, wiki: Wiki) -> tuple[wikitext.Article, int]:
-    """A page without markup, and its status."""
+    """Returns a page without markup, and its status."""
     status = _TOO_COMPLEX
     if wikitext.cost(raw) <= wikitext.MAX_COST:
         try:
@@ -191,7 +191,7 @@ def _link(link: wikitext.Link, wiki: Wiki) -> dict[str, Any]:
 
 
 def _paragraphs(made: wikitext.Article) -> Iterator[dict[str, int]]:
-    """Where paragraphs and items of lists are: an item takes a line, a paragraph goes to an empty one."""
+    """Yields paragraphs and items of lists: an item is a line; an empty line ends a paragraph."""
     items = set(made.items)
     for number, section in enumerate(made.sections):
         begin = section.begin
@@ -205,8 +205,8 @@ def _paragraphs(made: wikitext.Article) -> Iterator[dict[str, int]]:
 def _in_block(
     text: str, begin: int, stop: int, items: set[int], section: int
 ) -> Iterator[dict[str, int]]:
-    """Paragraphs and items between empty lines."""
-    waiting = -1  # Where a paragraph begins that has not ended.
+    """Yields the paragraphs and items between empty lines."""
+    waiting = -1  # Beginning of a paragraph that has not ended yet; -1 for none.
     at = begin
     while at < stop:
         end = text.find("\n", at, stop)
@@ -225,7 +225,7 @@ def _in_block(
 
 
 def _paragraph(text: str, kind: int, section: int, begin: int, end: int) -> dict[str, int]:
-    """A paragraph without blanks at both ends."""
+    """Returns a paragraph without blanks at both ends."""
     shown = text[begin:end]
     begin += len(shown) - len(shown.lstrip())
     end = max(begin, end - len(shown) + len(shown.rstrip()))
@@ -248,13 +248,13 @@ def _aliases(language: str) -> Mapping[str, int]:
 
 @functools.cache
 def _languages() -> frozenset[str]:
-    """Codes of languages that there is a Wikipedia in."""
+    """Returns the codes of languages that there is a Wikipedia in."""
     return frozenset((_FOLDER / "languages.txt").read_text(encoding="utf-8").split())
 
 
 @functools.cache
 def _marks(language: str) -> frozenset[str]:
-    """Templates that mark pages of like titles."""
+    """Returns the templates that mark disambiguation pages."""
     rows = tables.read_tsv(_FOLDER / "disambiguation.tsv")
     return frozenset(
         row["template"] for row in rows if row["language"] in ("*", language.partition("-")[0])

@@ -1,4 +1,4 @@
-"""Which files of a folder are a dump, and what the lists of the host say of files."""
+"""Finds the files of a dump in a folder, and reads the host's lists of files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PART = re.compile(r"(articles|multistream|current|history|index)\d+$")
 _SELECTIONS = ("pages-articles", "pages-meta-current", "pages-meta-history", "")
 _NO_TEXT = re.compile(r"stub-|-stubs?\b|abstract|logging|multistream-index|all-titles|siteinfo")
 
-_PACKED = re.compile(r"[^.]+\.(?:bz2|gz|xz)")  # Whatever it may be.
+_PACKED = re.compile(r"[^.]+\.(?:bz2|gz|xz)")  # Any compressed file.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +34,10 @@ class DumpFile:
     """A file of a dump.
 
     Attributes:
-      name: Of the file.
+      name: Name of the file.
       index: Name of its index; empty if it has none, or is no multistream file.
-      first: The first page id that may be in it, as its name tells; 0 if it does not.
-      last: The last one.
+      first: The first page id that may be in it, from its name; 0 if the name does not tell.
+      last: The last page id that may be in it, from its name.
     """
 
     name: str
@@ -47,7 +47,7 @@ class DumpFile:
 
 
 def url(wiki: str, date: str, name: str) -> str:
-    """Where a file of a dump is published: dates with dashes are of the newer product."""
+    """Returns the URL of a file of a dump; dates with dashes belong to the newer product."""
     if "-" in date:
         host = "https://dumps.wikimedia.org/other/mediawiki_content_current/"
         return f"{host}{wiki}/{date}/xml/bzip2/{name}"
@@ -55,17 +55,18 @@ def url(wiki: str, date: str, name: str) -> str:
 
 
 def choose(names: Iterable[str], wiki: str, date: str, *, is_part: bool) -> list[DumpFile]:
-    """The files of a dump among others.
+    """Returns the files of a dump among others.
 
     Args:
-      names: Of files in a folder.
+      names: Names of files in a folder.
       wiki: Name of its database.
       date: As in the names of files.
-      is_part: Whether files with other names than the published ones will do if there are none of these.
+      is_part: Whether files with other names are taken if none has a published name.
 
     Returns:
-      Of the forms in which the same pages are there, the one that is read fastest: multistream with an
-      index, whole rather than in parts.
+      If the same pages are there in several forms, the form that is read fastest: multistream with
+        an
+      index, and whole rather than in parts.
     """
     found = [name for name in sorted(names) if not _NO_TEXT.search(name) and _is_dump(name)]
     published = [name for name in found if name.startswith(f"{wiki}-{date}-")]
@@ -93,14 +94,14 @@ def _is_dump(name: str) -> bool:
 
 
 def _of_index(name: str) -> str:
-    """Name of the file that an index is of; the newer product has none."""
+    """Returns the name of the file that an index belongs to; the newer product has no indexes."""
     return re.sub(r"multistream-index(\d*)\.txt", r"multistream\1.xml", name).replace(
         "multistream-index", "multistream"
     )
 
 
 def _families(names: Iterable[str], indexes: Mapping[str, str]) -> dict[str, list[DumpFile]]:
-    """Files that are parts of the same, in the order of their pages; a whole file is alone."""
+    """Groups the parts of each file, in the order of their pages; a whole file is alone."""
     families: dict[str, list[DumpFile]] = {}
     for name in names:
         match = _NAME.fullmatch(name)
@@ -125,7 +126,7 @@ def _rank(files: list[DumpFile], family: str) -> tuple[bool | int, ...]:
 
 
 def missing_part(files: Iterable[DumpFile]) -> str:
-    """Which pages are missing between the parts of a dump, in words; empty if none are."""
+    """Returns which pages are missing between the parts of a dump, in words; empty if none are."""
     expected = 0
     for file in files:
         if expected and file.first > expected:
@@ -135,7 +136,7 @@ def missing_part(files: Iterable[DumpFile]) -> str:
 
 
 def read_status(path: pathlib.Path, wanted: Collection[str]) -> dict[str, digests.Published]:
-    """What `dumpstatus.json` says of files.
+    """Reads sizes and digests of files from `dumpstatus.json`.
 
     Args:
       path: The file.
@@ -157,7 +158,7 @@ def read_status(path: pathlib.Path, wanted: Collection[str]) -> dict[str, digest
 
 
 def read_lists(folder: pathlib.Path, wiki: str, date: str) -> dict[str, digests.Published]:
-    """What the lists of digests in a folder say of files; empty if there is none."""
+    """Reads digests of files from the lists in a folder; empty if there is none."""
     found = {}
     status = [folder / name for name in (STATUS, f"{wiki}-{date}-{STATUS}")]
     for path in filter(pathlib.Path.is_file, status):
@@ -174,6 +175,6 @@ def read_lists(folder: pathlib.Path, wiki: str, date: str) -> dict[str, digests.
 
 
 def read_sums(path: pathlib.Path, kind: str = "sha256") -> dict[str, str]:
-    """Digests by name of file, of a list such as `SHA256SUMS`."""
+    """Returns the digests by name of file, of a list such as `SHA256SUMS`."""
     with core.located(path, "", "Get it again."):
         return digests.parse_coreutils(path.read_text(encoding="utf-8"), kind, path.name)

@@ -1,4 +1,4 @@
-"""What the features of articles and redirects are, and what they mean."""
+"""The features of articles and redirects, and their meaning."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _of_pages() -> dict[str, Any]:
 
 
 def of_articles(*, with_wikitext: bool = False) -> dict[str, Any]:
-    """A page with text.
+    """Returns the features of a page with text.
 
     Args:
       with_wikitext: Whether the text with its markup is there, too.
@@ -120,7 +120,7 @@ def of_articles(*, with_wikitext: bool = False) -> dict[str, Any]:
 
 
 def of_redirects() -> dict[str, Any]:
-    """A page that leads to another."""
+    """Returns the features of a page that leads to another."""
     return {
         **_of_pages(),
         "target": text("Title of the page that it leads to, with the name of its namespace."),

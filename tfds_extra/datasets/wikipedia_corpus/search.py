@@ -1,8 +1,8 @@
-"""Search in a prepared wiki: words, phrases, prefixes, NEAR and boolean queries, and frequencies.
+"""Searches in a prepared wiki: words, phrases, prefixes, NEAR and boolean queries, and frequencies.
 
-The index is an SQLite file of full-text search (FTS5), which comes with Python, beside the folder of the
-prepared data. It is built once, page by page, in a file of another name: what a killed process has built is
-gone on with, and only what is whole gets the name of an index.
+The index is an SQLite file with full-text search (FTS5), which comes with Python. It lies beside
+the folder of the prepared data. It is built once, page by page, in a file of another name, and gets
+its name when it is whole. If the process is killed, the next one goes on.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from tfds_extra.core import disk, locks, prepared
 from tfds_extra.core.sqlite import sqlite3
 
 _FORMAT = 1
-_AT_ONCE = 1000  # Pages of a transaction.
-_CACHE = 64 << 10  # KiB of the index that SQLite holds in memory.
-# Languages that do not part words by blanks: there any three letters are found, and any more.
+_AT_ONCE = 1000  # Number of pages in a transaction.
+_CACHE = 64 << 10  # KiB of the index that SQLite keeps in memory.
+# Languages without blanks between words: there, any three or more letters can be found.
 _WITHOUT_BLANKS = frozenset(
     ("ja", "zh", "th", "lo", "km", "my", "bo", "dz", "wuu", "yue", "zh-classical", "gan")
 )
@@ -52,15 +52,15 @@ class Hit:
     """A page that a query finds.
 
     Attributes:
-      id: Of the page.
-      title: Of the page.
-      url: Of the page.
-      section: Heading of the section that the place is in, or is; empty for the lead.
-      left: What stands before the place.
-      match: What was found; empty if only the title was.
-      right: What stands behind it.
-      begin: Where the place is in the text, in letters.
-      rank: The smaller, the better the page fits (BM25).
+      id: Id of the page.
+      title: Title of the page.
+      url: Url of the page.
+      section: Heading of the section with the place, or of which it is part; empty for the lead.
+      left: The text before the place.
+      match: The text that was found; empty if only the title fits.
+      right: The text after the place.
+      begin: Where the place begins in the text, in letters.
+      rank: The smaller it is, the better the page fits (BM25).
     """
 
     id: int
@@ -80,12 +80,12 @@ class Hit:
 
 @dataclasses.dataclass(frozen=True)
 class Frequency:
-    """How often something occurs.
+    """The frequency of a word or phrase.
 
     Attributes:
-      occurrences: Places in texts.
-      pages: Pages with such a place.
-      size: Words of all texts; letters, in languages that do not part words by blanks.
+      occurrences: Number of places in texts.
+      pages: Number of pages with such a place.
+      size: Number of words of all texts; of letters, in languages without blanks between words.
     """
 
     occurrences: int
@@ -94,7 +94,7 @@ class Frequency:
 
     @property
     def per_million(self) -> float:
-        """Occurrences in a million words, or letters."""
+        """Number of occurrences in a million words, or letters."""
         return self.occurrences / self.size * 1e6 if self.size else 0.0
 
     def __str__(self) -> str:
@@ -106,10 +106,10 @@ class Row:
     """A page to be found.
 
     Attributes:
-      id: Of the page.
-      title: Of the page.
-      url: Of the page.
-      text: Of the page.
+      id: Id of the page.
+      title: Title of the page.
+      url: Url of the page.
+      text: Text of the page.
       sections: Title of each, and where it ends.
       categories: Names.
       size: Words of the text; letters, in languages that do not part words by blanks.
@@ -125,7 +125,7 @@ class Row:
 
 
 class Index:
-    """The index of a prepared wiki; it may be used by one thread."""
+    """The index of a prepared wiki; only one thread may use it."""
 
     def __init__(self, path: str | os.PathLike[str]):
         """Opens an index that is whole.
@@ -134,7 +134,7 @@ class Index:
           path: The file.
 
         Raises:
-          ValueError: It is none.
+          ValueError: It is no such index.
         """
         try:
             self._file = _connect(path, is_read_only=True)
@@ -144,11 +144,11 @@ class Index:
 
     @classmethod
     def of(cls, builder: Any, folder: str | os.PathLike[str] | None = None) -> Index:
-        """The index of what a builder has prepared, built if it is not there.
+        """Returns the index of a builder's prepared articles; builds it if it is not there.
 
         Args:
-          builder: It has prepared its articles.
-          folder: Where the index lies; beside the folder of the prepared data if None.
+          builder: A builder whose articles are prepared.
+          folder: Folder of the index; by default beside the folder of the prepared data.
 
         Raises:
           ValueError: Nothing is prepared, or no articles.
@@ -187,17 +187,17 @@ class Index:
         category: str = "",
         context: int = 60,
     ) -> list[Hit]:
-        """The pages that fit a query best, each with the first place that does.
+        """Returns the pages that fit a query best, each with the first place that fits.
 
         Args:
           query: A word, a "phrase", a prefix*, NEAR(one another, 5), and these with AND, OR and NOT.
-          limit: How many at most.
+          limit: The most pages.
           title: A query that the title has to fit, too.
           category: Name of a category that the page has to be in.
           context: How many letters are shown before and behind the place.
 
         Raises:
-          ValueError: The query is not written so.
+          ValueError: The query has another form.
         """
         asked = f"({query}) AND title : ({title})" if title else query
         within, values = _within("rowid", category)
@@ -208,7 +208,7 @@ class Index:
         return [self._hit(query, page, rank, context) for page, rank in found]
 
     def count(self, query: str, *, title: str = "", category: str = "") -> int:
-        """How many pages fit a query; the arguments are those of `search`."""
+        """Returns how many pages fit a query; the arguments are those of `search`."""
         asked = f"({query}) AND title : ({title})" if title else query
         within, values = _within("rowid", category)
         ((number,),) = self._ask(
@@ -217,7 +217,7 @@ class Index:
         return number
 
     def frequency(self, words: str, *, title: str = "", category: str = "") -> Frequency:
-        """How often a word or a phrase occurs in texts.
+        """Returns how often a word or a phrase occurs in texts.
 
         Args:
           words: Words that follow each other, or the beginning of one (`walk*`).
@@ -225,7 +225,7 @@ class Index:
           category: Name of a category that pages have to be in.
 
         Raises:
-          ValueError: There is no word, or the query of titles is none.
+          ValueError: There is no word, or the query of titles has a wrong form.
         """
         words = words.strip().strip('"')
         is_prefix = words.endswith("*")
@@ -254,9 +254,9 @@ class Index:
     def _places(
         self, term: str, shift: int, within: str, values: Sequence[str]
     ) -> Iterator[tuple[int, int]]:
-        """Pages, and where in them a word stands: its number among their words, shifted.
+        """Returns pages with a word, and the word's place in each: its number, shifted.
 
-        They are in ascending order, because FTS5 keeps them so.
+        They are in ascending order, because FTS5 stores them so.
         """
         return self._file.execute(
             f"SELECT doc, offset + ? FROM instances WHERE term = ? AND col = 'text' {within}",
@@ -264,7 +264,7 @@ class Index:
         )
 
     def _terms(self, text: str) -> list[str]:
-        """Words of a text, as they are in the index."""
+        """Returns the words of a text, as they are in the index."""
         with contextlib.closing(sqlite3.connect(":memory:")) as memory:
             schema = f"CREATE VIRTUAL TABLE one USING fts5(text, tokenize='{self._tokenizer}')"
             memory.execute(schema)
@@ -273,7 +273,7 @@ class Index:
             return [term for (term,) in memory.execute("SELECT term FROM terms ORDER BY offset")]
 
     def _hit(self, query: str, page: int, rank: float, context: int) -> Hit:
-        """A page that fits, with its first place."""
+        """Returns a page that fits, with its first place."""
         ((title, url, sections),) = self._ask(
             "SELECT title, url, sections FROM page WHERE id = ?", (page,)
         )
@@ -301,7 +301,7 @@ class Index:
         )
 
     def _ask(self, question: str, values: Sequence[Any], query: str = "") -> list[tuple[Any, ...]]:
-        """Asks the database; the query, by default the first value, is what may be written wrongly."""
+        """Asks the database; an error names the query, by default the first value."""
         try:
             return self._file.execute(question, values).fetchall()
         except sqlite3.OperationalError as e:
@@ -316,11 +316,11 @@ def build(path: pathlib.Path, rows: Iterable[Row], state: str, *, tokenizer: str
     Args:
       path: The file.
       rows: The pages, always in the same order.
-      state: What the pages are of; an index of another state is replaced.
-      tokenizer: Of FTS5; by default one that parts words, and keeps accents.
+      state: Identifies the prepared data; an index with another state is replaced.
+      tokenizer: Tokenizer of FTS5; the default separates words, and keeps accents.
 
     Raises:
-      OSError: The file cannot be written; it names it.
+      OSError: The file cannot be written; the error names it.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
     try:
@@ -341,20 +341,20 @@ def build(path: pathlib.Path, rows: Iterable[Row], state: str, *, tokenizer: str
 
 
 def tokenizer_of(language: str) -> str:
-    """How texts of a language are parted into what can be found."""
+    """Returns the tokenizer of FTS5 for a language."""
     parts = language in _WITHOUT_BLANKS or language.partition("-")[0] in _WITHOUT_BLANKS
     return "trigram" if parts else "unicode61 remove_diacritics 0"
 
 
 def _begun(path: pathlib.Path, state: str, tokenizer: str) -> sqlite3.Connection:
-    """A file to be gone on with: the one that is there if it is of the same state, or a new one."""
+    """Opens the unfinished index, if it has the same state, or else a new one."""
     if path.exists():
         with contextlib.suppress(sqlite3.Error):
             file = _connect(path)
             if _meta(file).get("state") == state:
                 return file
             file.close()
-        # The journal last: without it, the file would be what a kill has left half-written.
+        # The journal goes last: without it, a half-written file could not be repaired.
         for left in (path, path.with_name(f"{path.name}-journal")):
             left.unlink(missing_ok=True)
     file = _connect(path)
@@ -407,7 +407,7 @@ def _meta(file: sqlite3.Connection) -> dict[str, Any]:
 
 
 def _is_of(path: pathlib.Path, state: str) -> bool:
-    """Whether there is an index, and of this state."""
+    """Returns whether there is an index with this state."""
     try:
         with contextlib.closing(_connect(path, is_read_only=True)) as file:
             return _meta(file).get("state") == state
@@ -416,7 +416,7 @@ def _is_of(path: pathlib.Path, state: str) -> bool:
 
 
 def _within(column: str, category: str, title: str = "") -> tuple[str, tuple[str, ...]]:
-    """Condition for the page that a column names, and its values."""
+    """Returns an SQL condition for the page in a column, and the values in it."""
     conditions, values = "", ()
     if category:
         conditions += f" AND {column} IN (SELECT page FROM category WHERE name = ?)"
@@ -428,7 +428,7 @@ def _within(column: str, category: str, title: str = "") -> tuple[str, tuple[str
 
 
 def _in_all(*ascending: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """What all of some ascending sequences have."""
+    """Yields the values that all of some ascending sequences have."""
     first, *others = ascending
     heads = [next(other, None) for other in others]
     for one in first:
@@ -446,7 +446,7 @@ def _in_line(text: str) -> str:
 
 
 def _examples(builder: Any) -> Iterator[dict[str, Any]]:
-    """The prepared articles, in the order of their files."""
+    """Yields the prepared articles, in the order of their files."""
     info = builder.info
     for split in info.splits.values():
         for records in prepared.records(split.filepaths, info.file_format):

@@ -22,13 +22,14 @@ _HOMEPAGE = "https://dumps.wikimedia.org/"
 _LICENSE = (
     "CC BY-SA 4.0 and GFDL (dumps before June 2023: CC BY-SA 3.0 and GFDL), by address of the page"
 )
-_DATE = "20260901"  # Of the configs that are listed.
+_DATE = "20260901"  # The date of the listed configs.
 _VIEWS = ("articles", "redirects")
-# A multistream file is read by so many streams of 100 pages at once, a small one by fewer, so that no process
-# waits long for the last one.
+# A piece of a multistream file has at most so many streams of 100 pages. A small file has smaller
+# pieces, so that no process waits long for the last one.
 _MOST_STREAMS, _PIECES = 20, 64
-# A file that cannot be cut is unpacked, and its XML read, for each of its pieces, which takes a fifth of the time
-# that its pages take: there is but one piece for each process, and no more of them than pay.
+# A file that cannot be cut is unpacked, and its XML is read, for each of its pieces. That takes a
+# fifth of the time of its pages, so that there is only one piece for each process, and few for
+# small files.
 _BYTES_PER_PIECE = 1 << 20
 _MOST_PIECES = 8
 _CONFIG = re.compile(
@@ -44,11 +45,11 @@ _GRAMMAR = (
 
 @dataclasses.dataclass
 class WikiConfig(tfds.core.BuilderConfig):
-    """A wiki at a date, and what of it.
+    """A view of a wiki at a date.
 
     Attributes:
       wiki: Code of the language of a Wikipedia, or name of the database of another wiki.
-      date: Of the dump, as in the names of its files.
+      date: Date of the dump, as in the names of its files.
       view: "articles" or "redirects".
       namespaces: Numbers of those whose pages are wanted; None for all.
       with_wikitext: Whether articles have their markup, too.
@@ -62,13 +63,13 @@ class WikiConfig(tfds.core.BuilderConfig):
 
     @property
     def database(self) -> str:
-        """Name of the database: "simplewiki"."""
+        """Name of the database, such as "simplewiki"."""
         is_code = "wik" not in self.wiki
         return self.wiki.replace("-", "_") + "wiki" if is_code else self.wiki
 
 
 def _config(name: str) -> WikiConfig:
-    """The config of a name.
+    """Makes the config with a name.
 
     Raises:
       ValueError: It is no such name.
@@ -95,7 +96,7 @@ def _config(name: str) -> WikiConfig:
 
 
 def _name(config: WikiConfig) -> str:
-    """The name of a config, without what is so by default."""
+    """Returns the name of a config, without its default values."""
     parts = [config.date, config.wiki]
     if config.view != "articles":
         parts.append(config.view)
@@ -114,11 +115,11 @@ class Piece:
 
     Attributes:
       file: The file.
-      site: What it says of its wiki.
+      site: The file's site information.
       streams: The streams of a multistream file; empty for any other file.
       stop: Where the last of them ends; None for the end of the file.
-      first: Of a file that cannot be cut, the first page, and
-      step: which of those behind it: every so manyth.
+      first: In a file that cannot be cut, the number of the first page.
+      step: In such a file, every `step`-th page from `first` on belongs to the piece.
     """
 
     file: core.Content
@@ -156,16 +157,16 @@ class Builder(core.Builder):
         with_wikitext: bool = False,
         **kwargs: Any,
     ):
-        """Creates a builder: of a config, or of what its name would say.
+        """Creates a builder from a config, or from the values that its name would state.
 
         Args:
           config: Name of a config. Any date and wiki will do: `20260901.de`, `20260901.elwikivoyage`.
           wiki: Code of the language of a Wikipedia, or name of the database of another wiki.
-          date: Of the dump: `20260901`, or `2026-09-01` for the content file export.
+          date: Date of the dump: `20260901`, or `2026-09-01` for the content file export.
           view: `articles` or `redirects`.
           namespaces: Numbers of those whose pages are wanted; None for all.
           with_wikitext: Whether articles have their markup, too.
-          **kwargs: Of `core.Builder`.
+          **kwargs: Arguments of `core.Builder`.
 
         Raises:
           ValueError: There is no such config, or both a config and a wiki are given.
@@ -183,7 +184,7 @@ class Builder(core.Builder):
                 with_wikitext=with_wikitext,
             )
             config = _name(given)
-        self._listed: tuple[str, ...] | None = None  # Files of the newer product.
+        self._listed: tuple[str, ...] | None = None  # Names of the files of the newer product.
         super().__init__(config=config, **kwargs)
         if self.variant == core.MINIATURE and self._dump != self._dump_of(self.BUILDER_CONFIGS[0]):
             raise ValueError(
@@ -196,7 +197,7 @@ class Builder(core.Builder):
             name = builder_config.partition(":")[0]
             if name not in self.builder_configs:
                 builder_config = _config(name)
-                # Two ways of writing the same config are one.
+                # Two names of the same config give the same config.
                 builder_config = self.builder_configs.get(builder_config.name, builder_config)
         return super()._create_builder_config(builder_config, version)
 
@@ -222,12 +223,12 @@ class Builder(core.Builder):
     def published_files(self) -> dict[str, core.File]:
         if own := self._own_files():
             names = [name for file in own for name in (file.name, file.index) if name]
-            # What is there is taken, and nothing fetched.
+            # The files that are there are taken, and nothing is fetched.
             return {name: core.File(core.ManualFile(name, self._url(name))) for name in names}
         return {name: core.File(dump_files.url(*self._dump, name)) for name in self._remote_names()}
 
     def _url(self, name: str) -> str:
-        """Where a file of the dump is listed; of a part that is called otherwise, where it lies."""
+        """Returns the URL of a file of the dump, or the path of a part with another name."""
         wiki, date = self._dump
         is_published = name in self._remote_names() or name.startswith(f"{wiki}-{date}-")
         if is_published:
@@ -235,7 +236,7 @@ class Builder(core.Builder):
         return (self._manual_dir / name).absolute().as_uri()
 
     def _own_files(self) -> list[dump_files.DumpFile]:
-        """The files of the dump that lie in the `manual_dir`."""
+        """Returns the files of the dump that lie in the `manual_dir`."""
         if self._manual_dir is None or not self._manual_dir.is_dir():
             return []
         names = [
@@ -246,7 +247,7 @@ class Builder(core.Builder):
         return dump_files.choose(names, *self._dump, is_part=self.variant == core.PARTIAL)
 
     def _remote_names(self) -> tuple[str, ...]:
-        """Files of the dump on the host: what lists them first."""
+        """Returns the names of the dump's files on the host, the list of files first."""
         wiki, date = self._dump
         if "-" in date:
             return ("SHA256SUMS", *(self._listed or ()))
@@ -254,7 +255,7 @@ class Builder(core.Builder):
         return (dump_files.STATUS, f"{start}.xml.bz2", f"{start}-index.txt.bz2")
 
     def also_published(self):
-        """What lists of digests in the `manual_dir` say of the files there."""
+        """Returns digests from the lists in the `manual_dir`, for the files there."""
         known = {}
         if own := self._own_files():
             known = dump_files.read_lists(self._manual_dir, *self._dump)
@@ -282,7 +283,7 @@ class Builder(core.Builder):
         return core.by_split(["train"], pieces, self._generate_examples)
 
     def _learn_digests(self, dl_manager: Any) -> None:
-        """Fetches the list of the dump's files, and has them held against it."""
+        """Fetches the list of the dump's files, so that downloads are compared with it."""
         wiki, date = self._dump
         if date == "latest":
             raise core.CorpusError(
@@ -315,7 +316,7 @@ class Builder(core.Builder):
             )
 
     def _pieces(self, file: dump_files.DumpFile, published: dict[str, Any]) -> Iterator[Piece]:
-        """Parts of a file that are read independently of each other."""
+        """Yields the parts of a file that are read independently of each other."""
         content = published[file.name]
         is_part = self.variant == core.PARTIAL
         with core.located(content, "", core.GET_AGAIN), _open(content, is_part=is_part) as opened:
@@ -338,7 +339,7 @@ class Builder(core.Builder):
     def _streams(
         self, file: dump_files.DumpFile, published: dict[str, Any]
     ) -> list[mediawiki_dump.Stream]:
-        """What the index of a multistream file says; of a part that is cut, nothing."""
+        """Returns the streams in the index of a multistream file; none for a part that is cut."""
         content, index = published[file.name], published[file.index]
         with core.located(index, "", core.GET_AGAIN), _open(index) as opened:
             streams = list(mediawiki_dump.read_index(opened))
@@ -347,7 +348,7 @@ class Builder(core.Builder):
                 with open(str(content), "rb") as opened:
                     for _ in mediawiki_dump.read_streams(opened, streams[-1:], None):
                         pass
-            except FormatError:  # It is read from its beginning on, as far as it goes.
+            except FormatError:  # The file is read from its beginning on, as far as it goes.
                 return []
         size = os.path.getsize(str(content))
         if streams and streams[-1].start >= size:
@@ -402,10 +403,10 @@ class Builder(core.Builder):
     # ---------------------------------------------------------------------------------- search
 
     def search_index(self, folder: str | os.PathLike[str] | None = None) -> search.Index:
-        """The index to search in the prepared articles; it is built if it is not there.
+        """Returns the index to search in the prepared articles; it is built if it is not there.
 
         Args:
-          folder: Where it lies; beside the folder of the prepared data if None.
+          folder: Folder of the index; by default beside the folder of the prepared data.
 
         Raises:
           ValueError: No articles are prepared.
@@ -414,7 +415,7 @@ class Builder(core.Builder):
 
 
 def _open(content: core.Content, *, is_part: bool = False) -> BinaryIO:
-    """What is in a file: of one that bzip2 has packed also if it ends early, where that may be."""
+    """Opens the content of a file; with `is_part`, a bzip2 file may end too early."""
     if is_part:
         with open(str(content), "rb") as file:
             is_bzip2 = file.read(3) == b"BZh"

@@ -44,7 +44,7 @@ def _frames(**further: Any) -> tfds.features.Sequence:
 
 
 def of_synsets() -> dict[str, Any]:
-    """The view `synsets`: sets of words that share a meaning."""
+    """Returns the view `synsets`: sets of words that share a meaning."""
     return {
         "synset_id": text(_ID.format("Id")),
         "name": text(
@@ -123,7 +123,7 @@ def of_synsets() -> dict[str, Any]:
 
 
 def of_senses() -> dict[str, Any]:
-    """The view `senses`: a word in one of its meanings."""
+    """Returns the view `senses`: a word in one of its meanings."""
     return {
         "sense_id": text("Id as published: the sense key, or oewn-abandon__2.40.01.. in LMF."),
         "sense_key": text("Sense key, stable over editions: abandon%2:40:01::; empty if unknown."),
@@ -157,7 +157,7 @@ def of_senses() -> dict[str, Any]:
 
 
 def of_relations() -> dict[str, Any]:
-    """The view `relations`: one pointer."""
+    """Returns the view `relations`: one pointer."""
     return {
         "source_id": text(_ID.format("The synset it goes from")),
         "relation": label(relations.NAMES, "What the target is to the source; -1: none of these."),
@@ -186,7 +186,7 @@ def of_relations() -> dict[str, Any]:
 
 
 def of_lemmas() -> dict[str, Any]:
-    """The view `lemmas`: a word and a part of speech, with all its senses."""
+    """Returns the view `lemmas`: a word and a part of speech, with all its senses."""
     return {
         "lemma": text("In lower case with _ for a space, or as written in Open English WordNet."),
         "pos": label(POS, _POS_DOC + " Satellites are adjectives here, as in index.adj."),
@@ -207,7 +207,7 @@ def of_lemmas() -> dict[str, Any]:
 
 
 def of_exceptions() -> dict[str, Any]:
-    """The view `exceptions`: irregular forms, which no rule of inflection leads back."""
+    """Returns the view `exceptions`: irregular forms, which no rule of inflection leads back."""
     return {
         "form": text(
             "The inflected form, with _ for a space, or as written in Open English WordNet."

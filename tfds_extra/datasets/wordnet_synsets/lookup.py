@@ -1,4 +1,4 @@
-"""What people ask WordNet: synsets of a word, its base form, what it is a kind of, how similar two are.
+"""Answers the usual questions to WordNet: synsets, base forms, hypernyms and similarities.
 
 ```python
 from tfds_extra.datasets.wordnet_synsets import lookup
@@ -10,7 +10,7 @@ wordnet.hypernym_closure(dog)
 wordnet.path_similarity(dog, cat), wordnet.wup_similarity(dog, cat)
 ```
 
-Results are those of NLTK's `wordnet` reader on the same edition, which is not needed.
+Results are the same as from NLTK's `wordnet` reader on the same edition; NLTK is not needed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tfds_extra.core import prepared, taxonomy
 from tfds_extra.datasets.wordnet_synsets import relations
 
 POS = ("n", "v", "a", "r")
-# Endings that rules of inflection take off, and what they put there: morphy(7WN).
+# Endings that rules of inflection remove, and the endings that replace them: morphy(7WN).
 _RULES = {
     "n": (
         ("s", ""), ("ses", "s"), ("ves", "f"), ("xes", "x"), ("zes", "z"), ("ches", "ch"),
@@ -87,10 +87,10 @@ class WordNet:
         senses: Mapping[tuple[str, str], list[str]],
         exceptions: Mapping[str, Mapping[str, list[str]]],
     ):
-        """Takes what `load` reads.
+        """Takes the data that `load` reads.
 
         Args:
-          synsets: All of them.
+          synsets: All synsets.
           senses: Ids of synsets by lemma, in lower case with `_` for a space, and by part of speech n,
             v, a or r; in the order of sense numbers.
           exceptions: Base forms by part of speech and inflected form.
@@ -122,9 +122,10 @@ class WordNet:
 
         Args:
           edition: Its name, such as "wn30".
-          data_dir: As of `tfds.load`, like `manual_dir`.
-          manual_dir: Where files lie that were brought by hand.
-          **kwargs: Of the builder: `partial`, `miniature`. A part may have no exception lists.
+          data_dir: As in `tfds.load`.
+          manual_dir: Folder of files that were brought by hand.
+          **kwargs: Arguments of the builder: `partial`, `miniature`. A part may have no exception
+            lists.
         """
         builders = {}
         for view in ("synsets", "exceptions"):
@@ -147,12 +148,12 @@ class WordNet:
                 found = [_lower(base) for base in bases]
                 if entry:  # In Open English WordNet each has one base form.
                     found = known.get(_lower(form), []) + found
-                # Of forms that come twice in a list of Princeton's, NLTK takes the last.
+                # If a form comes twice in a list of Princeton, NLTK takes the last one.
                 known[_lower(form)] = found
         return cls(*_read_synsets(builders["synsets"]), exceptions)
 
     def __getitem__(self, name: str) -> Synset:
-        """The synset of an id, of a name such as dog.n.01, or of an id in ImageNet."""
+        """Returns the synset of an id, of a name such as dog.n.01, or of an id in ImageNet."""
         return self._synsets.get(name) or self._names[name]
 
     def __iter__(self) -> Iterator[Synset]:
@@ -164,7 +165,7 @@ class WordNet:
     # ------------------------------------------------------------------------------------ lookup
 
     def base_forms(self, form: str, pos: str) -> list[str]:
-        """The lemmas that a form may belong to: itself, then by the exception lists or rules.
+        """Returns the lemmas of a form: itself, then those by the exception lists or rules.
 
         Args:
           form: In lower case, with `_` or spaces.
@@ -180,7 +181,7 @@ class WordNet:
         return [one for one in dict.fromkeys(found) if (one, _main(pos)) in self._senses]
 
     def morphy(self, form: str, pos: str | None = None) -> str | None:
-        """The first base form of a form; None if there is none.
+        """Returns the first base form of a form; None if there is none.
 
         Args:
           form: In lower case.
@@ -192,7 +193,7 @@ class WordNet:
         return None
 
     def synsets(self, word: str, pos: str | None = None) -> list[Synset]:
-        """The synsets of a word in any inflection, the commonest sense of each base form first.
+        """Returns the synsets of a word in any inflection, the commonest sense of a form first.
 
         Args:
           word: In any case, with `_` or spaces.
@@ -209,34 +210,34 @@ class WordNet:
     # --------------------------------------------------------------------------------- hierarchy
 
     def hypernyms(self, synset: Synset) -> list[Synset]:
-        """What a synset is a kind, or an instance, of, one level up."""
+        """Returns what a synset is a kind, or an instance, of, one level up."""
         return self._known(self.taxonomy.hypernyms(synset.synset_id))
 
     def hyponyms(self, synset: Synset) -> list[Synset]:
-        """What is a kind, or an instance, of a synset, one level down."""
+        """Returns what is a kind, or an instance, of a synset, one level down."""
         return self._known(self.taxonomy.hyponyms(synset.synset_id))
 
     def hypernym_closure(self, synset: Synset) -> list[Synset]:
-        """All that a synset is a kind of, the nearest first."""
+        """Returns all that a synset is a kind of, the nearest first."""
         return self._known(self.taxonomy.closure(synset.synset_id))
 
     def hypernym_paths(self, synset: Synset) -> list[list[Synset]]:
-        """All ways from a root down to a synset."""
+        """Returns all ways from a root down to a synset."""
         return [self._known(path[::-1]) for path in self.taxonomy.paths(synset.synset_id)]
 
     def lowest_common_hypernyms(self, a: Synset, b: Synset) -> list[Synset]:
-        """Common hypernyms of two synsets that lie deepest, by their nearest root."""
+        """Returns the deepest common hypernyms of two synsets, by their nearest root."""
         return self._known(self.taxonomy.lowest_common(a.synset_id, b.synset_id))
 
     def path_similarity(self, a: Synset, b: Synset) -> float | None:
-        """1 / (1 + levels up to a common hypernym and down again); None if there is none.
+        """Returns 1 / (1 + levels up to a common hypernym and down again); None if there is none.
 
-        All that are not nouns get one root above theirs, as in NLTK.
+        As in NLTK, one root is added above all roots of synsets that are not nouns.
         """
         return self._similarity(self.taxonomy.path_similarity, a, b)
 
     def wup_similarity(self, a: Synset, b: Synset) -> float | None:
-        """Wu and Palmer's similarity, see `taxonomy.Taxonomy.wup_similarity`; None as above."""
+        """Returns Wu and Palmer's similarity (`taxonomy.Taxonomy.wup_similarity`), or None."""
         return self._similarity(self.taxonomy.wup_similarity, a, b)
 
     def _similarity(self, measure: Any, a: Synset, b: Synset) -> float | None:
@@ -244,7 +245,7 @@ class WordNet:
         return measure(a.synset_id, b.synset_id, one_root=one_root)
 
     def _known(self, ids: Iterable[str]) -> list[Synset]:
-        """Synsets by id; of a part, without those that are not here."""
+        """Returns the synsets with these ids; a part may lack some."""
         return [self._synsets[synset_id] for synset_id in ids if synset_id in self._synsets]
 
 
@@ -257,7 +258,7 @@ def _lower(text: str) -> str:
 
 
 def _records(builder: Any, names: Iterable[str]) -> Iterator[list[list[Any]]]:
-    """Values of some features of all records, as they are stored; without TensorFlow."""
+    """Yields the values of some features of all records, as they are stored; without TensorFlow."""
     paths = builder.info.splits["train"].filepaths
     for shard in prepared.records(paths, builder.info.file_format):
         for record in shard:
@@ -272,7 +273,7 @@ def _stored(feature: Any) -> list[Any]:
 
 
 def _read_synsets(builder: Any) -> tuple[list[Synset], dict[tuple[str, str], list[str]]]:
-    """Synsets, and ids of them by lemma and part of speech."""
+    """Returns the synsets, and ids of them by lemma and part of speech."""
     poses = builder.info.features["pos"].names
     kinds = [relations.number(name) for name in relations.HYPERNYMS]
     found: list[Synset] = []

@@ -1,4 +1,4 @@
-"""Editions in WN-LMF: the file put together, and the rows of each view."""
+"""Parses editions in WN-LMF, and makes the rows of each view."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POS = frozenset("nvars")
 class Database:
     """A file of an edition, parsed.
 
-    Unless it is a part, all that it refers to has to be in it.
+    Unless the file is a part, everything that it refers to has to be in it.
     """
 
     def __init__(self, file: BinaryIO, *, is_part: bool):
@@ -25,7 +25,7 @@ class Database:
 
         Args:
           file: The XML.
-          is_part: Whether senses, synsets and entries may be missing that others refer to.
+          is_part: Whether senses, synsets and entries to which others refer may be missing.
 
         Raises:
           FormatError: It is damaged, or something is missing.
@@ -34,7 +34,7 @@ class Database:
         self.entries: dict[str, wn_lmf.Entry] = {}
         self.synsets: dict[str, wn_lmf.Synset] = {}
         self._frames: dict[str, str] = {}
-        self._frames_of: dict[str, list[str]] = {}  # Of old versions, by sense or entry.
+        self._frames_of: dict[str, list[str]] = {}  # In old versions, frames by sense or entry.
         self._lexicon = wn_lmf.Lexicon("", "", "")
         for item in wn_lmf.read(file):
             if isinstance(item, wn_lmf.Entry):
@@ -63,7 +63,7 @@ class Database:
                 of_synset.setdefault(sense.synset, []).append(sense.id)
                 if sense.synset not in self.synsets:
                     self._missing(entry.line, "synset", sense.synset)
-        # Stated from 0 on in 2019 and 2020, from 1 on in WN-LMF 1.4.
+        # Numbers begin with 0 in 2019 and 2020, and with 1 in WN-LMF 1.4.
         if 0 in self._numbers.values():
             self._numbers = {sense: number + 1 for sense, number in self._numbers.items()}
         self.members = {
@@ -72,7 +72,7 @@ class Database:
         }
 
     def _add_frame(self, behaviour: wn_lmf.Behaviour) -> None:
-        """A frame of old versions, which names its senses, or holds for all of its entry."""
+        """Adds a frame of old versions, which names its senses, or holds for all of its entry."""
         for name in behaviour.senses or [behaviour.entry]:
             self._frames_of.setdefault(name, []).append(behaviour.frame)
 
@@ -81,7 +81,7 @@ class Database:
             raise FormatError(f"line {line}: there is no {what} {name!r}")
 
     def _members(self, synset: wn_lmf.Synset, senses: list[str]) -> list[str]:
-        """Senses of a synset in the order of its words."""
+        """Returns the senses of a synset in the order of its words."""
         if not synset.members:
             if not senses:
                 self._missing(synset.line, "sense of synset", synset.id)
@@ -118,12 +118,12 @@ class Database:
         )
 
     def key(self, sense_id: str) -> str:
-        """Sense key; empty if the file does not say."""
+        """Returns the sense key; empty if the file does not say."""
         stated = self.senses[sense_id].identifier
         return stated or wn_lmf.sense_key(sense_id, self._lexicon)
 
     def _frames_of_sense(self, sense: wn_lmf.Sense) -> list[tuple[str, str]]:
-        """Ids and texts of the frames of a sense."""
+        """Returns the ids and texts of the frames of a sense."""
         found = []
         for frame in sense.frames:
             if frame not in self._frames and not self._is_part:
@@ -134,13 +134,14 @@ class Database:
         return found + [("", text) for text in dict.fromkeys(texts)]
 
     def _related(self, synset: wn_lmf.Synset) -> Iterator[tuple[str, str, str, str, str]]:
-        """Relations of a synset and its words.
+        """Yields the relations of a synset and its words.
 
         Those of the synset come first, then those of its words in their order.
 
         Yields:
-          Type; the senses that it goes from and to, empty for none; the synset that it goes to; and of
-          a word's relation the target as published, else an empty text.
+          Type of the relation; the senses that it goes from and to, each empty for none; the synset
+          that it goes to; and, for a relation of a word, its target as published, else an empty
+          text.
         """
         for relation in synset.relations:
             if relation.target not in self.synsets:
@@ -158,7 +159,7 @@ class Database:
                     yield relation.type, sense_id, "", relation.target, relation.target
 
     def _place(self, sense_id: str, target: str = "") -> int:
-        """Number of a sense among the words of its synset.
+        """Returns the number of a sense among the words of its synset.
 
         Args:
           sense_id: The sense; empty for none.
@@ -342,7 +343,7 @@ class Database:
 
 
 def _in_order(entry: wn_lmf.Entry) -> list[wn_lmf.Sense]:
-    """Senses of an entry, the commonest first."""
+    """Returns the senses of an entry, the commonest first."""
     if any(sense.number < 0 for sense in entry.senses):
         return entry.senses
     return sorted(entry.senses, key=lambda sense: sense.number)

@@ -1,4 +1,4 @@
-"""A picture of a synset in its hierarchy: what it is a kind of above it, what is a kind of it below."""
+"""Draws a synset in its hierarchy: hypernyms above it, hyponyms below it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from tfds_extra.datasets.wordnet_synsets import lookup
 
-_WIDTH, _HEIGHT = 2.3, 1.1  # Inches of a box with what is around it.
-_LETTERS = 22  # Of a line in a box.
+_WIDTH, _HEIGHT = 2.3, 1.1  # Inches of a box with the space around it.
+_LETTERS = 22  # Number of letters of a line in a box.
 
 
 def draw(wordnet: lookup.WordNet, synset: lookup.Synset, below: int = 6) -> Any:
-    """Draws a synset, everything above it, and some of what is right below it.
+    """Draws a synset, everything above it, and some synsets directly below it.
 
     Each box has the first two words and the beginning of the definition; lines lead from a synset to
     what it is a kind, or an instance, of.
@@ -57,7 +57,7 @@ def draw(wordnet: lookup.WordNet, synset: lookup.Synset, below: int = 6) -> Any:
 
 
 def _rows_above(wordnet: lookup.WordNet, synset: lookup.Synset) -> list[list[lookup.Synset]]:
-    """The synset and all above it, a row for each level, the roots first."""
+    """Returns the synset and all above it, a row for each level, the roots first."""
     levels = {synset.synset_id: 0}
     for path in wordnet.taxonomy.paths(synset.synset_id):
         for level, one in enumerate(path):

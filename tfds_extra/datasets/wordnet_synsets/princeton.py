@@ -1,4 +1,4 @@
-"""Editions in WNDB: the database files put together, and the rows of each view."""
+"""Parses editions in WNDB, whose files belong together, and makes the rows of each view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = tuple[str, dict[str, Any]]  # Key and example.
 DATA = {f"data.{name}": pos for pos, name in wndb.FILES.items()}
 INDEX = {f"index.{name}": pos for pos, name in wndb.FILES.items()}
 EXCEPTIONS = {f"{name}.exc": pos for pos, name in wndb.FILES.items()}
-# What each view is made of; and what it is also made of if it is there.
+# The files that each view needs, and those that it uses if they are there.
 NEEDS: dict[str, tuple[str, ...]] = {
     "synsets": (*DATA, *INDEX, "index.sense"),
     "senses": (*DATA, *INDEX, "index.sense", "sents.vrb", "sentidx.vrb"),
@@ -29,8 +29,8 @@ USES = ("cntlist.rev", "verb.Framestext", "frames.vrb")
 class Database:
     """The files of an edition, parsed.
 
-    Whatever is there is held against each other: pointers and index lead to synsets, words stand in the
-    index, sense keys in `index.sense`.
+    All files that are there are compared with each other: pointers and index have to lead to
+    synsets, words have to be in the index, and sense keys in `index.sense`.
     """
 
     def __init__(self, files: Mapping[str, bytes], frames: Mapping[int, str]):
@@ -121,16 +121,16 @@ class Database:
     # ------------------------------------------------------------------------------------- facts
 
     def id_of(self, pos: str, offset: int) -> str:
-        """Id of a synset that may not be here."""
+        """Returns the id of a synset that may not be here."""
         synset = self._synsets.get((pos, offset))
         return synset.id if synset else f"{offset:08}-{pos}"
 
     def number(self, pos: str, word: str, offset: int) -> int:
-        """Sense number; 0 if the index is not here."""
+        """Returns the sense number; 0 if the index is not here."""
         return self._numbers.get(pos, {}).get((word.lower(), offset), 0)
 
     def head(self, synset: wndb.Synset) -> wndb.Word | None:
-        """Of a satellite, the first word of the adjective that it belongs to.
+        """Returns the first word of the adjective that a satellite belongs to; else None.
 
         Raises:
           FormatError: It belongs to none.
@@ -145,10 +145,10 @@ class Database:
         raise FormatError(f"data.adj: line {synset.line}: a satellite without its adjective")
 
     def keys(self, synset: wndb.Synset) -> dict[str, list[wndb.Word]]:
-        """The words of a synset by sense key.
+        """Returns the words of a synset by sense key.
 
-        Those that differ only by case are one sense, with the key of the first, even if their
-        `lex_id` differs (ddC and DDC): so has `index.sense`.
+        As in `index.sense`, words that differ only by case are one sense, with the key of the first
+        word, even if their `lex_id` differs (ddC and DDC).
         """
         head = self.head(synset)
         end = f"{head.text.lower()}:{head.lex_id:02}" if head else ":"
@@ -161,12 +161,12 @@ class Database:
         }
 
     def count(self, key: str) -> int:
-        """How often a sense was tagged."""
+        """Returns how often a sense was tagged."""
         listed = self._listed.get(key)
         return listed[2] if listed else self._counts.get(key, 0)
 
     def target(self, synset: wndb.Synset, pointer: wndb.Pointer) -> wndb.Synset | None:
-        """The synset that a pointer leads to; None if its file is not here.
+        """Returns the synset that a pointer leads to; None if its file is not here.
 
         Raises:
           FormatError: There is none, or it has no such word.
@@ -266,7 +266,7 @@ class Database:
             )
 
     def _name(self, synset: wndb.Synset) -> str:
-        """Its name in NLTK, which since release 3.10 numbers satellites of a word by themselves."""
+        """Returns its name in NLTK, which numbers satellites separately since release 3.10."""
         lemma = synset.words[0].text.lower()
         number = self.number(_pos(synset), lemma, synset.offset)
         if number and synset.ss_type == "s":
@@ -358,7 +358,7 @@ class Database:
                 )
 
     def _key_at(self, synset: wndb.Synset | None, number: int) -> str:
-        """Sense key of a word of a synset; empty for the synset itself, or one that is not here."""
+        """Returns the sense key of a synset's word; empty for number 0 or a missing synset."""
         if not synset or not number:
             return ""
         word = synset.words[number - 1]
@@ -402,12 +402,12 @@ class Database:
 
 
 def filled(frame: str, word: str) -> str:
-    """A verb frame with a word in it, which is not inflected; only -ing is kept."""
+    """Returns a verb frame with a word in it; the word gets no ending except -ing."""
     return frame.replace("----ing", f"{word}ing").replace("----s", word)
 
 
 def nouns_of_imagenet(own_map: bytes) -> dict[str, str]:
-    """The ids in ImageNet of CILI's concepts, from the map of WordNet 3.0; empty from nothing."""
+    """Returns the ids in ImageNet of CILI's concepts; empty without the map of WordNet 3.0."""
     found = _named("pwn30", cili.parse_map, own_map) if own_map else {}
     return {
         ili: f"n{synset[:8]}"
@@ -418,7 +418,7 @@ def nouns_of_imagenet(own_map: bytes) -> dict[str, str]:
 
 
 def _named(name: str, parse: Callable[..., Any], *args: Any) -> Any:
-    """What a parser finds in a file; its error says which file."""
+    """Parses a file; an error names the file."""
     try:
         return parse(*args)
     except FormatError as e:

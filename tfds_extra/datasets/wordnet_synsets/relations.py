@@ -49,7 +49,7 @@ _FURTHER = """
 NAMES = (*OF_SYMBOL.values(), *_FURTHER.split())
 HYPERNYMS = ("hypernym", "instance_hypernym")
 
-# What WN18 and WN18RR, the benchmarks of knowledge graphs that were made of WordNet 3.0, call them.
+# Their names in WN18 and WN18RR, benchmarks of knowledge graphs that were made of WordNet 3.0.
 WN18 = {
     "also": "_also_see",
     "derivation": "_derivationally_related_form",
@@ -73,7 +73,7 @@ WN18 = {
 
 
 def number(name: str) -> int:
-    """The class of a relation; -1 for one that is none of `NAMES`."""
+    """Returns the class of a relation; -1 for one that is none of `NAMES`."""
     return _NUMBERS.get(name, -1)
 
 

@@ -36,9 +36,9 @@ class Edition:
     Attributes:
       description: Its name in full.
       archive: URL of the archive of database files; empty for WN-LMF.
-      own_map: Which of CILI's maps is about it; WN-LMF says by itself.
+      own_map: The map of CILI for the edition; WN-LMF has these ids itself.
       also_called: Folders that people have its database files in.
-      year: Of an edition in WN-LMF, as in its URL.
+      year: Year of an edition in WN-LMF, as in its URL.
       file: Its file in WN-LMF, unpacked.
     """
 
@@ -50,7 +50,7 @@ class Edition:
     file: str = ""
 
 
-# A later one is a line here, its numbers in counts.tsv, and its file in checksums/.
+# A later edition needs a line here, its numbers in counts.tsv, and its file in checksums/.
 _EDITIONS = {
     "wn30": Edition(
         "WordNet 3.0 (2006), the edition of ImageNet, WN18 and most papers",
@@ -83,7 +83,7 @@ _VIEWS = {
     "lemmas": "words with their synsets",
     "exceptions": "irregular inflected forms",
 }
-# Members that no view, or not this one, is made of. Copies that people have hold some more.
+# Members that not all views use. People's copies hold more files than the publisher's.
 _OTHERS = (
     "*.exc", "cntlist*", "*.vrb", "verb.Framestext", "lexnames", "log.grind.*", "dbfiles/*", "data.*",
     "index.*", "LICENSE*", "README*", "citation.bib", "Makefile*",
@@ -105,7 +105,7 @@ class ViewConfig(tfds.core.BuilderConfig):
 
 @dataclasses.dataclass(frozen=True)
 class Files:
-    """All published files of an edition: they refer to each other, so they are read at once.
+    """All published files of an edition. They refer to each other, so that they are one piece.
 
     Attributes:
       database: The folder of database files, or the file in WN-LMF.
@@ -173,9 +173,9 @@ class Builder(core.Builder):
 
     @property
     def _maps(self) -> tuple[str, ...]:
-        """CILI's maps that are needed: the edition's, and that of 3.0, which ids in ImageNet are of.
+        """The needed maps of CILI: the edition's, and that of 3.0, from which ids in ImageNet come.
 
-        Of a part, only those that lie there: somebody may have the database files alone.
+        A part needs only maps that lie there, because somebody may have only the database files.
         """
         if self.builder_config.view != "synsets":
             return ()
@@ -195,7 +195,7 @@ class Builder(core.Builder):
         return {name: self._of_copy(tree, name, known) for name, known in listed.items()}
 
     def _of_copy(self, tree: core.Tree | None, name: str, known: list[str]) -> str:
-        """The digest of a member; where a corrected copy of it is known as well, the one that it has."""
+        """Returns the digest of a member; of several known copies, of the one that is there."""
         if len(known) > 1 and tree is not None and tree.random_access and tree.holds(name):
             found = hashlib.sha256(tree.read_member(name)).hexdigest()
             if found in known:
@@ -230,7 +230,7 @@ class Builder(core.Builder):
                 yield from _in_train(lmf.rows(view, maps))
 
     def _read_database(self, tree: core.Tree) -> dict[str, bytes]:
-        """The database files that the view is made of, by name."""
+        """Returns the database files that the view is made of, by name."""
         useful = re.compile("|".join(map(re.escape, (*self._needed, *princeton.USES))))
         members = self.members(
             "dict", tree, self._needed, pattern=useful, what="database files", checks_rest=False
@@ -246,9 +246,9 @@ class Builder(core.Builder):
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Inside, nothing looks for cycles of objects: millions are made that are in none.
+    """Turns off Python's search for cyclic garbage during the block.
 
-    It halves the time of parsing.
+    Parsing makes millions of objects without cycles, and takes half the time without the search.
     """
     was_on = gc.isenabled()
     gc.disable()

@@ -49,13 +49,13 @@ _GROUPS = {
         "dj", "background_music", "no_music", "jukebox", "live", "video", "karaoke"
     ),
 }  # fmt: skip
-# Whose words and keys are not known well enough for classes.
+# The words and keys of these are not known well enough for classes.
 _FREE_WORD, _FREE_GROUP = "AgesAllowed", "DietaryRestrictions"
 _PRICE = "RestaurantsPriceRange2"
 
 
 def features() -> dict[str, Any]:
-    """One feature for each attribute."""
+    """Returns one feature for each attribute."""
     return {
         **{name: _flag(f"Attribute {name}") for name in _FLAGS},
         **{
@@ -79,11 +79,11 @@ def _flag(what: str) -> tfds.features.Scalar:
 
 
 def typed(raw: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The published attributes of a business as values of `features`.
+    """Returns the published attributes of a business as values of `features`.
 
     Args:
-      raw: Name and literal of each. Names that are not known are passed over, and what is not as
-        its feature has it counts as missing: both are still in the raw attributes.
+      raw: Name and literal of each attribute. Unknown names are passed over, and values that do not
+        fit their feature count as missing; both are still in the raw attributes.
     """
     values = {name: _literal(literal) for name, literal in raw}
     word, diets = values.get(_FREE_WORD), values.get(_FREE_GROUP)
@@ -112,7 +112,7 @@ def _truths(value: Any, keys: tuple[str, ...]) -> dict[str, int]:
 
 @functools.lru_cache(1 << 14)  # A few hundred literals make up nearly all.
 def _literal(text: str) -> Any:
-    """The value of a literal; None if it is none."""
+    """Returns the value of a literal; None if the text is no literal."""
     try:
         return yelp.literal(text)
     except FormatError:

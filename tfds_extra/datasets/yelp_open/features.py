@@ -1,4 +1,4 @@
-"""What the features of the tables are, and what they mean."""
+"""The features of Yelp's tables, and their meaning."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _USER_ID = "Id of the user, 22 letters."
 
 
 def of_reviews() -> dict[str, Any]:
-    """A row of review.json."""
+    """Returns the features of a row of review.json."""
     return {
         "text": text("The review, with the line breaks of its author."),
         "label": label(STARS, "Stars that the author gave, as a class; -1 if not 1 to 5."),
@@ -46,7 +46,7 @@ def of_reviews() -> dict[str, Any]:
 
 
 def of_businesses() -> dict[str, Any]:
-    """A row of business.json."""
+    """Returns the features of a row of business.json."""
     return {
         "business_id": text(_BUSINESS_ID),
         **_facts_of_business(),
@@ -75,7 +75,7 @@ def of_businesses() -> dict[str, Any]:
 
 
 def _facts_of_business() -> dict[str, Any]:
-    """What is joined to a review or photo, too."""
+    """Returns the features of a business that are joined to a review or photo, too."""
     return {
         "name": text("Name of the business."),
         "address": text("Street and number; may be empty."),
@@ -94,7 +94,7 @@ def _facts_of_business() -> dict[str, Any]:
 
 
 def of_users(*, with_friends: bool = False) -> dict[str, Any]:
-    """A row of user.json.
+    """Returns the features of a row of user.json.
 
     Args:
       with_friends: Whether the ids of friends are there, and not only their number.
@@ -112,7 +112,7 @@ def of_users(*, with_friends: bool = False) -> dict[str, Any]:
 
 
 def _facts_of_user() -> dict[str, Any]:
-    """What is joined to a review, too."""
+    """Returns the features of a user that are joined to a review, too."""
     return {
         "name": text("First name of the user."),
         "review_count": int32("Number of the user's reviews as Yelp counts them."),
@@ -129,7 +129,7 @@ def _facts_of_user() -> dict[str, Any]:
 
 
 def of_checkins() -> dict[str, Any]:
-    """A row of checkin.json."""
+    """Returns the features of a row of checkin.json."""
     return {
         "business_id": text(_BUSINESS_ID),
         "dates": tfds.features.Sequence(
@@ -141,7 +141,7 @@ def of_checkins() -> dict[str, Any]:
 
 
 def of_tips() -> dict[str, Any]:
-    """A row of tip.json."""
+    """Returns the features of a row of tip.json."""
     return {
         "text": text("The tip."),
         "user_id": text(_USER_ID),
@@ -155,7 +155,7 @@ def of_tips() -> dict[str, Any]:
 
 
 def of_photos() -> dict[str, Any]:
-    """A picture, and its row of photos.json."""
+    """Returns the features of a picture, and its row of photos.json."""
     return {
         "image": tfds.features.Image(
             shape=(None, None, 3),
@@ -173,7 +173,7 @@ def of_photos() -> dict[str, Any]:
 
 
 def joined(table: str) -> dict[str, Any]:
-    """What is joined of a table: its facts, and whether it has them.
+    """Returns the joined features of a table: its facts, and whether it has them.
 
     Args:
       table: `business` or `user`.
@@ -184,13 +184,13 @@ def joined(table: str) -> dict[str, Any]:
 
 
 def names_of_facts(table: str) -> list[str]:
-    """Names of the features that are joined of a table: `business`, `user` or `photo`."""
+    """Returns the names of the joined features of `business`, `user` or `photo`."""
     return list(nothing(table))
 
 
 @functools.cache
 def nothing(table: str) -> dict[str, Any]:
-    """What stands for the facts of a row that a table does not have."""
+    """Returns the values of a missing row of a table."""
     if table == "photo":
         return {"business_id": "", "caption": "", "label": -1}
     return {name: _blank(feature) for name, feature in joined(table)[table].items()}

@@ -1,4 +1,4 @@
-"""What is joined to reviews and photos, in an SQLite file: memory does not grow with the tables."""
+"""Keeps the facts for joins in an SQLite file, so that memory does not grow with the tables."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 
 from tfds_extra.core.sqlite import sqlite3
 
-FORMAT = 1  # Of the file; part of its name.
-_CACHE = 32 << 10  # KiB of a table that SQLite holds in memory.
-_AT_ONCE = 500  # Ids in one query; older SQLites take 999.
+FORMAT = 1  # Version of the file's format; part of its name.
+_CACHE = 32 << 10  # KiB of a table that SQLite keeps in memory.
+_AT_ONCE = 500  # Number of ids in one query; older SQLites accept 999.
 
 
 class Writer:
@@ -28,7 +28,7 @@ class Writer:
         self._unfinished.unlink(missing_ok=True)
         with _as_os_error(self._unfinished):
             self._file = sqlite3.connect(self._unfinished, isolation_level=None)
-            # It is made anew if anything happens to this process.
+            # No journal is needed: if this process dies, the file is made anew.
             for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}"):
                 self._file.execute(f"PRAGMA {pragma}")
             self._file.execute("BEGIN")
@@ -54,7 +54,7 @@ class Writer:
 
         Raises:
           ValueError: An id is there twice.
-          OSError: The disk is full, say.
+          OSError: The file cannot be written, for example because the disk is full.
         """
         with _as_os_error(self._path):
             self._file.execute(f"CREATE TABLE {table} (id TEXT NOT NULL, facts TEXT NOT NULL)")
@@ -62,7 +62,8 @@ class Writer:
                 f"INSERT INTO {table} VALUES (?, ?)",
                 ((key, json.dumps(facts, separators=(",", ":"))) for key, facts in rows),
             )
-            # Made at the end it is sorted on disk; row by row it would be written all over.
+            # An index that is made at the end is sorted on disk; otherwise each row would change
+            # it.
             try:
                 self._file.execute(f"CREATE UNIQUE INDEX {table}_id ON {table} (id)")
             except sqlite3.IntegrityError:
@@ -89,7 +90,7 @@ class Reader:
         self._file.close()
 
     def look_up(self, table: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The facts of those ids that there are, by id."""
+        """Returns the facts of those ids that there are, by id."""
         found: dict[str, dict[str, Any]] = {}
         for some in _in_parts(sorted(set(ids))):
             marks = ",".join("?" * len(some))

@@ -1,4 +1,4 @@
-"""From the lines of the published tables to columns of features."""
+"""Makes columns of features from the lines of the published tables."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ _OF_LITERALS = (type(None), bool, int, str)
 
 
 def kinds_of(table: str, keys: Collection[str]) -> Mapping[str, Any]:
-    """What the keys of a line hold, which tell its edition.
+    """Returns the kinds of a line's values; the keys tell its edition.
 
     Args:
-      table: Of the line.
-      keys: Of the line.
+      table: Table of the line.
+      keys: Keys of the line.
 
     Raises:
       FormatError: They are of an edition that lacks what the features need, or of another table.
@@ -103,7 +103,7 @@ def blocks(
             with _located(place):
                 kinds = kinds_of(table, line.keys())
             yield block, kinds
-            break  # The first line tells; the others have to be like it.
+            break  # The first line tells the keys; the other lines must have the same.
 
 
 def read(
@@ -117,11 +117,11 @@ def read(
     """Yields keys and columns of features of the rows that begin in a part of a file.
 
     Args:
-      table: One of those of `kinds_of`.
-      file: At its beginning.
-      start: As in `json_lines.read_blocks`, like `stop`.
-      stop: As there.
-      with_friends: Of users, whether the ids of their friends are wanted.
+      table: A table of `kinds_of`.
+      file: The file, at its beginning.
+      start: As in `json_lines.read_blocks`.
+      stop: As in `json_lines.read_blocks`.
+      with_friends: For users, whether the ids of their friends are wanted.
 
     Raises:
       FormatError: A line is damaged, or of another edition; the message says which line.
@@ -144,13 +144,13 @@ def read(
 def _made(
     table: str, block: json_lines.Block, kinds: Mapping[str, Any]
 ) -> tuple[list[Any], Columns]:
-    """Keys and columns of a block of a flat table."""
+    """Returns the keys and columns of a block of a flat table."""
     make = _MADE_OF[table]
     found = json_lines.columns(block, kinds)
     try:
         return make(found)
     except FormatError:
-        for place, line in block.split():  # Only the line tells a person where to look.
+        for place, line in block.split():  # Line by line, so that the message names the line.
             with _located(place):
                 make(json_lines.columns(json_lines.Block(line, 0, None), kinds))
         raise
@@ -165,7 +165,7 @@ def _located(place: str) -> Iterator[None]:
 
 
 def _int32(columns: Mapping[str, Any], name: str) -> np.ndarray:
-    """A column of whole numbers.
+    """Returns a column of whole numbers.
 
     Raises:
       FormatError: One is too large for 32 bits.
@@ -260,7 +260,7 @@ def _businesses(block: json_lines.Block) -> tuple[list[str], Columns]:
 
 
 def _business(line: Mapping[str, Any]) -> dict[str, Any]:
-    """The features of a line of business.json."""
+    """Returns the features of a line of business.json."""
     names = ("business_id", "name", "address", "city", "state", "postal_code")
     categories = line["categories"]
     if isinstance(categories, list):  # Up to 2018.
@@ -299,7 +299,7 @@ def _hours(day: str, text: Any) -> dict[str, Any]:
 
 
 def _text_of_literal(name: str, value: Any) -> str:
-    """An attribute as the text of a literal, which in an edition of 2018 it is not yet."""
+    """Returns an attribute as the text of a literal, also from an edition of 2018."""
     values = value.values() if isinstance(value, dict) else (value,)
     if not isinstance(value, str) and all(type(one) in _OF_LITERALS for one in values):
         return _text(repr(value), name)

@@ -28,13 +28,13 @@ _TERMS = (
     "Yelp gives it to those who accept its terms (Dataset_User_Agreement.pdf), at {page}. {archive},"
     " as it is downloaded there, will do, too."
 )
-_EDITION = "2022"  # Whose numbers and digests a complete corpus has.
+_EDITION = "2022"  # A complete corpus has the numbers and digests of this edition.
 _AGREEMENT = "Dataset_User_Agreement.pdf"
-# The folder that the files are in, in some archives; the publisher's have none.
+# Some archives have the files in one of these folders; the publisher's have no folder.
 _FOLDERS = ("yelp_dataset", "yelp_photos")
 
-# The names of an archive, the publisher's tar first, and in which the tar lies, if in any: the
-# publisher's zip has it in a folder, Kaggle's has the tables themselves.
+# Names of the archive, the publisher's tar first. The publisher's zip has the tar in a folder;
+# Kaggle's has the tables themselves.
 _DATA_ARCHIVES = {
     "yelp_dataset.tar": _HOMEPAGE,
     "Yelp-JSON.zip": _HOMEPAGE,
@@ -49,11 +49,11 @@ _PHOTO_ARCHIVES = {
     "yelp_photos.tgz": _HOMEPAGE,
     "yelp_photos.tar.gz": _HOMEPAGE,
 }
-_PREFIX = "yelp_academic_dataset_"  # Of the tables; that of photos has it in some editions only.
+_PREFIX = "yelp_academic_dataset_"  # The tables have it; that of photos only in some editions.
 _TABLES = ("business", "review", "user", "checkin", "tip")
 _PHOTO_TABLES = ("photos.json", f"{_PREFIX}photo.json")
 _PHOTO = re.compile(r"(?P<folder>photos/)(?P<id>[A-Za-z0-9_-]{1,64})\.jpg")
-_RANGE = 64 << 20  # Bytes of a table that one process reads at a time, where it can be cut.
+_RANGE = 64 << 20  # A piece of a table that can be cut has so many bytes.
 # One black pixel, as PNG.
 _BLACK = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mNgYGAAAAAEAAHI6uv5AAAAAElFTkSuQmCC"
@@ -65,9 +65,9 @@ class TableConfig(tfds.core.BuilderConfig):
     """One of the tables.
 
     Attributes:
-      table: The one whose rows, or the pictures of its rows, are the examples.
-      joined: Tables whose facts are beside each example.
-      with_friends: Of users, whether the ids of friends are there.
+      table: The table whose rows, or the pictures of its rows, are the examples.
+      joined: Tables whose facts are joined to each example.
+      with_friends: For users, whether the ids of friends are there.
     """
 
     table: str = ""
@@ -81,10 +81,11 @@ class Part:
 
     Attributes:
       tree: The archive or folder that the table is in.
-      member: The file; empty if it has to be looked for, in an archive that is read from its beginning.
+      member: The file; empty if it has to be searched, in an archive that is read from its
+        beginning.
       start: The first byte.
-      stop: The byte behind the last; None for all that follow.
-      facts: The file that is joined from; empty if nothing is.
+      stop: The byte after the last; None for all that follow.
+      facts: The file with the facts to join; empty for no join.
     """
 
     tree: core.Tree
@@ -100,8 +101,8 @@ class Pictures:
 
     Attributes:
       tree: The archive or folder.
-      prefix: What names begin with; empty for all.
-      facts: The file that is joined from.
+      prefix: Beginning of the names; empty for all.
+      facts: The file with the facts to join.
     """
 
     tree: core.Tree
@@ -148,7 +149,7 @@ class Builder(core.Builder):
             description="Photos, each beside the facts of its business.",
         ),
     ]
-    _facts = ""  # The file that is joined from, while there is one.
+    _facts = ""  # The file with the facts to join, while there is one.
     DRAWN_FIRST = ("stars", "date", "useful", "funny", "cool")
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -175,7 +176,7 @@ class Builder(core.Builder):
 
     @property
     def _needed(self) -> tuple[str, ...]:
-        """The tables that this config reads of yelp_dataset.tar."""
+        """The tables of yelp_dataset.tar that this config reads."""
         config = self.builder_config
         return tuple(t for t in dict.fromkeys((config.table, *config.joined)) if t in _TABLES)
 
@@ -186,7 +187,7 @@ class Builder(core.Builder):
                 self._archive(_DATA_ARCHIVES, "Yelp-JSON.zip"),
                 holds=tuple(f"{_PREFIX}{table}.json" for table in self._needed),
                 also_called=("yelp_dataset", "Yelp JSON", "Yelp JSON/yelp_dataset"),
-                # As the tables were called in 2018.
+                # The names of the tables in 2018.
                 layouts=({f"{_PREFIX}{table}.json": f"{table}.json" for table in _TABLES},),
                 others=(_AGREEMENT, f"{_PREFIX}covid_features.json"),
             )
@@ -200,7 +201,7 @@ class Builder(core.Builder):
         return files
 
     def _archive(self, names: Mapping[str, str], published: str) -> core.ManualFile:
-        """The archive that lies there, under one of its names; the first of them by default."""
+        """Returns the archive under the name that it has in `manual_dir`, by default the first."""
         here = [name for name in names if self._manual_dir and (self._manual_dir / name).is_file()]
         name = (here or list(names))[0]
         terms = _TERMS.format(page=_HOMEPAGE, archive=published)
@@ -213,7 +214,7 @@ class Builder(core.Builder):
         )
 
     def _editions(self) -> dict[str, dict[str, tuple[int, str]]]:
-        """Bytes and digest of the tables, by edition and member."""
+        """Returns the bytes and digest of the tables, by edition and member."""
         found: dict[str, dict[str, tuple[int, str]]] = {}
         for row in self.read_facts("members.tsv"):
             found.setdefault(row["edition"], {})[row["member"]] = int(row["bytes"]), row["digest"]
@@ -233,14 +234,14 @@ class Builder(core.Builder):
         return core.by_split(["train"], pieces, self._generate_examples)
 
     def _inner(self, tree: core.Tree) -> core.Tree:
-        """The tar in the publisher's zip; any other archive, or a folder, as it is."""
+        """Returns the tar in the publisher's zip; any other archive, or a folder, as it is."""
         if tree.is_shared or not tree.random_access:
             return tree
         tars = [n for n in tree.index() if re.fullmatch(r".*yelp_(?:dataset|photos)\.tar", n)]
         return tree.nested(tars[0]) if len(tars) == 1 else tree
 
     def _pieces_of_table(self, tree: core.Tree, facts: str) -> list[Part]:
-        """Parts of the table of this config."""
+        """Returns the parts of the table of this config."""
         table = self.builder_config.table
         if not tree.random_access:
             return [Part(tree, facts=facts)]
@@ -259,10 +260,10 @@ class Builder(core.Builder):
         ]
 
     def _names(self, tree: core.Tree) -> dict[str, tuple[str, int]]:
-        """Name and bytes of each table in a tree of random access.
+        """Returns the name and bytes of each table in a tree of random access.
 
         Raises:
-          CorpusError: There is a file that nobody knows, or a table twice.
+          CorpusError: There is a stranger, or a table twice.
         """
         if tree.is_shared:
             wanted = {f"{start}{table}.json" for start in (_PREFIX, "") for table in _TABLES}
@@ -279,10 +280,10 @@ class Builder(core.Builder):
         return found
 
     def _table_of(self, tree: core.Tree, name: str) -> str:
-        """The table that a member is; empty if it is of no use.
+        """Returns the table that a member holds; empty if it is of no use.
 
         Raises:
-          CorpusError: Nobody knows it.
+          CorpusError: It is a stranger.
         """
         base = _without_folder(name)
         table = base.removeprefix(_PREFIX).removesuffix(".json")
@@ -303,7 +304,7 @@ class Builder(core.Builder):
         return [Pictures(tree, beginning, facts) for beginning in sorted(beginnings)]
 
     def _photo_names(self, tree: core.Tree) -> list[str]:
-        """All files of a tree of random access, or those that belong to the corpus."""
+        """Returns all files of a tree of random access, or those that belong to the corpus."""
         if not tree.is_shared:
             names = list(tree.index())
         else:
@@ -320,7 +321,7 @@ class Builder(core.Builder):
     # ------------------------------------------------------------------------------ what is joined
 
     def _joined_from(self, dl_manager: Any, trees: Mapping[str, core.Tree]) -> str:
-        """The file that is joined from, made if it is not there; empty if nothing is joined."""
+        """Makes the file with the facts to join, if it is not there; returns "" for no join."""
         config = self.builder_config
         if not config.joined and config.table != "photo":
             return ""
@@ -335,7 +336,7 @@ class Builder(core.Builder):
         return self._facts
 
     def _facts_path(self, dl_manager: Any, trees: Mapping[str, core.Tree]) -> pathlib.Path:
-        """Where it is: beside the downloads, which all processes that prepare the data can read."""
+        """Returns its path beside the downloads, where all preparing processes can read it."""
         known = [
             self.info.full_name,
             joins.FORMAT,
@@ -343,15 +344,15 @@ class Builder(core.Builder):
         ]
         name = f"joined-{hashlib.sha256(repr(known).encode()).hexdigest()[:16]}.sqlite"
         folder = pathlib.Path(os.fspath(dl_manager.download_dir))
-        # Nothing can be looked up in a file of a bucket.
+        # SQLite cannot read a file in a bucket.
         if "://" in str(folder) or not os.access(folder, os.W_OK):
             folder = pathlib.Path(tempfile.gettempdir())
         return folder / self.name / name
 
     def _check_counts(self, found):
-        """As of every builder; of a part, a negative number is missing if it has more rows than 2022.
+        """Does the same as in `core.Builder`, but a part may have more rows than that of 2022.
 
-        Other editions do.
+        Other editions do. Then the number of missing rows is negative.
         """
         most = self.expected_counts
         if self.variant != core.PARTIAL:
@@ -364,12 +365,12 @@ class Builder(core.Builder):
             super()._download_and_prepare(dl_manager, download_config)
         finally:
             if self._facts:
-                with contextlib.suppress(OSError):  # It takes room, and does no harm.
+                with contextlib.suppress(OSError):  # A file that stays only takes room.
                     pathlib.Path(self._facts).unlink()
                     pathlib.Path(self._facts).parent.rmdir()  # If there is nothing else in it.
 
     def _write_facts(self, writer: joins.Writer, tree: core.Tree) -> None:
-        """Writes what is joined of businesses and users."""
+        """Writes the facts of businesses and users."""
         wanted = self.builder_config.joined
         found = set()
         for table, name, file in self._open_tables(tree, wanted):
@@ -436,7 +437,7 @@ class Builder(core.Builder):
                     yield core.Rows("train", keys, columns)
 
     def _open_part(self, part: Part) -> Iterator[tuple[str, BinaryIO]]:
-        """Yields the file that a part is of, and goes to the end of an archive that it is in."""
+        """Yields the file of a part; an archive is then read to its end."""
         table = self.builder_config.table
         if not part.member:
             found = False
@@ -453,13 +454,13 @@ class Builder(core.Builder):
                 yield part.member, self._checked(part.tree, table, None, file) if is_whole else file
 
     def _digest(self, table: str) -> str:
-        """The digest that a table has to have; empty if there is none, or it may be a part."""
+        """Returns the digest that a table must have; empty if none is known or it may be a part."""
         if self.variant == core.PARTIAL:
             return ""
         return self._editions()[_EDITION].get(f"{_PREFIX}{table}.json", (0, ""))[1]
 
     def _check_size(self, tree: core.Tree, table: str, size: int) -> None:
-        """Raises if a table has not the published size, which is known before it is read."""
+        """Raises if a table does not have the published size, before it is read."""
         if self.variant == core.PARTIAL:
             return
         member = f"{_PREFIX}{table}.json"
@@ -474,7 +475,7 @@ class Builder(core.Builder):
         raise core.CorpusError(tree, member, problem, core.IF_PARTIAL)
 
     def _checked(self, tree: core.Tree, table: str, size: int | None, file: BinaryIO) -> BinaryIO:
-        """A file that is held against what was published of the table."""
+        """Returns a file that is compared with the published digest while it is read."""
         if size is not None:
             self._check_size(tree, table, size)
         digest = self._digest(table)
@@ -495,7 +496,7 @@ class Builder(core.Builder):
 
 
 class _Verified(digests.Hashed):
-    """A file that is held against its digest when it has been read to its end."""
+    """A file that is compared with its digest at its end."""
 
     def __init__(self, file: BinaryIO, digest: str):
         super().__init__(file, hashlib.new(digests.kind_of(digest), usedforsecurity=False))
@@ -510,13 +511,13 @@ class _Verified(digests.Hashed):
 
 
 def _without_folder(name: str) -> str:
-    """Name of a member without the folder that some archives have around all files."""
+    """Returns the name of a member without the folder around all files that some archives have."""
     folder, _, base = name.partition("/")
     return base if folder in _FOLDERS else name
 
 
 def _facts(table: str, file: BinaryIO) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the id of each row of a table, and what of it is joined."""
+    """Yields the id of each row of a table, and its facts to join."""
     wanted = features.names_of_facts(table)
     for keys, columns in rows.read(table, file):
         lists = [_as_list(columns[name]) for name in wanted]
@@ -531,7 +532,7 @@ def _as_list(column: Any) -> list[Any]:
 
 
 def _joined_columns(table: str, ids: Any, facts: joins.Reader) -> dict[str, list[Any]]:
-    """The facts of some ids, as columns."""
+    """Returns the facts of some ids, as columns."""
     ids = _as_list(ids)
     found = facts.look_up(table, ids)
     nothing = features.nothing(table)
@@ -542,7 +543,7 @@ def _joined_columns(table: str, ids: Any, facts: joins.Reader) -> dict[str, list
 
 
 def _photo(photo_id: str, content: bytes, facts: joins.Reader) -> dict[str, Any]:
-    """A photo as an example."""
+    """Returns a photo as an example."""
     row = facts.look_up("photo", [photo_id]).get(photo_id)
     try:
         jpeg.check(content)
