@@ -72,7 +72,9 @@ def report(title: str, times: Mapping[str, list[float]], units: int, unit: str) 
         )
 
 
-def hugging_face(folder: pathlib.Path, kind: str, **options: object) -> dict[str, Callable[[], None]]:
+def hugging_face(
+    folder: pathlib.Path, kind: str, **options: object
+) -> dict[str, Callable[[], None]]:
     """Sides that load files with Hugging Face `datasets`, with one worker and with two.
 
     Args:

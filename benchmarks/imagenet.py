@@ -135,7 +135,9 @@ def compare(count: int, repeat: int, folder: pathlib.Path) -> None:
         dataset = kept[name].as_dataset(split="train", **kwargs)
 
         def resized(*example):
-            picture, label = example if len(example) == 2 else map(example[0].get, ("image", "label"))
+            picture, label = (
+                example if len(example) == 2 else map(example[0].get, ("image", "label"))
+            )
             return tf.image.resize(picture, (224, 224)), label
 
         dataset = dataset.map(resized, num_parallel_calls=tf.data.AUTOTUNE)

@@ -145,7 +145,10 @@ def read(rows: int, repeat: int, folder: pathlib.Path) -> None:
         import datasets
 
         table = datasets.load_dataset(
-            "csv", cache_dir=str(folder / "arrow"), split="train", **_hugging_face_options(manual_dir)
+            "csv",
+            cache_dir=str(folder / "arrow"),
+            split="train",
+            **_hugging_face_options(manual_dir),
         )
         one_by_one["Hugging Face, Arrow"] = lambda: count(table, False)
         in_batches["Hugging Face, Arrow"] = lambda: count(table.iter(_BATCH), True)

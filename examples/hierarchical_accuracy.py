@@ -43,7 +43,9 @@ def main() -> None:
     tested = "validation" if "validation" in builder.info.splits else "train"
     test = pictures(builder, tested, arguments.pictures)
     count, tested_count = (len(list(one)) for one in (train, test))
-    print(f"{builder.info.full_name}: {count:,} pictures to train on, {tested_count:,} of {tested} to test")
+    print(
+        f"{builder.info.full_name}: {count:,} pictures to train on, {tested_count:,} of {tested} to test"
+    )
 
     tree = hierarchy.ilsvrc()
     costs = tree.cost_matrix()

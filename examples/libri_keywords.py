@@ -76,7 +76,9 @@ def words_of(utterance: dict) -> list[str]:
 def most_frequent(utterances: list[dict], number: int) -> list[str]:
     """The most frequent words of some utterances, the most frequent first."""
     counts = collections.Counter(word for one in utterances for word in words_of(one))
-    return [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))][:number]
+    return [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))][
+        :number
+    ]
 
 
 def cut(utterances: list[dict], keywords: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +168,9 @@ def draw(utterance: dict, keywords: list[str], guesses: np.ndarray) -> figure.Fi
     guessed = iter(guesses)
     for word, start, end in zip(words_of(utterance), at["start"], at["end"]):
         known = word in keywords
-        aligned.axvspan(start, end, 0.4, 1, color="tab:orange" if known else "lightgrey", ec="white")
+        aligned.axvspan(
+            start, end, 0.4, 1, color="tab:orange" if known else "lightgrey", ec="white"
+        )
         style = {"ha": "center", "va": "center", "rotation": 90, "fontsize": 9, "clip_on": True}
         aligned.text((start + end) / 2, 0.7, word, **style)
         if known:

@@ -184,8 +184,10 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             shutil.copytree(miniature, manual_dir)
             for file_name in file_names:
                 (manual_dir / file_name).unlink()
-            copy = manual_dir / place if place else next(
-                own_copies.places(archive, file_names, manual_dir)
+            copy = (
+                manual_dir / place
+                if place
+                else next(own_copies.places(archive, file_names, manual_dir))
             )
             tree = core.Tree(*(miniature / name for name in file_names), root=archive.root)
             for member in tree.members():

@@ -63,9 +63,7 @@ def test_list_says_what_comes_by_hand(extra, monkeypatch):
     by_hand = core.Archive(core.ManualFile("a.zip", "https://example.org/form"))
     assert "\n h free_spoken_digit" not in extra("list")[1]
     files = cls.published_files
-    monkeypatch.setattr(
-        cls, "published_files", lambda self: {**files(self), "by_hand": by_hand}
-    )
+    monkeypatch.setattr(cls, "published_files", lambda self: {**files(self), "by_hand": by_hand})
     monkeypatch.setattr(cls, "url_infos", {})
     assert "\n h free_spoken_digit" in extra("list")[1]
 

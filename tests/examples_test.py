@@ -232,12 +232,18 @@ def test_review_stars(run, which, request):
     options, trained, tested = ["--miniature", "--epochs=40"], "12", "3"
     if which == "real rows":
         folder = request.getfixturevalue("shared") / "real" / "yelp_open" / "edition_2022"
-        options, trained, tested = ["--partial", f"--manual_dir={folder}", "--epochs=15"], "450", "50"
+        options, trained, tested = (
+            ["--partial", f"--manual_dir={folder}", "--epochs=15"],
+            "450",
+            "50",
+        )
     printed = run("review_stars.py", *options)
     assert f"{trained} reviews to train on, {tested} to test" in printed
     found = re.search(r"test accuracy: ([\d.]+) \(always \d: ([\d.]+)\)", printed).groups()
     polarity = re.search(r"polarity accuracy: ([\d.]+) on (\d+) .*: ([\d.]+)\)", printed).groups()
-    error = re.search(r"mean error in stars: ([\d.]+) \(always [\d.]+: ([\d.]+)\)", printed).groups()
+    error = re.search(
+        r"mean error in stars: ([\d.]+) \(always [\d.]+: ([\d.]+)\)", printed
+    ).groups()
     accuracy, share = map(float, found)
     assert share <= accuracy or which == "miniature"  # Of three reviews, any may be missed.
     assert float(error[0]) < float(error[1]) or which == "miniature"
@@ -274,7 +280,10 @@ def test_vqa_baseline(run):
 
 @pytest.mark.parametrize("which", ["miniature", "real chapter"])
 def test_libri_keywords(run, tmp_path, which, request):
-    options, keywords = ["--miniature", "--config=clean_100_aligned", "--keywords=3"], "BLUE RED SUN"
+    options, keywords = (
+        ["--miniature", "--config=clean_100_aligned", "--keywords=3"],
+        "BLUE RED SUN",
+    )
     if which == "real chapter":
         folder = request.getfixturevalue("shared") / "real" / "librispeech_extended"
         options = ["--partial", "--config=train_clean100_aligned", f"--manual_dir={folder}"]
@@ -334,7 +343,10 @@ def test_wordnet_words(run, tmp_path):
     "which", ["miniature", pytest.param("real pictures", marks=pytest.mark.slow)]
 )
 def test_hierarchical_accuracy(run, tmp_path, which, request):
-    options, counted = ["--miniature", "--epochs=60"], "12 pictures to train on, 6 of validation to test"
+    options, counted = (
+        ["--miniature", "--epochs=60"],
+        "12 pictures to train on, 6 of validation to test",
+    )
     if which == "real pictures":
         folder = tmp_path / "manual"
         real = request.getfixturevalue("shared") / "real" / "imagenet_wordnet"
@@ -344,7 +356,9 @@ def test_hierarchical_accuracy(run, tmp_path, which, request):
         counted = "60 pictures to train on, 60 of train to test"
     printed = run("hierarchical_accuracy.py", *options)
     assert counted in printed
-    found = re.findall(r"^([\w ]+): accuracy ([\d.]+), mean height ([\d.]+), gravest", printed, re.M)
+    found = re.findall(
+        r"^([\w ]+): accuracy ([\d.]+), mean height ([\d.]+), gravest", printed, re.M
+    )
     assert [name for name, *_ in found] == ["chance", "one class is right", "near ones count"]
     (_, chance, far), *trained = [(name, float(a), float(h)) for name, a, h in found]
     assert all(accuracy > chance + 0.3 and height < far for _, accuracy, height in trained)
@@ -353,7 +367,9 @@ def test_hierarchical_accuracy(run, tmp_path, which, request):
 def test_voxceleb_verification(run, tmp_path):
     printed = run("voxceleb_verification.py", "--miniature", "--steps=40", "--seconds=0.3")
     assert "voxceleb_extended/vox1-miniature/1.0.0: 9 utterances in 36 trials" in printed
-    found = dict(re.findall(r"^(average spectra|the model): EER ([\d.]+)%.*36 trials$", printed, re.M))
+    found = dict(
+        re.findall(r"^(average spectra|the model): EER ([\d.]+)%.*36 trials$", printed, re.M)
+    )
     # The miniature's speakers hum, each at a pitch of their own; by chance it is 50.
     assert float(found["average spectra"]) == 0 and float(found["the model"]) < 20
     picture = image.imread(tmp_path / "voxceleb_verification.png")

@@ -26,7 +26,7 @@ class Evaluator:
         self._contractions = accuracy._contractions()
         names = "none zero one two three four five six seven eight nine ten".split()
         self._numbers = dict(zip(names, "0 0 1 2 3 4 5 6 7 8 9 10".split()))
-        self._marks = list(";/[]\"{}()=+\\_-><@`,?!")
+        self._marks = list(';/[]"{}()=+\\_-><@`,?!')
 
     def punctuation(self, text: str) -> str:
         """An answer after the step about punctuation."""

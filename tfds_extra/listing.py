@@ -97,7 +97,9 @@ def corpus(
         if isinstance(spec, dict):  # The feature has several tensors, but is no dict of features.
             yield f"  {name}  {kind}"
         else:
-            dtype = "string" if np.dtype(spec.np_dtype).kind == "O" else np.dtype(spec.np_dtype).name
+            dtype = (
+                "string" if np.dtype(spec.np_dtype).kind == "O" else np.dtype(spec.np_dtype).name
+            )
             yield f"  {name}  {kind} {dtype} {spec.shape or ''}".rstrip()
         if feature.doc.desc:
             yield from textwrap.wrap(

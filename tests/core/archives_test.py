@@ -644,7 +644,9 @@ def test_nested_in_nested(tmp_path):
 
 def test_nested_without_end(tmp_path):
     tree = Tree(write(tmp_path, tar_bytes([("in", b"x")])))
-    with pytest.raises(ArchiveError, match=r"in: it is an archive in 32 others \(the limit is 32\)"):
+    with pytest.raises(
+        ArchiveError, match=r"in: it is an archive in 32 others \(the limit is 32\)"
+    ):
         for _ in range(1500):
             tree = tree.nested("in")
     data = tar_bytes([("last", b"x")])

@@ -110,7 +110,10 @@ def test_single_file_in_place(builder, tmp_path):
     files = {"lines": core.File(url, root="lines.txt"), "plain": core.File("https://example.org/x")}
     corpus = builder(**files)
     downloading = manager(corpus, tmp_path)
-    assert corpus.to_download(corpus.extracted()) == {"lines": url, "plain": "https://example.org/x"}
+    assert corpus.to_download(corpus.extracted()) == {
+        "lines": url,
+        "plain": "https://example.org/x",
+    }
     assert "In place of a compressed file, the unpacked file will do: lines.txt" in (
         corpus._manual_instructions()
     )
@@ -125,5 +128,9 @@ def test_single_file_in_place(builder, tmp_path):
     (tmp_path / "manual" / "lines.txt").write_bytes(b"unpacked")
     assert corpus.fetch(downloading)["lines"].read() == b"unpacked"
     assert corpus.to_download(corpus.extracted()) == {"plain": "https://example.org/x"}
-    found = {f.subject for f in validation.validate(corpus, manual_dir=tmp_path / "manual") if f.unchecked}
+    found = {
+        f.subject
+        for f in validation.validate(corpus, manual_dir=tmp_path / "manual")
+        if f.unchecked
+    }
     assert str(tmp_path / "manual" / "lines.txt") in found

@@ -127,7 +127,9 @@ def _is_transcript(name: str) -> bool:
 @pytest.mark.parametrize("in_memory", [1, 100, 1 << 20])
 def test_companions_in_any_order(seed, in_memory):
     rng = random.Random(seed)
-    members = [(f"{g}/{i}.flac", rng.randbytes(rng.randrange(50))) for g in "abcd" for i in range(5)]
+    members = [
+        (f"{g}/{i}.flac", rng.randbytes(rng.randrange(50))) for g in "abcd" for i in range(5)
+    ]
     transcripts = {g: g.encode() * 3 for g in "abc"}  # d never has one.
     members += [(f"{g}/all.txt", content) for g, content in transcripts.items()]
     rng.shuffle(members)

@@ -64,7 +64,12 @@ def test_a_folder_in_another_layout_gives_published_names(tmp_path):
     put(tmp_path / "C", "fold1/a.wav", "fold2/b.wav", "t.csv", "other.txt")
     copy = find(archive, tmp_path)
     tree = core.Tree(copy.path, renamed=copy.renamed)
-    assert sorted(tree.index()) == ["audio/fold1/a.wav", "audio/fold2/b.wav", "other.txt", "x/t.csv"]
+    assert sorted(tree.index()) == [
+        "audio/fold1/a.wav",
+        "audio/fold2/b.wav",
+        "other.txt",
+        "x/t.csv",
+    ]
     assert [m.name for m in tree.members("audio/fold2/")] == ["audio/fold2/b.wav"]
     assert tree.read_member("x/t.csv") == b"t.csv"
 
@@ -103,7 +108,9 @@ def test_archive_without_a_root(tmp_path):
 
 
 def test_what_a_shared_folder_lacks(tmp_path):
-    train = core.Archive(_URL, "Corpus", holds=("train/*.wav", "train.csv|train.tsv"), shares_root=True)
+    train = core.Archive(
+        _URL, "Corpus", holds=("train/*.wav", "train.csv|train.tsv"), shares_root=True
+    )
     assert own_copies.lacking(train, tmp_path) == []  # There is no such folder.
     put(tmp_path / "Corpus", "test/1.wav", "train/._1.wav")
     assert find(train, tmp_path) is None
@@ -116,7 +123,9 @@ def test_what_a_shared_folder_lacks(tmp_path):
     assert own_copies.lacking(alone, tmp_path) == []  # It is taken, and says what it lacks.
 
 
-@pytest.mark.parametrize("place", ["images.idx", "images.idx/images.idx", "images/images.idx", "images-idx"])
+@pytest.mark.parametrize(
+    "place", ["images.idx", "images.idx/images.idx", "images/images.idx", "images-idx"]
+)
 def test_unpacked_file(tmp_path, place):
     file = core.File("https://example.org/images.gz", "images.idx", also_called=("images-idx",))
     put(tmp_path, place)
@@ -126,7 +135,8 @@ def test_unpacked_file(tmp_path, place):
 
 def test_names_of_downloads(tmp_path):
     names = by_hand.packed_names(
-        "corpus-1.0.tar.gz", ["https://example.org/a/v1.0.tar.gz?x=1", "https://example.org/b%20c.gz"]
+        "corpus-1.0.tar.gz",
+        ["https://example.org/a/v1.0.tar.gz?x=1", "https://example.org/b%20c.gz"],
     )
     assert names == ["corpus-1.0.tar.gz", "v1.0.tar.gz", "b c.gz"]
     put(tmp_path, "v1.0.tar.gz", "corpus-1.0.tar (1).gz", "corpus-1.0(2).tar.gz", "other.tar.gz")

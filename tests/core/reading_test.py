@@ -267,7 +267,10 @@ _OTHERS = {
     "unsigned": tfds.features.Scalar(np.uint64),
     "packed": tfds.features.Tensor(shape=(3,), dtype=np.int32, encoding="zlib"),
     "tokens": tfds.features.Dataset({"a": np.int64}),
-    "deep": {"label": tfds.features.ClassLabel(num_classes=3), "words": {"x": tfds.features.Text()}},
+    "deep": {
+        "label": tfds.features.ClassLabel(num_classes=3),
+        "words": {"x": tfds.features.Text()},
+    },
     "number": np.int64,
     "no numbers": tfds.features.Tensor(shape=(2, 0), dtype=np.int64),
 }

@@ -176,7 +176,9 @@ def test_claimed_number_of_images():
         del file["digitStruct/name"]
         file.create_dataset("digitStruct/name", (1 << 40, 1), h5py.ref_dtype, chunks=(1, 1))
 
-    with pytest.raises(FormatError, match=r"\(1099511627776, 1\) of object, more than the file can hold"):
+    with pytest.raises(
+        FormatError, match=r"\(1099511627776, 1\) of object, more than the file can hold"
+    ):
         digit_struct.read(io.BytesIO(changed(change)))
 
 

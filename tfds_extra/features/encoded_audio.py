@@ -127,7 +127,9 @@ class EncodedAudio(tensor_feature.Tensor):
         if isinstance(example_data, np.ndarray):
             shape = example_data.shape
             channels = self.channels or (shape[1] if len(shape) == 2 else None)
-            if example_data.dtype == self._dtype and shape[1:] == (() if self.mono else (channels,)):
+            if example_data.dtype == self._dtype and shape[1:] == (
+                () if self.mono else (channels,)
+            ):
                 samples = example_data[:, None] if self.mono else example_data
                 return sound.to_wav(samples, self._sample_rate or _GUESSED_RATE)
             kind = f"{example_data.dtype} samples of shape {shape}"

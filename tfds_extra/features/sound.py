@@ -96,7 +96,9 @@ def _decode_by_av(av: Any, content: bytes) -> tuple[np.ndarray, int]:
             return np.concatenate(frames, axis=1).T.astype(np.float64), stream.rate
     # Damage that FFmpeg does not notice may leave a frame that PyAV cannot convert.
     except (av.FFmpegError, ArithmeticError, LookupError, ValueError) as e:
-        raise ValueError(f"FFmpeg (PyAV) cannot decode it: {getattr(e, 'strerror', '') or e}") from e
+        raise ValueError(
+            f"FFmpeg (PyAV) cannot decode it: {getattr(e, 'strerror', '') or e}"
+        ) from e
 
 
 def _decode_by_pydub(content: bytes) -> tuple[np.ndarray, int]:

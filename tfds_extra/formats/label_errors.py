@@ -76,7 +76,9 @@ def parse(
             )
             votes = {k: _integer(entry["mturk"][k]) for k in choices}
         if not 0 <= row < len(given_labels) or row in candidates or given != given_labels[row]:
-            raise FormatError(f"entry {number}: row {row} with label {given} is not in the test set")
+            raise FormatError(
+                f"entry {number}: row {row} with label {given} is not in the test set"
+            )
         if guessed == given:
             votes["guessed"] = 0  # The publisher counts the same votes under both choices.
         if sum(votes.values()) != _VOTERS or min(votes.values()) < 0:

@@ -75,7 +75,9 @@ class Table:
         self._reader = csv.reader(self._lines(), strict=True)
         header = [self._next() for _ in range(levels)]
         if None in header or len({len(cells) for cells in header}) != 1:
-            raise FormatError(f"line {self._line}: the header has not {levels} rows of equal length")
+            raise FormatError(
+                f"line {self._line}: the header has not {levels} rows of equal length"
+            )
         self.columns: list[Column] = list(zip(*(cells[1:] for cells in header)))
         if len(set(self.columns)) != len(self.columns):
             raise FormatError(f"line {self._line}: a column comes twice")

@@ -24,7 +24,9 @@ class BallroomTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = ballroom_dataset_builder.Builder
     # Each view, and each version of the beats.
     BUILDER_CONFIG_NAMES_TO_TEST = ["full", "dedup_v1.1", "beat_this_ismir2013"]
-    MINIATURE = {name: _VIEWS[name.rpartition("_")[0] or name] for name in BUILDER_CONFIG_NAMES_TO_TEST}
+    MINIATURE = {
+        name: _VIEWS[name.rpartition("_")[0] or name] for name in BUILDER_CONFIG_NAMES_TO_TEST
+    }
 
     def is_read(self, name: str, member: str, config: str) -> bool:
         """Of annotations, those of the tracks that the config has."""

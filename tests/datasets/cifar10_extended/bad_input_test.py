@@ -104,9 +104,7 @@ def test_hostile_batch(miniature, refused, tmp_path):
     evil = _Call(os.system, f"touch {trace}")
     miniature.members["data_batch_2"] = pickle.dumps({"data": evil}, protocol=2)
     miniature.write_members()
-    refused(
-        _ARCHIVE, "data_batch_2", "system, which is refused", "Get the published archive again"
-    )
+    refused(_ARCHIVE, "data_batch_2", "system, which is refused", "Get the published archive again")
     assert not trace.exists()
 
 

@@ -261,7 +261,9 @@ def make(folder: pathlib.Path) -> None:
             {f"cifar-10-batches-py/{name}": content for name, content in members.items()}
         ),
         _CIFAR10H + "cifar10h-counts.npy": miniature_files.npy(counts),
-        _CIFAR10H + "cifar10h-probs.npy": miniature_files.npy(counts / counts.sum(axis=1, keepdims=True)),
+        _CIFAR10H + "cifar10h-probs.npy": miniature_files.npy(
+            counts / counts.sum(axis=1, keepdims=True)
+        ),
         _CIFAR10H + "cifar10h-raw.zip": _votes_zip(),
         _CIFAR10N + "data/CIFAR-10_human.pt": torch_file(_noisy_labels()),
         _CIFAR10N + "side_info_cifar10N.csv": _workers_csv(),

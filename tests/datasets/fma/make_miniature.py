@@ -407,12 +407,14 @@ def make(folder: pathlib.Path) -> None:
     miniature_files.write_table(folder / "tables.tsv", ["table", "rows"], rows)
     # As of the published ones, of some the sha256 is known, too.
     sums = [
-        (name, hashlib.sha1(content).hexdigest(), hashlib.sha256(content).hexdigest()[:64 * (i % 2)])
+        (
+            name,
+            hashlib.sha1(content).hexdigest(),
+            hashlib.sha256(content).hexdigest()[: 64 * (i % 2)],
+        )
         for i, (name, content) in enumerate(tables.items())
     ]
-    miniature_files.write_table(
-        folder / "metadata_members.tsv", ["member", "sha1", "sha256"], sums
-    )
+    miniature_files.write_table(folder / "metadata_members.tsv", ["member", "sha1", "sha256"], sums)
     defects = []
     for track in TRACKS:
         length = 0 if track.clip else track.clip_seconds

@@ -62,7 +62,13 @@ def _mat(**fields: Any) -> bytes:
     """A meta.mat with one synset."""
     import io
 
-    row = {"ILSVRC2012_ID": 1.0, "WNID": "n02123045", "words": "x", "gloss": "x", "num_children": 0.0}
+    row = {
+        "ILSVRC2012_ID": 1.0,
+        "WNID": "n02123045",
+        "words": "x",
+        "gloss": "x",
+        "num_children": 0.0,
+    }
     row = {name: value for name, value in (row | fields).items() if value is not ...}
     synsets = np.zeros((1, 1), [(name, "O") for name in row])
     synsets[0, 0] = tuple(row.values())
@@ -121,7 +127,10 @@ def test_damages(miniature, data_dir, name):
         (b"x", "no gzip"),
         (gzip.compress(_MADE.tar({"n00000003.tar": b"x" * 600})), "n00000003.tar"),
         (gzip.compress(_MADE.tar({"x.tar": b"x"})), "not one of the published files"),
-        (gzip.compress(_MADE.nested({"n00000003": {"n00000004_1.JPEG": _PICTURE}})), "published files"),
+        (
+            gzip.compress(_MADE.nested({"n00000003": {"n00000004_1.JPEG": _PICTURE}})),
+            "published files",
+        ),
     ],
     ids=["no gzip", "no tar in it", "a stranger", "of another class"],
 )

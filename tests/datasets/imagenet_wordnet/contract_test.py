@@ -96,7 +96,9 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
                     mode, kind = picture.mode, picture.format
                 features = self.prepare(config).info.features
                 self.assertEqual(features["color_mode"].int2str(example["color_mode"]), mode)
-                self.assertEqual(features["original_format"].int2str(example["original_format"]), kind)
+                self.assertEqual(
+                    features["original_format"].int2str(example["original_format"]), kind
+                )
 
     @pytest.mark.slow
     def test_odd_pictures(self):
@@ -161,7 +163,9 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
             self.assertEqual(error["guessed_label"], guessed)
             for choice in ("given", "guessed", "neither", "both"):
                 self.assertEqual(error[f"votes_{choice}"], votes.get(choice, -1))
-        self.assertEqual(found["ILSVRC2012_val_00000003.JPEG"]["label_error"]["corrected_label"], 207)
+        self.assertEqual(
+            found["ILSVRC2012_val_00000003.JPEG"]["label_error"]["corrected_label"], 207
+        )
         self.assertTrue(found["ILSVRC2012_val_00000003.JPEG"]["label_error"]["is_error"])
         self.assertFalse(found["ILSVRC2012_val_00000005.JPEG"]["label_error"]["is_error"])
 
@@ -183,7 +187,8 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
             first = _MADE.WORDS["n00000003"].split(", ")[0], _MADE.WORDS["n00000001"].split(", ")[0]
             self.assertEqual(tuple(_texts(found["n00000004_5.JPEG"]["hypernym_words"])), first)
             self.assertEqual(
-                _texts(found["n00000004_5.JPEG"]["ancestors"]), ["n00000003", "n00000001", "n00000002"]
+                _texts(found["n00000004_5.JPEG"]["ancestors"]),
+                ["n00000003", "n00000001", "n00000002"],
             )
 
     def test_all_ways_up(self):
@@ -226,7 +231,9 @@ class ImagenetWordnetTest(builder_testing.BuilderTestCase):
             tampering.write_vouched(folder, _TEST, _MADE.tar(moved))
             builder = self.prepare("ilsvrc2012_with_test", folder="in_test")
             found = tfds.as_numpy(builder.as_dataset("test"))
-            self.assertEqual({example["file_name"].decode() for example in found}, set(_MADE.test()))
+            self.assertEqual(
+                {example["file_name"].decode() for example in found}, set(_MADE.test())
+            )
 
     @pytest.mark.slow
     def test_what_is_not_at_hand_is_named(self):

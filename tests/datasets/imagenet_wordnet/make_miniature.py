@@ -74,7 +74,11 @@ CANDIDATES = [
     (5, 281, 0, {"given": 4, "guessed": 0, "neither": 1, "both": 0}),
 ]
 # A hierarchy of ImageNet-21K, of which one class has no place.
-IS_A = {"n00000003": ["n00000001", "n00000002"], "n00000002": ["n00000001"], "n00000004": ["n00000003"]}
+IS_A = {
+    "n00000003": ["n00000001", "n00000002"],
+    "n00000002": ["n00000001"],
+    "n00000004": ["n00000003"],
+}
 WORDS = {
     "n00000001": "zorp", "n00000002": "oomph", "n00000003": "glimpet, little glimp", "n00000004": "fidd",
     "n00000005": "plonk",
@@ -246,7 +250,9 @@ def files() -> dict[str, tuple[str, bytes]]:
     lists = {
         "words.txt": lines(WORDS),
         "gloss.txt": lines({wnid: f"meaning of {text}" for wnid, text in WORDS.items()}),
-        "wordnet.is_a.txt": "".join(f"{up} {wnid}\n" for wnid in IS_A for up in IS_A[wnid]).encode(),
+        "wordnet.is_a.txt": "".join(
+            f"{up} {wnid}\n" for wnid in IS_A for up in IS_A[wnid]
+        ).encode(),
     }
     return {
         **{PAGE + name: (name, content) for name, content in by_hand.items()},

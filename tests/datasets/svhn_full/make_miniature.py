@@ -91,7 +91,9 @@ def mat(crops: np.ndarray, labels: np.ndarray) -> bytes:
 def members(split: str) -> dict[str, bytes]:
     """Content of an archive by member name, in order."""
     numbers = _NUMBERS[split]
-    images = {f"{i}.png": miniature_files.png(image(*number)) for i, number in enumerate(numbers, start=1)}
+    images = {
+        f"{i}.png": miniature_files.png(image(*number)) for i, number in enumerate(numbers, start=1)
+    }
     boxes = digit_struct_file.encode(
         [(name, digits) for name, (_, _, digits) in zip(images, numbers)]
     )
@@ -127,7 +129,9 @@ def make(folder: pathlib.Path) -> None:
                 counts.append((config, split, number))
             counts.append((f"{config}_extra", split, number))
     miniature_files.write_files(folder, files)
-    miniature_files.write_table(folder / "counts.tsv", ["config", "split", "examples"], sorted(counts))
+    miniature_files.write_table(
+        folder / "counts.tsv", ["config", "split", "examples"], sorted(counts)
+    )
 
 
 if __name__ == "__main__":

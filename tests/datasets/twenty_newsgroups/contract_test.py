@@ -234,9 +234,7 @@ class TwentyNewsgroupsTest(builder_testing.BuilderTestCase):
                 lines = example["body"].split("\n")
                 self.assertLen(example["line_kinds"], len(lines))
                 for kind, part in enumerate(bodies.PARTS):
-                    of_kind = [
-                        line for line, k in zip(lines, example["line_kinds"]) if k == kind
-                    ]
+                    of_kind = [line for line, k in zip(lines, example["line_kinds"]) if k == kind]
                     self.assertEqual(example[part], "\n".join(of_kind))
         field = self.field
         key = "comp.graphics/101"

@@ -184,7 +184,9 @@ def make(folder: pathlib.Path) -> None:
     published = dict(files)
     for stray in (".DS_Store", "audio/.DS_Store", "audio/fold1/.DS_Store", "metadata/.DS_Store"):
         files[stray] = b"\0\0\0\1Bud1"
-    archive = miniature_files.tar_gz({f"{_ROOT}/{name}": content for name, content in files.items()})
+    archive = miniature_files.tar_gz(
+        {f"{_ROOT}/{name}": content for name, content in files.items()}
+    )
     miniature_files.write_files(folder, {_URL: ("UrbanSound8K.tar.gz", archive)})
     miniature_files.write_table(
         folder / "members.tsv",
@@ -194,7 +196,9 @@ def make(folder: pathlib.Path) -> None:
             for name, content in published.items()
         ],
     )
-    miniature_files.write_table(folder / "credits.tsv", ["freesound_id", "user"], sorted(credits.items()))
+    miniature_files.write_table(
+        folder / "credits.tsv", ["freesound_id", "user"], sorted(credits.items())
+    )
     counts = []
     for suffix in ("", "_mono_22k", "_mono_44k"):
         folds = [one.fold for one in slices()]

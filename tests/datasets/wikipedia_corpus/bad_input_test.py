@@ -297,9 +297,22 @@ def _file(content: str) -> io.BytesIO:
 
 def test_texts_that_would_take_hours():
     """They are known beforehand, and what is closed is not among them."""
-    for opener in ("{{a|", "{|\n", "<b>", "[[a|", "<!--", "<ref>", "[http://a ", "{{<a b=c}}", "</a><a b=c "):
+    for opener in (
+        "{{a|",
+        "{|\n",
+        "<b>",
+        "[[a|",
+        "<!--",
+        "<ref>",
+        "[http://a ",
+        "{{<a b=c}}",
+        "</a><a b=c ",
+    ):
         assert wikitext.cost(opener * 30_000) > wikitext.MAX_COST, opener
-    usual = "{{a|b}} [[c|d]] <b>e</b> <br> {|\n|}\n <ref name=x/> <!-- f --><ref\nname=x>g</ref><i\n/>" * 3_000
+    usual = (
+        "{{a|b}} [[c|d]] <b>e</b> <br> {|\n|}\n <ref name=x/> <!-- f --><ref\nname=x>g</ref><i\n/>"
+        * 3_000
+    )
     assert wikitext.cost(usual) < wikitext.MAX_COST / 100
     deep = "{{a|" * 3000 + "}}" * 3000
     assert wikitext.cost(deep) > 0

@@ -218,6 +218,8 @@ _DRAWINGS = {
     "menu": (".###.", ".#.#.", ".###.", ".#.#.", ".###."),
     "none": (".....", ".....", "..#..", ".....", "....."),
 }
+
+
 def _drawn(label: str, number: int) -> bytes:
     red, green, blue = _COLOURS[label]
     luma = round(0.299 * red + 0.587 * green + 0.114 * blue)
@@ -225,7 +227,9 @@ def _drawn(label: str, number: int) -> bytes:
     ground = (max(luma - 60 - 5 * number, 0), 128, 128)
     drawing = ["." * 7, *(f".{row}." for row in _DRAWINGS[label]), "." * 7]
     if number == 6:  # A grey one.
-        return miniature_files.jpeg([[(paint[0] if p == "#" else 128,) for p in row] for row in drawing])
+        return miniature_files.jpeg(
+            [[(paint[0] if p == "#" else 128,) for p in row] for row in drawing]
+        )
     return miniature_files.jpeg([[paint if p == "#" else ground for p in row] for row in drawing])
 
 

@@ -760,7 +760,9 @@ class _NoSuchMember(ArchiveError):
 
 def _no_such(file: str, name: str) -> ArchiveError:
     problem = "there is no such file"
-    return _NoSuchMember(str(archive_io.error(file, archive_io.shown(name), problem, _GIVE_THE_FILE)))
+    return _NoSuchMember(
+        str(archive_io.error(file, archive_io.shown(name), problem, _GIVE_THE_FILE))
+    )
 
 
 def _open_archive(source: archive_io.Source, limits: Limits) -> _Archive:

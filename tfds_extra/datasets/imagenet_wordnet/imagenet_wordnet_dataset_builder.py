@@ -143,7 +143,9 @@ class Builder(core.Builder):
                 _by_hand(_OPTIONAL["devkit"][0]), "ILSVRC2012_devkit_t12", others=("*",)
             ),
             "boxes_train": _annotations("train", "n[0-9]*/*.xml"),
-            "boxes_validation": _annotations("val", "ILSVRC2012_val_*.xml|val/ILSVRC2012_val_*.xml"),
+            "boxes_validation": _annotations(
+                "val", "ILSVRC2012_val_*.xml|val/ILSVRC2012_val_*.xml"
+            ),
             **{
                 name: core.File(_by_hand(_OPTIONAL[name][0], _ARCHIVE_PAGE))
                 for name in ("words", "gloss", "is_a")
@@ -323,7 +325,11 @@ def _pictures(split: str) -> core.Archive:
     """Returns the archive of the pictures of a split of ILSVRC."""
     name, folder, holds = {
         "train": ("ILSVRC2012_img_train.tar", "train", "n[0-9]*"),
-        "validation": ("ILSVRC2012_img_val.tar", "val", "ILSVRC2012_val_*.JPEG|n*/ILSVRC2012_val_*.JPEG"),
+        "validation": (
+            "ILSVRC2012_img_val.tar",
+            "val",
+            "ILSVRC2012_val_*.JPEG|n*/ILSVRC2012_val_*.JPEG",
+        ),
         "test": ("ILSVRC2012_img_test_v10102019.tar", "test", "ILSVRC2012_test_*.JPEG"),
     }[split]
     return core.Archive(

@@ -117,7 +117,9 @@ class Builder(core.Builder):
             name: _ARCHIVES[name] for name in _ARCHIVES_OF[self.base_config_name]
         }
         if self.base_config_name == "label_errors":
-            files |= {name: core.File(label_errors.PUBLISHED_AT + path) for name, path in _STUDY.items()}
+            files |= {
+                name: core.File(label_errors.PUBLISHED_AT + path) for name, path in _STUDY.items()
+            }
         return files
 
     def _split_generators(self, dl_manager):
