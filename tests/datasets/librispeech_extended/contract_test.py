@@ -17,11 +17,10 @@ from tfds_extra.datasets.librispeech_extended import librispeech_extended_datase
 from tfds_extra.features import Audio, EncodedAudio
 
 _MADE = miniature_scripts.load("librispeech_extended")
-# Each selection, each way of storing and each source of alignments once.
+# Each kind of selection, each way of storing and each source of alignments once.
 _CONFIGS = [
-    "clean_100", "clean_100_aligned", "clean_460_pcm", "other_500_aligned_condensed", "all",
-    "dev_test_aligned_json", "dev_test_pcm_aligned", "mini_aligned", "librilight_10h",
-    "librilight_10h_aligned_condensed", "train_other500_pcm_aligned_json", "test_clean",
+    "clean_100", "clean_460_pcm", "other_500_aligned_condensed", "all", "dev_test_aligned_json",
+    "mini_aligned", "librilight_10h", "train_other500_pcm_aligned_json",
 ]  # fmt: skip
 
 
