@@ -299,11 +299,11 @@ class Builder(core.Builder):
 
     def _lists(self, piece: Piece) -> tuple[list[list[int]], dict[int, dict[str, Any]]]:
         """Returns the reassessed labels, and people's votes on labels that a model doubted."""
-        known = self._facts(piece)
-        labels = [known.labels[wnid] for wnid in known.validation_labels]
-        rows = {number: number - 1 for number in range(1, len(labels) + 1)}
 
         def read() -> Any:
+            known = self._facts(piece)
+            labels = [known.labels[wnid] for wnid in known.validation_labels]
+            rows = {number: number - 1 for number in range(1, len(labels) + 1)}
             real: list[list[int]] = []
             errors: dict[int, dict[str, Any]] = {}
             if file := piece.files.get("real"):
