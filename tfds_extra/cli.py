@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import os
 import pathlib
+import random
 import re
 import sys
 import warnings
@@ -105,10 +106,26 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument(
         "--dry-run", action="store_true", help="only say what would be downloaded, and how much"
     )
-    show = add("show", _show, "draw a handful of prepared examples into a picture")
+    show = add("show", _show, "draw a handful of prepared examples into a picture, or write them as"
+               " text into the terminal")  # fmt: skip
     show.add_argument("--split", help="which split; the first by default")
     show.add_argument("--number", type=int, default=6, help="how many examples (default: 6)")
-    show.add_argument("--output", help="file to write (default: NAME.png)")
+    show.add_argument("--random", action="store_true", help="examples drawn at random")
+    show.add_argument(
+        "--seed", type=int, help="with --random, the same number gives the same examples again"
+    )
+    show.add_argument("--text", action="store_true", help="as text, in the terminal")
+    show.add_argument("--output", help="file to write the picture to (default: NAME.png)")
+    convert = add("convert", _convert, "add another file format to prepared data, from the same"
+                  " records: tfds.data_source reads array_record, tf.data reads tfrecord")  # fmt: skip
+    convert.add_argument(
+        "--to", required=True, choices=("tfrecord", "array_record"), help="the file format"
+    )
+    convert.add_argument(
+        "--replace", action="store_true", help="remove the files of the other format in the end"
+    )
+    cite = add("cite", _cite, "how to cite a corpus, in BibTeX", corpus=False)
+    cite.add_argument("corpus", metavar="NAME")
     search = add("search", _search, "find words and phrases in a prepared corpus of texts")
     search.add_argument("query", help='a word, a "phrase", a prefix*, NEAR(a b, 5), AND, OR, NOT')
     search.add_argument("--number", type=int, default=10, help="how many hits (default: 10)")
@@ -237,26 +254,49 @@ def _show(arguments: argparse.Namespace) -> int:
     if arguments.manual_dir and not builder.is_prepared():  # The files are prepared first.
         config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
         builder.download_and_prepare(download_dir=arguments.download_dir, download_config=config)
-    if not builder.is_prepared():
-        raise ValueError(
-            f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
-            f" build {arguments.corpus}{' --' + builder.variant if builder.variant else ''}"
-        )
+    _check_prepared(builder, arguments)
+    if arguments.number < 1:
+        raise ValueError(f"--number is a number of examples from 1, not {arguments.number}.")
+    if arguments.seed is not None and not arguments.random:
+        raise ValueError("--seed goes with --random.")
+    if arguments.text and arguments.output:
+        raise ValueError("--text writes into the terminal: leave --output out.")
     output = pathlib.Path(arguments.output or f"{builder.name}.png")
-    if not os.access(output.parent, os.W_OK):
+    if not arguments.text and not os.access(output.parent, os.W_OK):
         raise ValueError(
             f"{output.parent}: no folder to write {output.name} into. Choose --output."
         )
     splits = list(builder.info.splits)
     split = arguments.split or (builder.DRAWN_SPLIT if builder.DRAWN_SPLIT in splits else splits[0])
-    examples = show.read(builder, split, arguments.number)
-    title = f"{builder.info.full_name}, {split}"
+    seed, title = None, f"{builder.info.full_name}, {split}"
+    if arguments.random:
+        # A seed that was not chosen is told, so that the same examples can be had again.
+        seed = random.randrange(10**6) if arguments.seed is None else arguments.seed
+        title += f", --random --seed={seed}"
+    examples = show.read(builder, split, arguments.number, seed)
+    if arguments.text:
+        print(*show.write(builder.info, examples, title, builder.DRAWN_FIRST), sep="\n")
+        return 0
     picture = show.draw(
         builder.info, examples, title, builder.DRAWN_TIMES, builder.DRAWN_DISTRIBUTIONS,
         builder.DRAWN_FIRST, builder.DRAWN_SEGMENTS, builder.DRAWN_OBJECTS,
     )  # fmt: skip
     picture.savefig(output)
     print(output)
+    return 0
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from tfds_extra import converting
+
+    builder = _builder(arguments)
+    _check_prepared(builder, arguments)
+    print(converting.convert(builder, arguments.to, replace=arguments.replace))
+    return 0
+
+
+def _cite(arguments: argparse.Namespace) -> int:
+    print(tfds_extra.cite(_resolved(arguments.corpus)))
     return 0
 
 
@@ -328,17 +368,8 @@ def _resolved(corpus: str) -> str:
     Raises:
       ValueError: There is no such corpus.
     """
-    from tfds_extra.core import spelling
-
     given, rest = re.fullmatch(r"([^/:]*)(.*)", corpus, re.DOTALL).groups()
-    name = given
-    if given not in registry.names():
-        known = {**{one: one for one in registry.names()}, **registry.aliases()}
-        if (name := spelling.same(given, known)) is None:
-            sentences = (f"no corpus {given!r}.", spelling.hint(given, known))
-            raise ValueError(
-                " ".join(filter(None, sentences)) + " `tfds-extra list` shows them all."
-            )
+    if (name := registry.find(given)) != given:
         print(f"tfds-extra: {given} is called {name} here", file=sys.stderr)
     return name + re.sub(r"/(\d+\.\d+\.\d+)$", r":\1", rest)
 
@@ -369,6 +400,15 @@ def _builder(arguments: argparse.Namespace) -> Builder:
         data_dir=arguments.data_dir,
         **{"miniature": arguments.miniature, "partial": arguments.partial, **kwargs},
     )
+
+
+def _check_prepared(builder: Builder, arguments: argparse.Namespace) -> None:
+    """Raises a `ValueError` that says how to prepare the data, if it is not prepared."""
+    if not builder.is_prepared():
+        raise ValueError(
+            f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
+            f" build {arguments.corpus}{' --' + builder.variant if builder.variant else ''}"
+        )
 
 
 def _manager(builder: Builder, arguments: argparse.Namespace) -> downloads.DownloadManager:

@@ -1,0 +1,69 @@
+"""The folds of corpora that were published in folds, for cross-validation."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+from typing import NamedTuple
+
+import tensorflow_datasets as tfds
+
+from tfds_extra import registry
+
+_FOLDER = pathlib.Path(__file__).resolve().parent / "datasets"
+_FOLD = re.compile(r"fold(\d+)")
+
+
+class Fold(NamedTuple):
+    """One round of a cross-validation.
+
+    Attributes:
+      name: Name of the split that is tested on, such as `fold1`.
+      train: All other folds, in TFDS's form for splits: `fold2+fold3+...`.
+      test: The fold that is tested on.
+    """
+
+    name: str
+    train: str
+    test: str
+
+
+def folds(builder: tfds.core.DatasetBuilder) -> list[Fold]:
+    """Returns the rounds of a cross-validation over published folds, each fold tested on once.
+
+    `train` and `test` go where TFDS takes a split: `builder.as_dataset(split=fold.train)`. A figure
+    is comparable with published ones if it is the mean over all rounds, and the examples are not
+    dealt out anew. Of a partial corpus only the folds that have examples are used.
+
+    Args:
+      builder: A builder of this package, prepared or not.
+
+    Raises:
+      ValueError: The corpus, or this config of it, was not published in folds; the message says
+        which were.
+    """
+    splits = list(getattr(builder, "expected_counts", {}))
+    if builder.info.splits:
+        splits = [split for split, info in builder.info.splits.items() if info.num_examples]
+    names = sorted(filter(_FOLD.fullmatch, splits), key=lambda name: int(_FOLD.fullmatch(name)[1]))
+    if len(names) < 2:
+        if not any(_FOLD.fullmatch(split) for split in getattr(builder, "expected_counts", {})):
+            problem = "it was not published in folds, or this config has other splits"
+        else:
+            problem = f"of its folds there are only {', '.join(names) or 'none'}"
+        where = "; ".join(f"{name}: {', '.join(configs)}" for name, configs in published().items())
+        raise ValueError(f"{builder.info.full_name}: {problem}. Configs with folds: {where}.")
+    return [Fold(name, "+".join(n for n in names if n != name), name) for name in names]
+
+
+def published() -> dict[str, list[str]]:
+    """Returns the configs that were published in folds, by the name of the corpus."""
+    # This imports much, and is only needed when somebody asks.
+    from tfds_extra.core import tables
+
+    found: dict[str, list[str]] = {}
+    for name in registry.names():
+        for row in tables.read_tsv(_FOLDER / name / "counts.tsv"):
+            if _FOLD.fullmatch(row["split"]) and row["config"] not in found.get(name, []):
+                found.setdefault(name, []).append(row["config"])
+    return found
