@@ -116,6 +116,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.add_argument("--text", action="store_true", help="as text, in the terminal")
     show.add_argument("--output", help="file to write the picture to (default: NAME.png)")
+    export = add("export", _export, "write prepared data as Parquet, CSV, or a folder of files, for"
+                 " pandas, Hugging Face datasets and others")  # fmt: skip
+    export.add_argument(
+        "--to", required=True, choices=("parquet", "csv", "folder"),
+        help="parquet: tables with recordings and images in them; csv: tables, with files beside"
+        " them; folder: files, with a table of Parquet beside them",
+    )  # fmt: skip
+    export.add_argument(
+        "--split", action="append", default=[], help="which split (may be repeated); all by default"
+    )
+    export.add_argument(
+        "--without", action="append", default=[], metavar="FEATURE",
+        help="a feature to leave out (may be repeated)",
+    )  # fmt: skip
+    export.add_argument("--output", help="folder to make (default: NAME-CONFIG-FORMAT)")
+    export.add_argument(
+        "--overwrite", action="store_true", help="replace the folder of an earlier export"
+    )
     convert = add("convert", _convert, "add another file format to prepared data, from the same"
                   " records: tfds.data_source reads array_record, tf.data reads tfrecord")  # fmt: skip
     convert.add_argument(
@@ -283,6 +301,22 @@ def _show(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     picture.savefig(output)
     print(output)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from tfds_extra import exporting
+
+    builder = _builder(arguments)
+    _check_prepared(builder, arguments)
+    name, *config, _ = builder.info.full_name.split("/")
+    output = arguments.output or "-".join([name, *config, arguments.to])
+    counts = exporting.export(
+        builder, arguments.to, output,
+        splits=arguments.split, without=arguments.without, overwrite=arguments.overwrite,
+    )  # fmt: skip
+    said = ", ".join(f"{split} {examples:,}" for split, examples in counts.items())
+    print(f"{output}: {said} examples")
     return 0
 
 
