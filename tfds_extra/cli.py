@@ -142,6 +142,20 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument(
         "--replace", action="store_true", help="remove the files of the other format in the end"
     )
+    clean = add("clean", _clean, "what prepared data, unfinished work and downloads take on the disk;"
+                " removes what it is told to, and nothing else", corpus=False)  # fmt: skip
+    clean.add_argument("corpora", metavar="NAME[/CONFIG]", nargs="*", help="only of these")
+    for kind, what in (
+        ("prepared", "prepared data"),
+        ("unfinished", "work and downloads that were broken off and could be gone on with"),
+        ("downloads", "downloads; files that you brought by hand always stay"),
+    ):
+        clean.add_argument(f"--{kind}", action="store_true", help=f"remove {what}")
+    clean.add_argument("--all", action="store_true", help="of all corpora of this package")
+    clean.add_argument(
+        "--dry_run", "--dry-run", action="store_true", help="only say what would be removed"
+    )
+    clean.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
     cite = add("cite", _cite, "how to cite a corpus, in BibTeX", corpus=False)
     cite.add_argument("corpus", metavar="NAME")
     search = add("search", _search, "find words and phrases in a prepared corpus of texts")
@@ -327,6 +341,49 @@ def _convert(arguments: argparse.Namespace) -> int:
     _check_prepared(builder, arguments)
     print(converting.convert(builder, arguments.to, replace=arguments.replace))
     return 0
+
+
+def _clean(arguments: argparse.Namespace) -> int:
+    from tfds_extra import cleaning
+
+    kinds = [kind for kind in cleaning.KINDS if getattr(arguments, kind)]
+    chosen = [_resolved(corpus).partition("/")[::2] for corpus in arguments.corpora]
+    if kinds and not chosen and not arguments.all:
+        raise ValueError(
+            f"--{kinds[0]} of which corpora? Name them, or say --all. Nothing was removed."
+        )
+    if chosen and arguments.all:
+        raise ValueError("Name corpora, or say --all, not both. Nothing was removed.")
+    if any(config for _, config in chosen) and arguments.downloads:
+        raise ValueError(
+            "Downloads belong to a corpus, not to a config: leave the config out. Nothing was"
+            " removed."
+        )
+    data_dir = pathlib.Path(arguments.data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    download_dir = pathlib.Path(arguments.download_dir or data_dir / "downloads")
+    items = [
+        item
+        for item in cleaning.find(data_dir, download_dir)
+        if not chosen
+        or any(item.corpus == name and config in ("", item.config) for name, config in chosen)
+    ]
+    if not kinds:
+        print(f"In {data_dir}, downloads in {download_dir}:\n")
+        print(*cleaning.table(items), sep="\n")
+        if chosen:
+            print("", *(f"{item.kind}: {item.path}" for item in items), sep="\n")
+        print(
+            "\nNothing was removed. To remove something: tfds-extra clean NAME --prepared,"
+            " --unfinished\nor --downloads, first with --dry_run."
+        )
+        return 0
+    doomed = [item for item in items if item.kind in kinds]
+    names = {name for name, _ in chosen} if chosen else None
+    lines = list(cleaning.remove(doomed, names, dry_run=arguments.dry_run))
+    if not arguments.dry_run:
+        cleaning.remove_empty(data_dir, doomed)
+    print(*(lines or ["There is nothing of it."]), sep="\n")
+    return int(any(line.startswith("kept") for line in lines))
 
 
 def _cite(arguments: argparse.Namespace) -> int:
