@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import pathlib
 import random
@@ -116,6 +117,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     show.add_argument("--text", action="store_true", help="as text, in the terminal")
     show.add_argument("--output", help="file to write the picture to (default: NAME.png)")
+    croissant = add("croissant", _croissant, "write what a corpus is, its files and their digests, as"
+                    " metadata in MLCommons' format Croissant")  # fmt: skip
+    croissant.add_argument("--output", help="file to write (default: NAME-CONFIG.croissant.json)")
     export = add("export", _export, "write prepared data as Parquet, CSV, or a folder of files, for"
                  " pandas, Hugging Face datasets and others")  # fmt: skip
     export.add_argument(
@@ -314,6 +318,18 @@ def _show(arguments: argparse.Namespace) -> int:
         builder.DRAWN_FIRST, builder.DRAWN_SEGMENTS, builder.DRAWN_OBJECTS,
     )  # fmt: skip
     picture.savefig(output)
+    print(output)
+    return 0
+
+
+def _croissant(arguments: argparse.Namespace) -> int:
+    from tfds_extra import croissant
+
+    builder = _builder(arguments)
+    name, *config, _ = builder.info.full_name.split("/")
+    output = pathlib.Path(arguments.output or f"{'-'.join([name, *config])}.croissant.json")
+    described = croissant.describe(builder)
+    output.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(output)
     return 0
 
