@@ -42,18 +42,24 @@ def folds(builder: tfds.core.DatasetBuilder) -> list[Fold]:
       ValueError: The corpus, or this config of it, was not published in folds; the message says
         which were.
     """
-    splits = list(getattr(builder, "expected_counts", {}))
+    found = published_in = names(builder)
     if builder.info.splits:
-        splits = [split for split, info in builder.info.splits.items() if info.num_examples]
-    names = sorted(filter(_FOLD.fullmatch, splits), key=lambda name: int(_FOLD.fullmatch(name)[1]))
-    if len(names) < 2:
-        if not any(_FOLD.fullmatch(split) for split in getattr(builder, "expected_counts", {})):
-            problem = "it was not published in folds, or this config has other splits"
+        found = [name for name in found if name in builder.info.splits]
+        found = [name for name in found if builder.info.splits[name].num_examples]
+    if len(found) < 2:
+        if published_in:
+            problem = f"of its folds there are only {', '.join(found) or 'none'}"
         else:
-            problem = f"of its folds there are only {', '.join(names) or 'none'}"
+            problem = "it was not published in folds, or this config has other splits"
         where = "; ".join(f"{name}: {', '.join(configs)}" for name, configs in published().items())
         raise ValueError(f"{builder.info.full_name}: {problem}. Configs with folds: {where}.")
-    return [Fold(name, "+".join(n for n in names if n != name), name) for name in names]
+    return [Fold(name, "+".join(n for n in found if n != name), name) for name in found]
+
+
+def names(builder: tfds.core.DatasetBuilder) -> list[str]:
+    """Returns the splits of a builder that are folds, in order; none if it has none."""
+    splits = filter(_FOLD.fullmatch, getattr(builder, "expected_counts", {}))
+    return sorted(splits, key=lambda name: int(_FOLD.fullmatch(name)[1]))
 
 
 def published() -> dict[str, list[str]]:
