@@ -205,13 +205,9 @@ class Builder(core.Builder):
 
     def to_download(self, extracted):
         files = super().to_download(extracted)
-        if self.variant == core.PARTIAL and self._manual_dir is not None:
-            here = {
-                name
-                for name in files
-                for url in self.published_files()[name].urls
-                if (self._manual_dir / self.url_infos[url].filename).is_file()
-            }
+        if self.variant == core.PARTIAL:
+            published = self.published_files()
+            here = {name for name in files if self.is_here(published[name], only_packed=True)}
             # A part takes the files that are there: no 20 GB of other pictures are fetched for it.
             if here or extracted:
                 files = {name: file for name, file in files.items() if name in {*here, _KARPATHY}}

@@ -125,14 +125,9 @@ class Builder(core.Builder):
 
     def to_download(self, extracted):
         files = super().to_download(extracted)
-        if self.variant == core.PARTIAL and self._manual_dir is not None:
+        if self.variant == core.PARTIAL:
             wanted, published = self.builder_config.subsets, self.published_files()
-            here = {
-                subset
-                for subset in wanted
-                for url in published[subset].urls
-                if (self._manual_dir / self.url_infos[url].filename).is_file()
-            }
+            here = {one for one in wanted if self.is_here(published[one], only_packed=True)}
             # A part takes the subsets that are there; others are not fetched for it.
             if here or not set(extracted).isdisjoint(wanted):
                 files = {n: f for n, f in files.items() if n in here or n not in wanted}
