@@ -29,6 +29,7 @@ from tensorflow_datasets.core.features import tensor_feature
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
+from tfds_extra import tfds_seam
 from tfds_extra.core.serializing import shortcuts
 from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
@@ -97,7 +98,7 @@ def read_batches(
         functools.partial(_parse, features=features, wanted=wanted),
         num_parallel_calls=read_config.num_parallel_calls_for_decode,
     )
-    if builder._should_cache_ds(split=split, shuffle_files=shuffle_files, read_config=read_config):
+    if tfds_seam.is_cached(builder, split, shuffle_files, read_config):
         batches = batches.cache()
     if as_supervised:
         batches = batches.map(
