@@ -15,15 +15,18 @@ import abc
 import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
-from tensorflow_datasets.core import download, utils
+from tensorflow_datasets.core import download, example_parser, reader, utils
 from tensorflow_datasets.core.download import checksums
 
 # --------------------------------------------------------------------------------------- builders
+
+# TFDS keeps the name of the default config in a folder of this name beside those of the configs.
+CONFIG_FOLDER = ".config"
 
 
 class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -173,6 +176,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Returns the template of the names of a split's shards, in the folder being written."""
         return self._get_filename_template(split)
 
+    def _reads_by_seam(self) -> bool:
+        """Returns whether no subclass overrides how examples are read."""
+        return type(self)._as_dataset is Builder._as_dataset
+
     def _readers(self) -> tuple[Callable[..., Any], ...]:
         """Returns TFDS's own methods of reading, or whatever has replaced them."""
         return super().as_dataset, super()._as_dataset, super().as_data_source
@@ -190,6 +197,84 @@ def is_cached(
       config: `read_config` of `as_dataset`.
     """
     return builder._should_cache_ds(split, shuffle_files, config)
+
+
+# ---------------------------------------------------------------------------------------- reading
+
+
+def read_files(**kwargs: Any) -> Any:
+    """Returns the records of files as a `tf.data.Dataset`.
+
+    TFDS's public `Reader` parses each record in a call of its own.
+
+    Args:
+      **kwargs: Arguments of TFDS's function: `file_instructions`, `read_config`, `shuffle_files`,
+        `disable_shuffling`, `file_format`.
+    """
+    return reader._read_files(**kwargs)
+
+
+def as_parsed(parser: example_parser.ExampleParser, flat: dict[str, Any]) -> Any:
+    """Returns what `ExampleParser.parse_example` makes of the parsed values of an example.
+
+    TFDS does both in one method, for one record.
+    """
+    nested = utils.pack_as_nest_dict(flat, parser._nested_feature_specs)
+    return utils.pack_as_nest_dict(
+        {
+            name: example_parser._deserialize_single_field(value, spec)
+            for name, (value, spec) in utils.zip_dict(nested, parser._flat_example_specs)
+        },
+        parser._example_specs,
+    )
+
+
+def decoded(source: Any, record: bytes) -> Any:
+    """Returns the example that a record of a data source holds, decoded as its user asked for.
+
+    TFDS's `__getitems__` decodes one record after the other.
+    """
+    return source._deserialize(record)
+
+
+# --------------------------------------------------------------------------------------- features
+
+
+def is_stored_as_bytes(feature: tfds.features.Tensor) -> bool:
+    """Returns whether a tensor that cannot be missing is stored as its bytes, not compressed.
+
+    No public property tells the encoding of a tensor.
+    """
+    return feature._encoding is tfds.features.Encoding.BYTES and not feature._optional
+
+
+def store_without_shape(feature: tfds.features.Tensor) -> None:
+    """Keeps a tensor with two unknown dimensions from storing its shape: its bytes have it.
+
+    No argument of `Tensor` says so.
+    """
+    feature._dynamic_shape = False
+
+
+# ------------------------------------------------------------------------------------ the command
+
+
+def builders(args: Any, name: str) -> Iterator[tfds.core.DatasetBuilder]:
+    """Yields the builders that a name and the options of `tfds build` stand for.
+
+    `tfds build` offers only the whole command, which imports Beam and prints everything.
+    """
+    from tensorflow_datasets.scripts.cli import build  # It takes a second.
+
+    cls, kwargs = build._get_builder_cls_and_kwargs(name, has_imports=True)
+    yield from build._make_builders(args, cls, kwargs)
+
+
+def download_config(args: Any, dataset_name: str) -> download.DownloadConfig:
+    """Returns the config that the options of `tfds build` stand for."""
+    from tensorflow_datasets.scripts.cli import build
+
+    return build._make_download_config(args, dataset_name=dataset_name)
 
 
 # -------------------------------------------------------------------------------------- downloads

@@ -19,6 +19,7 @@ from absl import logging
 from etils import epath
 from tensorflow_datasets.core import constants, download, file_adapters, utils
 
+from tfds_extra import tfds_seam
 from tfds_extra.core import disk, downloads, engines, hooks, locks, prepared
 from tfds_extra.core.builders.judging import JudgingLayer
 from tfds_extra.core.builders.variants import MINIATURE, PARTIAL
@@ -27,7 +28,6 @@ from tfds_extra.core.members import IF_PARTIAL
 from tfds_extra.core.published import Archive
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
-_TFDS_CONFIG = ".config"
 
 
 class PreparingLayer(JudgingLayer, skip_registration=True):
@@ -167,8 +167,7 @@ class PreparingLayer(JudgingLayer, skip_registration=True):
 
         def sync_and_update(data_dir: str) -> None:
             unpublished = pathlib.Path(self._unpublished)
-            # TFDS keeps the name of the default config in a folder beside those of the configs.
-            for folder in (unpublished.parent.parent / _TFDS_CONFIG, unpublished):
+            for folder in (unpublished.parent.parent / tfds_seam.CONFIG_FOLDER, unpublished):
                 disk.sync_all(folder)
             update(data_dir)
 

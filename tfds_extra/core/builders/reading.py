@@ -98,9 +98,8 @@ class ReadingLayer(PreparingLayer, skip_registration=True):
 
     def _reads_itself(self) -> bool:
         """Returns whether nobody has replaced how examples are read."""
-        ours = type(self)._as_dataset is ReadingLayer._as_dataset
         _, tfds_own, _ = self._readers()
-        return ours and hooks.is_tfds_own(tfds_own)
+        return self._reads_by_seam() and hooks.is_tfds_own(tfds_own)
 
     def _check_read_as_dataset(self, read_config: tfds.ReadConfig) -> None:
         formats = file_adapters.FileFormat.with_tf_data()
