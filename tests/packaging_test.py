@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import importlib.metadata
 import os
 import pathlib
@@ -14,6 +15,7 @@ import textwrap
 import zipfile
 
 import pytest
+from readme_renderer import markdown
 
 import tfds_extra
 from tfds_extra import registry
@@ -111,6 +113,22 @@ def test_sdist_carries_everything(distributions, repository):
     tests = {f"tests/{p.name}" for p in (repository / "tests").glob("*.py")}
     assert tests and not tests - held
     assert {"README.md", "LICENSE", "setup.cfg", "examples/spoken_digit.py"} <= held
+
+
+@pytest.mark.slow
+def test_an_index_would_take_both_and_show_the_readme(distributions, repository):
+    files = sorted(map(str, [*distributions.glob("*.whl"), *distributions.glob("*.tar.gz")]))
+    assert len(files) == 2
+    said = run(sys.executable, "-m", "twine", "check", "--strict", *files)
+    assert said.count("PASSED") == 2
+    (wheel,) = distributions.glob("*.whl")
+    content = zipfile.ZipFile(wheel).read(f"tfds_extra-{tfds_extra.__version__}.dist-info/METADATA")
+    metadata = email.message_from_bytes(content)
+    assert metadata["Author"] == "The tfds_extra authors"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    rendered = markdown.render(metadata.get_payload(decode=True).decode("utf-8"))
+    assert rendered.count("<table>") and rendered.count("<h1") == 1
+    assert rendered.count("<tr>") > len(registry.names())
 
 
 def check_fresh_environment(python: str, distributions, repository, folder: pathlib.Path) -> None:

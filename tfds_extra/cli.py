@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         _quieten()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments: Any = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
     if arguments[:1] == ["build"]:  # It has the options of `tfds build`, which parses them itself.
         run = _build
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         command.add_argument("--data_dir", help="where prepared data lies; TFDS's default if unset")
         if corpus:
-            optional = {"nargs": "?"} if corpus == "optional" else {}
+            optional: Any = {"nargs": "?"} if corpus == "optional" else {}
             command.add_argument("corpus", metavar="NAME[/CONFIG]", **optional)
             variant = command.add_mutually_exclusive_group()
             variant.add_argument("--miniature", action="store_true", help="the miniature's data")
@@ -248,7 +248,8 @@ def _show(arguments: argparse.Namespace) -> int:
             f"{output.parent}: no folder to write {output.name} into. Choose --output."
         )
     splits = list(builder.info.splits)
-    split = arguments.split or (builder.DRAWN_SPLIT if builder.DRAWN_SPLIT in splits else splits[0])
+    drawn = builder.DRAWN_SPLIT
+    split = arguments.split or (drawn if drawn and drawn in splits else splits[0])
     examples = show.read(builder, split, arguments.number)
     title = f"{builder.info.full_name}, {split}"
     picture = show.draw(
@@ -330,7 +331,8 @@ def _resolved(corpus: str) -> str:
     """
     from tfds_extra.core import spelling
 
-    given, rest = re.fullmatch(r"([^/:]*)(.*)", corpus, re.DOTALL).groups()
+    given = re.split("[/:]", corpus, maxsplit=1)[0]
+    rest = corpus[len(given) :]
     name = given
     if given not in registry.names():
         known = {**{one: one for one in registry.names()}, **registry.aliases()}

@@ -22,7 +22,7 @@ from tfds_extra.core.published import Archive, File
 _SHOWN = 3  # An error names at most so many patterns of paths.
 
 
-class FetchingLayer(FactsLayer, skip_registration=True):
+class FetchingLayer(FactsLayer):
     """Brings the published files."""
 
     _manual_dir: pathlib.Path | None
@@ -84,16 +84,19 @@ class FetchingLayer(FactsLayer, skip_registration=True):
 
     def _incomplete_folders(self) -> Iterator[str]:
         """Yields, for each folder in `manual_dir` with the name of a root, why it is not taken."""
+        folder = self._manual_dir
+        if folder is None:
+            return
         archives = {
             name: file
             for name, file in self.published_files().items()
-            if isinstance(file, Archive) and own_copies.lacking(file, self._manual_dir)
+            if isinstance(file, Archive) and own_copies.lacking(file, folder)
         }
         extracted = self.extracted() if archives else {}  # Another folder may hold the archive.
         lacking: dict[str, list[str]] = {}
         for name, file in archives.items():
             if name not in extracted:
-                lacking.setdefault(file.root, []).extend(own_copies.lacking(file, self._manual_dir))
+                lacking.setdefault(file.root, []).extend(own_copies.lacking(file, folder))
         for root, patterns in lacking.items():
             more = f" and {len(patterns) - _SHOWN:,} more" if len(patterns) > _SHOWN else ""
             yield (
@@ -128,16 +131,14 @@ class FetchingLayer(FactsLayer, skip_registration=True):
             wanted=wanted,
             digests=self.member_digests(file, tree, prefix),
             pattern=pattern,
-            others=self.published_files()[file].others,
+            others=_as_archive(self.published_files()[file]).others,
             prefix=prefix,
             what=what,
             is_part=self.variant == PARTIAL,
             checks_rest=checks_rest,
         )
 
-    def fetch(
-        self, dl_manager: download.DownloadManager
-    ) -> dict[str, archives.Tree | archives.Content]:
+    def fetch(self, dl_manager: download.DownloadManager) -> dict[str, Any]:
         """Returns the published files, ready to be read in place.
 
         If the user has extracted an archive in `manual_dir`, or unpacked a file there, that copy is
@@ -159,7 +160,7 @@ class FetchingLayer(FactsLayer, skip_registration=True):
         # One call for all files, so that an error names all that are missing, and the sum of their
         # sizes is compared with the free disk.
         paths = dl_manager.download(self.to_download(extracted))
-        published: dict[str, archives.Tree | archives.Content] = {}
+        published: dict[str, Any] = {}
         for name, file in self.published_files().items():
             copy = extracted.get(name)
             if not copy and name not in paths:
@@ -224,6 +225,12 @@ class FetchingLayer(FactsLayer, skip_registration=True):
             for name, file in self.published_files().items()
             if name not in extracted
         }
+
+
+def _as_archive(file: Archive | File) -> Archive:
+    if not isinstance(file, Archive):
+        raise TypeError(f"{file.urls[0]} is no archive, and has no members")
+    return file
 
 
 def _check_readable(folder: pathlib.Path) -> None:

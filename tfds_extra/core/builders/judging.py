@@ -28,7 +28,7 @@ class _Info(tfds.core.DatasetInfo):
             super().read_from_directory(dataset_info_dir)
 
 
-class JudgingLayer(FetchingLayer, skip_registration=True):
+class JudgingLayer(FetchingLayer):
     """Describes prepared data, and judges it before it is read."""
 
     def dataset_info(
@@ -126,7 +126,7 @@ class JudgingLayer(FetchingLayer, skip_registration=True):
           The file and what is wrong with it. Empty if nothing is wrong, if nothing is prepared, or
           if somebody has replaced how TFDS reads data, as `tfds.testing.mock_data` does.
         """
-        if not all(map(hooks.is_tfds_own, self._readers())):
+        if not all(map(hooks.is_tfds_own, self._tfds_readers())):
             return ""
         return prepared.fault(
             epath.Path(folder or self.data_dir),

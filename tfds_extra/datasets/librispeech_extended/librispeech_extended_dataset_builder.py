@@ -9,7 +9,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -92,7 +92,7 @@ class Builder(core.Builder):
         self._remember_arguments(check_pcm=check_pcm)
 
     @property
-    def DRAWN_TIMES(self) -> tuple[str, str] | None:  # pylint: disable=invalid-name
+    def DRAWN_TIMES(self) -> tuple[str, str] | None:  # type: ignore[override]
         """The times at which words begin; words that the aligner knows are strong."""
         return ("words/start", "words/is_oov") if self.builder_config.aligned else None
 
@@ -155,7 +155,9 @@ class Builder(core.Builder):
         for prefix in part.prefixes:
             for name, content, text in self._utterances(part, prefix):
                 with core.located(part.audio, name, core.GET_AGAIN):
-                    yield self._example(part, tables, _MEMBER.fullmatch(name), content, text)
+                    named = _MEMBER.fullmatch(name)
+                    assert named  # Only such members are asked for.
+                    yield self._example(part, tables, named, content, text)
 
     def _utterances(self, part: Part, prefix: str) -> Iterator[tuple[str, bytes, str]]:
         """Yields the name and content of each recording, and its line of the transcript."""
@@ -285,7 +287,7 @@ class Builder(core.Builder):
             for name in required:
                 if name not in found and self.variant != core.PARTIAL:
                     raise core.CorpusError(part.audio, name, "it is missing", core.GET_AGAIN)
-            self._read_tables[key] = Tables(*(found.get(name, {}) for name in _TABLES))
+            self._read_tables[key] = Tables(*[cast(Any, found.get(name, {})) for name in _TABLES])
         return self._read_tables[key]
 
     @functools.cached_property

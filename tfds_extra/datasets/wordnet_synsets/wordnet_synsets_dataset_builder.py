@@ -9,6 +9,7 @@ import hashlib
 import pathlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -112,7 +113,7 @@ class Files:
       maps: CILI's maps by name; those of a part may be missing.
     """
 
-    database: core.Tree | core.Content
+    database: Any
     maps: dict[str, core.Content]
 
 
