@@ -64,6 +64,18 @@ def test_spoken_digit(run_alone, tmp_path):
     assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 500
 
 
+@pytest.mark.parametrize(
+    "name, needed", [("torch_spoken_digit.py", "torch"), ("jax_spoken_digit.py", "jax grain")]
+)
+def test_spoken_digit_without_tensorflow(run, name, needed):
+    """CONTRIBUTING.md has the commands that make an environment in which these run."""
+    for package in needed.split():
+        pytest.importorskip(package, reason=f"python -m pip install {needed}")
+    printed = run(name, "--miniature")
+    assert "free_spoken_digit/v1.0.10-miniature/1.0.0: 60 recordings to train on" in printed
+    assert float(re.search(r"test accuracy: ([\d.]+)", printed)[1]) > 0.8
+
+
 @pytest.mark.parametrize("which", ["miniature", "real slices"])
 def test_urban_sound(run, tmp_path, which, request):
     options, folds, slices = ["--miniature", "--folds=2"], 2, 6

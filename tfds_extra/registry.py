@@ -49,6 +49,26 @@ def aliases() -> dict[str, str]:
     }
 
 
+def find(given: str) -> str:
+    """Returns the name of the corpus that somebody means: its name here, or another name of it.
+
+    Args:
+      given: A name as it was written; upper case, underscores and hyphens make no difference.
+
+    Raises:
+      ValueError: There is no such corpus; the message has the most similar name.
+    """
+    if given in names():
+        return given
+    from tfds_extra.core import spelling  # As in `aliases`.
+
+    known = {**{one: one for one in names()}, **aliases()}
+    if (name := spelling.same(given, known)) is None:
+        sentences = (f"no corpus {given!r}.", spelling.hint(given, known))
+        raise ValueError(" ".join(filter(None, sentences)) + " `tfds-extra list` shows them all.")
+    return name
+
+
 def resource_dir(kind: str) -> pathlib.Path:
     """Returns the folder `checksums` or `dummy_data`, in an installed package or a checkout."""
     installed = _PACKAGE / kind
