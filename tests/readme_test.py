@@ -13,6 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
+import tfds_extra
 from tfds_extra import registry
 
 
@@ -32,6 +33,16 @@ def test_ci_runs_the_test_command(repository, readme):
 def test_table_of_corpora(readme):
     rows = re.findall(r"^\| .*? \| `(\w+)` \| .* \|$", readme, re.MULTILINE)
     assert sorted(rows) == list(registry.names())
+
+
+def test_folds(readme, data_dir, monkeypatch):
+    monkeypatch.setattr(constants, "DATA_DIR", str(data_dir))
+    (snippet,) = re.findall(r"```python\n([^`]*tfds_extra\.folds[^`]*)```", readme)
+    found = {"tfds": tfds, "tfds_extra": tfds_extra}
+    exec(snippet, found)
+    assert found["fold"].test == "fold10" and found["fold"].train.startswith("fold1+fold2+")
+    sizes = [found[part].cardinality() for part in ("train", "test")]
+    assert sum(sizes) == found["builder"].info.splits.total_num_examples
 
 
 def test_pytorch_recipe(readme, data_dir, monkeypatch):

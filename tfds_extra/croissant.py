@@ -333,12 +333,12 @@ def _is_pattern(path: str) -> bool:
     return any(letter in path for letter in "*?[")
 
 
-def _date(builder: core.Builder) -> str:
+def _date(builder: core.Builder) -> str | None:
     """Returns when the corpus was published: the date in its config's name, or its paper's year."""
     if match := re.match(r"(\d{4})(\d\d)(\d\d)\.", builder.base_config_name or ""):
         return "-".join(match.groups())
-    years = re.findall(r"\byear\s*=\s*\W?(\d{4})", builder.info.citation)
-    return years[0]  # A test of all corpora says if one has none.
+    match = re.search(r"\byear\s*=\s*\W?(\d{4})", builder.info.citation or "")
+    return match and match[1]
 
 
 def _docs(features: Any) -> Iterator[tuple[str, str]]:
