@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         _quieten()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments: Any = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
     if arguments[:1] == ["build"]:  # It has the options of `tfds build`, which parses them itself.
         run = _build
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--data_dir", help="where prepared data lies; TFDS's default if unset"
             )
         if corpus:
-            optional = {"nargs": "?"} if corpus == "optional" else {}
+            optional: Any = {"nargs": "?"} if corpus == "optional" else {}
             command.add_argument("corpus", metavar="NAME[/CONFIG]", **optional)
             variant = command.add_mutually_exclusive_group()
             variant.add_argument("--miniature", action="store_true", help="the miniature's data")
@@ -306,7 +306,8 @@ def _show(arguments: argparse.Namespace) -> int:
             f"{output.parent}: no folder to write {output.name} into. Choose --output."
         )
     splits = list(builder.info.splits)
-    split = arguments.split or (builder.DRAWN_SPLIT if builder.DRAWN_SPLIT in splits else splits[0])
+    drawn = builder.DRAWN_SPLIT
+    split = arguments.split or (drawn if drawn and drawn in splits else splits[0])
     seed, title = None, f"{builder.info.full_name}, {split}"
     if arguments.random:
         # A seed that was not chosen is told, so that the same examples can be had again.
@@ -478,7 +479,8 @@ def _resolved(corpus: str) -> str:
     Raises:
       ValueError: There is no such corpus.
     """
-    given, rest = re.fullmatch(r"([^/:]*)(.*)", corpus, re.DOTALL).groups()
+    given = re.split("[/:]", corpus, maxsplit=1)[0]
+    rest = corpus[len(given) :]
     if (name := registry.find(given)) != given:
         print(f"tfds-extra: {given} is called {name} here", file=sys.stderr)
     return name + re.sub(r"/(\d+\.\d+\.\d+)$", r":\1", rest)
@@ -524,7 +526,7 @@ def _check_prepared(builder: Builder, arguments: argparse.Namespace) -> None:
 def _manager(builder: Builder, arguments: argparse.Namespace) -> downloads.DownloadManager:
     """Returns the download manager for the files of a builder."""
     config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
-    return builder._make_download_manager(arguments.download_dir, config)
+    return builder.download_manager(arguments.download_dir, config)
 
 
 def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> list[str]:

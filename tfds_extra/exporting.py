@@ -18,7 +18,7 @@ import pathlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -232,7 +232,7 @@ def _write(
         total = info.splits[split].num_examples
         with utils.tqdm(total=total, desc=f"{name} to {to}", unit=" examples") as bar:
             examples = _examples(builder, split, media, bar)
-            writer = {"parquet": _Parquet, "csv": _Csv, "folder": _Folder}[to]
+            writer: Callable[..., Any] = {"parquet": _Parquet, "csv": _Csv, "folder": _Folder}[to]
             with writer(folder, name, columns, media, binary) as table:
                 for rows, size in _batches(examples):
                     table.write(rows, size)

@@ -59,7 +59,7 @@ def folds(builder: tfds.core.DatasetBuilder) -> list[Fold]:
 def names(builder: tfds.core.DatasetBuilder) -> list[str]:
     """Returns the splits of a builder that are folds, in order; none if it has none."""
     splits = filter(_FOLD.fullmatch, getattr(builder, "expected_counts", {}))
-    return sorted(splits, key=lambda name: int(_FOLD.fullmatch(name)[1]))
+    return sorted(splits, key=lambda name: int(re.sub(r"\D", "", name)))
 
 
 def published() -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pathlib
+from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import logging
@@ -102,7 +103,7 @@ class _AliasProvider(tfds.core.DatasetBuilderProvider):
 def _stub(name: str) -> type:
     """Returns a class that stands for builder `name` in TFDS's registry and builds the real one."""
 
-    def build(cls, *args, **kwargs):
+    def build(cls: type, *args: Any, **kwargs: Any) -> tfds.core.DatasetBuilder:
         del cls
         return builder_cls(name)(*args, **kwargs)
 

@@ -333,7 +333,7 @@ def _draw_objects(
     axis.set_xlim(limits[0])
     axis.set_ylim(limits[1])
     outer, _, inner = objects.captions.partition("/")
-    captions = example[outer][inner] if outer in example else ()
+    captions: Sequence[bytes] = example[outer][inner] if outer in example else ()
     if len(captions):
         caption = "\n".join(textwrap.wrap(captions[0].decode(), _CAPTION)[:2])
         axis.text(
@@ -357,9 +357,9 @@ def _draw_bars(axis: Any, info: tfds.core.DatasetInfo, name: str, shares: np.nda
 
 def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> None:
     """Draws a line at each time; times that are not strong get a short line at the bottom."""
-    seconds, strong = (functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names)
+    found: list[Any] = [functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names]
     # A sequence of dicts is read as lists.
-    seconds, strong = np.asarray(seconds), np.asarray(strong, bool)
+    seconds, strong = np.asarray(found[0]), np.asarray(found[1], bool)
     called = names[1].rpartition("/")[2].removeprefix("is_")
     for axis, color in zip(axes, ("tab:orange", "white")):
         height = axis.get_xaxis_transform()  # The height of the axis goes from 0 to 1.
@@ -425,8 +425,8 @@ def _draw_marks(axis: Any, example: dict[str, Any], names: Sequence[str]) -> Non
 
 def _with_classes(info: tfds.core.DatasetInfo, title: str) -> str:
     """Returns the title, followed by at most two lines with the classes of the label."""
-    keys = info.supervised_keys or ()
-    name = keys[1] if len(keys) > 1 else None
+    keys = info.supervised_keys
+    name = keys[1] if keys else None
     label = info.features[name] if isinstance(name, str) else None
     if not isinstance(label, tfds.features.ClassLabel) or not label.num_classes:
         return title

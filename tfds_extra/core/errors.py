@@ -7,10 +7,12 @@ import errno
 import importlib.util
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-from tfds_extra.core.archives import ArchiveError, archive_io
+from tfds_extra.core.archives import ArchiveError
+from tfds_extra.core.archives import errors as archive_errors
 
 _DISK_FULL = "The disk is full; nothing was kept of this preparation"
 
@@ -30,11 +32,13 @@ class CorpusError(ValueError):
           problem: What is wrong, without a full stop.
           remedy: What the user can do about it, as a sentence.
         """
-        place = archive_io.cut(str(place), archive_io.SHOWN_PLACE)  # Members can have long names.
+        place = archive_errors.cut(
+            str(place), archive_errors.SHOWN_PLACE
+        )  # Members can have long names.
         message = ": ".join(str(part) for part in (file, place, problem) if str(part))
         super().__init__(f"{message}. {remedy}".strip())
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _corpus_error, (type(self), str(self))
 
 

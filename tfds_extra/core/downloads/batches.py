@@ -54,7 +54,7 @@ class Batch:
         self,
         prepare: Callable[[Sequence[Any], Progress], None],
         obtain: Callable[[Any, threading.Event, Progress], Any],
-        explain: Callable[[Sequence[tuple[Any, BaseException]], Sequence[Any]], BaseException],
+        explain: Callable[[Sequence[tuple[Any, Any]], Sequence[Any]], BaseException],
         progress: Progress,
         max_simultaneous: int | None = None,
     ):
@@ -80,10 +80,17 @@ class Batch:
         self._lock = threading.Lock()
         self.has_run = False
 
-    def add(self, key: Hashable, request: Any) -> Pending:
-        """Adds a request, unless there is one with the same key; returns its pending result."""
-        self._requests.setdefault(key, request)
-        return Pending(self, self._futures.setdefault(key, concurrent.futures.Future()))
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._requests
+
+    def add(self, key: Hashable, request: Any) -> None:
+        """Adds a request under a key that the batch does not have yet."""
+        self._futures[key] = concurrent.futures.Future()
+        self._requests[key] = request
+
+    def pending(self, key: Hashable) -> Pending:
+        """Returns the pending result of the request with a key."""
+        return Pending(self, self._futures[key])
 
     def run(self) -> None:
         """Does the work, if it is not done yet."""
@@ -108,7 +115,8 @@ class Batch:
         executor = concurrent.futures.ThreadPoolExecutor(min(self._workers, len(requests)))
         try:
             work = {executor.submit(self._work, key): key for key in self._requests}
-            pending, failed = set(work), []
+            pending = set(work)
+            failed: list[concurrent.futures.Future[Any]] = []
             while pending and not failed:
                 done, pending = concurrent.futures.wait(
                     pending, _LOOK, concurrent.futures.FIRST_EXCEPTION

@@ -36,7 +36,7 @@ class OrderDigest:
     later. It detects damage and mixed-up records, but not forgery.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
 
     def update(self, record: bytes) -> None:

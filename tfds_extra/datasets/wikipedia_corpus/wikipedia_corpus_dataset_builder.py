@@ -192,14 +192,14 @@ class Builder(core.Builder):
                 f" {self.builder_config.name}."
             )
 
-    def _create_builder_config(self, builder_config, version):
-        if isinstance(builder_config, str):
-            name = builder_config.partition(":")[0]
+    def _choose_config(self, config, create):
+        if isinstance(config, str):
+            name = config.partition(":")[0]
             if name not in self.builder_configs:
-                builder_config = _config(name)
+                config = _config(name)
                 # Two names of the same config give the same config.
-                builder_config = self.builder_configs.get(builder_config.name, builder_config)
-        return super()._create_builder_config(builder_config, version)
+                config = self.builder_configs.get(config.name, config)
+        return super()._choose_config(config, create)
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -233,6 +233,7 @@ class Builder(core.Builder):
         is_published = name in self._remote_names() or name.startswith(f"{wiki}-{date}-")
         if is_published:
             return dump_files.url(wiki, date, name)
+        assert self._manual_dir
         return (self._manual_dir / name).absolute().as_uri()
 
     def _own_files(self) -> list[dump_files.DumpFile]:
@@ -257,7 +258,7 @@ class Builder(core.Builder):
     def also_published(self):
         """Returns digests from the lists in the `manual_dir`, for the files there."""
         known = {}
-        if own := self._own_files():
+        if (own := self._own_files()) and self._manual_dir:
             known = dump_files.read_lists(self._manual_dir, *self._dump)
             for name in [name for file in own for name in (file.name, file.index) if name]:
                 known.setdefault(name, digests.Published(units.Size(0), "", name))

@@ -12,7 +12,7 @@ import os
 import pathlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import tensorflow_datasets as tfds
@@ -227,6 +227,7 @@ class Builder(core.Builder):
         trees = {name: self._inner(tree) for name, tree in published.items()}
         facts = self._joined_from(dl_manager, trees)
         config = self.builder_config
+        pieces: Sequence[Part | Pictures]
         if config.table == "photo":
             pieces = self._pieces_of_photos(trees["photos"], facts)
         else:
@@ -360,9 +361,9 @@ class Builder(core.Builder):
         super()._check_counts({s: min(count, most[s]) for s, count in found.items()})
         return {split: most[split] - found.get(split, 0) for split in most}
 
-    def _download_and_prepare(self, dl_manager, download_config):
+    def _prepare(self, dl_manager, download_config, prepare):
         try:
-            super()._download_and_prepare(dl_manager, download_config)
+            super()._prepare(dl_manager, download_config, prepare)
         finally:
             if self._facts:
                 with contextlib.suppress(OSError):  # A file that stays only takes room.
@@ -419,13 +420,14 @@ class Builder(core.Builder):
 
     def _generate_examples(self, piece: Part | Pictures) -> Iterator[core.Rows | core.SplitExample]:
         """Yields the rows of a part of a table, or photos."""
+        facts: Any  # Nothing is looked up where there are none.
         with joins.Reader(piece.facts) if piece.facts else contextlib.nullcontext() as facts:
             if isinstance(piece, Pictures):
                 yield from self._photos(piece, facts)
             else:
                 yield from self._rows(piece, facts)
 
-    def _rows(self, part: Part, facts: joins.Reader | None) -> Iterator[core.Rows]:
+    def _rows(self, part: Part, facts: Any) -> Iterator[core.Rows]:
         config = self.builder_config
         for name, file in self._open_part(part):
             with core.located(part.tree, name, core.GET_AGAIN):
