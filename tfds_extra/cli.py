@@ -87,11 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(
-        name: str, run: Any, help: str, *, corpus: bool | str = True
+        name: str, run: Any, help: str, *, corpus: bool | str = True, has_data: bool = True
     ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help)
         command.set_defaults(run=run)
-        command.add_argument("--data_dir", help="where prepared data lies; TFDS's default if unset")
+        if has_data:
+            command.add_argument(
+                "--data_dir", help="where prepared data lies; TFDS's default if unset"
+            )
         if corpus:
             optional: Any = {"nargs": "?"} if corpus == "optional" else {}
             command.add_argument("corpus", metavar="NAME[/CONFIG]", **optional)
@@ -160,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         "--dry_run", "--dry-run", action="store_true", help="only say what would be removed"
     )
     clean.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
-    cite = add("cite", _cite, "how to cite a corpus, in BibTeX", corpus=False)
+    cite = add("cite", _cite, "how to cite a corpus, in BibTeX", corpus=False, has_data=False)
     cite.add_argument("corpus", metavar="NAME")
     search = add("search", _search, "find words and phrases in a prepared corpus of texts")
     search.add_argument("query", help='a word, a "phrase", a prefix*, NEAR(a b, 5), AND, OR, NOT')
