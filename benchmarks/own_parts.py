@@ -14,12 +14,10 @@ import concurrent.futures
 import hashlib
 import importlib.util
 import io
-import multiprocessing
 import os
 import pathlib
 import pickle
 import random
-import resource
 import subprocess
 import sys
 import tarfile
@@ -152,7 +150,7 @@ def zip_(folder: pathlib.Path, repeat: int) -> None:
     print(f"  memory of the index, bytes a member: zipfile {theirs:,.0f}, ours {found:,.0f}")
 
 
-# Behaviours of servers, as tests/core/misbehaving_server.py has them; the last ones never give the file.
+# Behaviours of servers, as tests/core/misbehaving_server.py has them.
 _SERVERS = {
     "nothing wrong": {},
     "500 twice": {"statuses": [(500, {}, b""), (502, {}, b"")]},
@@ -162,7 +160,7 @@ _SERVERS = {
     "another part than asked": {"cuts": [2_900_000], "shifted": True},
     "the server falls silent": {"stalls": [1_000_000]},
     "a second URL is needed": {"statuses": [(404, {}, b"")] * 9},
-    "1 KB/s for ever": {"drip": (500, 1.0)},
+    "500 bytes a second": {"drip": (500, 1.0)},
 }
 
 
@@ -275,19 +273,18 @@ def serializer(folder: pathlib.Path, repeat: int) -> None:
     common.report(f"{len(rows):,} rows of four texts and a label", times, len(rows), "rows")
 
 
-# What a user's script looks like: it imports TensorFlow, and has no `__main__` guard around that.
-_SCRIPT = """
-    import sys, time
-    import tensorflow as tf, tensorflow_datasets as tfds, tfds_extra
-    from tfds_extra.core import builder
+# What a user's script looks like: it imports TensorFlow before anything else.
+_SCRIPT = """\
+import time
+import tensorflow as tf, tensorflow_datasets as tfds, tfds_extra
 
-    def main():
-        start = time.perf_counter()
-        {start}
-        print(time.perf_counter() - start)
+def main():
+    start = time.perf_counter()
+{start}
+    print(time.perf_counter() - start)
 
-    if __name__ == "__main__":
-        main()
+if __name__ == "__main__":
+    main()
 """
 _POOLS = {
     "concurrent.futures, spawn": """
@@ -304,7 +301,7 @@ _POOLS = {
         import pathlib, pickle
         from tfds_extra.core.engines import pool, runs, tasks
         from tensorflow_datasets.core import file_adapters
-        job = tasks.Job(read=len, features=tfds.features.FeaturesDict({"n": tf.int64}),
+        job = tasks.Job(read=len, features=tfds.features.FeaturesDict(dict(n=tf.int64)),
                         file_format=file_adapters.FileFormat.TFRECORD,
                         order=runs.Order.for_size(False, 1), folder=pathlib.Path("."))
         with pool.Pool(pickle.dumps(job), {"tfds_extra": ""}, 2) as workers:
@@ -320,12 +317,8 @@ def workers(folder: pathlib.Path, repeat: int) -> None:
     for _ in range(repeat):
         for name, start in _POOLS.items():
             script = folder / "script.py"
-            body = textwrap.indent(textwrap.dedent(start).strip(), " " * 8).strip()
-            script.write_text(
-                textwrap.dedent(_SCRIPT).replace(
-                    "{start}", body.replace("\n        ", "\n    ").replace("\n        ", "\n    ")
-                )
-            )
+            body = textwrap.indent(textwrap.dedent(start).strip("\n"), "    ")
+            script.write_text(_SCRIPT.format(start=body))
             done = subprocess.run([sys.executable, script], capture_output=True, text=True)
             if done.returncode:
                 print(done.stderr[-600:])
@@ -387,8 +380,8 @@ def sorting(folder: pathlib.Path, repeat: int) -> None:
     count = 160_000
     chance = np.random.default_rng(0)
     ranks = chance.integers(0, 2**63, (count, 2)).astype(np.uint64)
-    records = [bytes(400)] * count
-    keys = [b"key"] * count
+    records = [chance.bytes(400) for _ in range(count)]
+    keys = [b"%d" % n for n in range(count)]
     crcs = np.zeros(count, np.uint32)
     block = Block(ranks, crcs, keys, records)
     table = pa.table({
@@ -409,21 +402,16 @@ def sorting(folder: pathlib.Path, repeat: int) -> None:
         "Arrow, a table": lambda: table.sort_by([("high", "ascending"), ("low", "ascending")]),
         "ours (NumPy)": lambda: block.take(np.lexsort((ranks[:, 1], ranks[:, 0]))),
     }
-    common.report(
-        f"{count:,} records of 400 bytes", common.interleaved(sides, repeat), count, "records"
-    )
-    for name in ("Arrow, a table", "ours (NumPy)"):
-        context = multiprocessing.get_context("fork")
-        process = context.Process(target=_peak, args=(name, sides[name]))
-        process.start()
-        process.join()
-
-
-def _peak(name: str, run: Callable[[], object]) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    run()
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"  peak memory beside the records, MB: {name} {grown / 1024:,.0f}")
+    times = common.interleaved(sides, repeat)
+    common.report(f"{count:,} records of 400 bytes", times, count, "records")
+    arrow = pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(arrow)
+    by_arrow()
+    tracemalloc.start()
+    sides["ours (NumPy)"]()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(f"  memory beside the records, MB: Arrow {arrow.max_memory() >> 20}, ours {peak >> 20}")
 
 
 PARTS = {

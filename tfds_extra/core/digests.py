@@ -1,4 +1,4 @@
-"""Published digests: the files in `checksums/`, pins, and the digests of bytes.
+"""Published digests: the files in `checksums/`, and the digests of bytes.
 
 `checksums/<name>.tsv` is TFDS's format, one row a URL, tab-separated:
 
