@@ -93,7 +93,7 @@ def _vouch(folder: pathlib.Path, count: int) -> None:
     """Writes the tables of a miniature, since the digests of the corpus are not those of its files."""
     cls = tfds.builder_cls("imagenet_wordnet")
     rows = []
-    for url, published in digests.load_published(cls._checksums_path).items():
+    for url, published in digests.load_published(cls.checksums_path()).items():
         path = folder / published.filename
         if path.exists():
             digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -120,7 +120,7 @@ class World:
     def _write_facts(self, test: int, heard: list[str]) -> None:
         cls = registry.builder_cls("voxceleb_extended")
         lines = []
-        for url, info in digests.load_published(cls._checksums_path).items():
+        for url, info in digests.load_published(cls.checksums_path()).items():
             path = self.folder / info.filename
             content = path.read_bytes() if path.exists() else b""
             digest = hashlib.sha256(content).hexdigest()

@@ -421,7 +421,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
                     info = builder.url_infos[url]
                     # With md5 or sha1 alone a digest of that kind; "unpublished" leaves it empty,
                     # and stands in the checksum file for all to see.
-                    listed = self.DATASET_CLASS._checksums_path.read_text()
+                    listed = self.DATASET_CLASS.checksums_path().read_text()
                     unpublished = f"{url}\t0\tunpublished\t" in listed
                     self.assertEqual(bool(info.digests), not unpublished)
                     self.assertTrue(info.filename)

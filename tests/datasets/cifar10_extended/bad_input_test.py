@@ -322,7 +322,8 @@ def test_partial(miniature, monkeypatch, tmp_path):
             shutil.copy(path, manual_dir)
     facts = lambda self, file_name: miniature.folder / file_name  # noqa: E731
     monkeypatch.setattr(cls, "facts_path", facts)
-    monkeypatch.setattr(cls, "_checksums_path", miniature.folder / "checksums.tsv")
+    path = staticmethod(lambda: miniature.folder / "checksums.tsv")
+    monkeypatch.setattr(cls, "checksums_path", path)
     builder = preparing.prepared(_NAME, tmp_path / "data", manual_dir, partial=True)
     assert builder.info.metadata["missing"] == {"train": 40, "test": 0}
     rows = tfds.as_numpy(builder.as_dataset(split="train"))

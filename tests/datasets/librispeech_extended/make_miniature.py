@@ -389,7 +389,7 @@ def counts() -> dict[str, int]:
 def make(folder: pathlib.Path) -> None:
     """Writes the miniature into `folder`."""
     content = files()
-    listed = digests.load_published(registry.builder_cls("librispeech_extended")._checksums_path)
+    listed = digests.load_published(registry.builder_cls("librispeech_extended").checksums_path())
     urls = {url: (info.filename, content[info.filename]) for url, info in listed.items()}
     miniature_files.write_files(folder, urls)
     rows = [("*", split, count) for split, count in counts().items()]

@@ -235,7 +235,7 @@ def test_librilight_agrees_with_its_lists(real, speakers):
 
 
 def test_digests_agree_with_the_published_ones(real):
-    listed = digests.load_published(registry.builder_cls(_NAME)._checksums_path)
+    listed = digests.load_published(registry.builder_cls(_NAME).checksums_path())
     by_name = {info.filename: info.digests for info in listed.values()}
     theirs = dict(line.split()[::-1] for line in (real / "md5sum.txt").read_text().splitlines())
     found = {name: md5 for name, md5 in theirs.items() if name in by_name}

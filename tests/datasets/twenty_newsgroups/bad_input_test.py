@@ -196,7 +196,8 @@ def test_label_errors_of_a_part(tmp_path, miniature, data_dir, monkeypatch):
     ):
         (folder / name).write_bytes((miniature.folder / name).read_bytes())
     cls = registry.builder_cls(_NAME)
-    monkeypatch.setattr(cls, "_checksums_path", miniature.folder / "checksums.tsv")
+    path = staticmethod(lambda: miniature.folder / "checksums.tsv")
+    monkeypatch.setattr(cls, "checksums_path", path)
     refused(
         data_dir,
         "of 7,532 messages 1 are there",

@@ -331,7 +331,7 @@ def counts() -> dict[str, dict[str, int]]:
 def make(folder: pathlib.Path) -> None:
     """Writes the miniature into `folder`."""
     content = files()
-    listed = digests.load_published(registry.builder_cls("voxceleb_extended")._checksums_path)
+    listed = digests.load_published(registry.builder_cls("voxceleb_extended").checksums_path())
     # Of what has several forms the others are only listed, to be made by tests.
     forms = {"vox2_meta.csv": iter((vox2_meta("named"), vox2_meta("plain"), vox2_meta("crlf")))}
     also = content | joined()

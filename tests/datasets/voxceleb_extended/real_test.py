@@ -386,7 +386,7 @@ def test_vox2_speakers(real):
 
 
 def test_digests_of_the_files_at_hand(real):
-    listed = digests.load_published(registry.builder_cls(_NAME)._checksums_path)
+    listed = digests.load_published(registry.builder_cls(_NAME).checksums_path())
     known = {info.checksum: int(info.size) for info in listed.values() if info.checksum}
     for form in ("veri_test.txt", "veri_test2.txt", "vox1_meta.csv", *_FORMS):
         content = (real / "meta" / form).read_bytes()
