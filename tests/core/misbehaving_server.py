@@ -206,17 +206,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if endless:
             return self._send_for_ever(route, *endless)
         tags = _tags(route, content)
-        start = self._start(route, content, tags)
+        start, stop = self._span(route, content, tags)
+        is_part = (start, stop) != (0, None)
+        stop = len(content) if stop is None else stop
         if start > 0 and start >= len(content):
             return self._short(416, {"Content-Range": f"bytes */{len(content)}"}, b"")
-        body = content[start:]
-        if start and route.shifted:
-            start -= 1
+        body = content[start:stop]
+        if is_part and route.shifted:
+            start, stop = start - 1, stop - 1
         self.protocol_version = "HTTP/1.1" if route.chunked else "HTTP/1.0"
-        self.send_response(206 if start else 200)
+        self.send_response(206 if is_part else 200)
         headers = {**tags, "Content-Type": route.content_type}
-        if start and not route.no_content_range:
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        if is_part and not route.no_content_range:
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(content)}"
         if route.encode or route.mislabel:
             headers["Content-Encoding"] = "gzip"
         if route.chunked:
@@ -228,18 +230,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self._send(route, body, start, cut, stall)
 
-    def _start(self, route: Route, content: bytes, tags: dict[str, str]) -> int:
-        """Where the body starts."""
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+    def _span(self, route: Route, content: bytes, tags: dict[str, str]) -> tuple[int, int | None]:
+        """Where the body starts, and where it stops; 0 and None for all of it."""
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not asked or not route.ranges:
-            return 0
+            return 0, None
         condition = self.headers.get("If-Range")
         if condition and route.if_range:
             # A weak tag never matches: it says that two files are as good as the same.
             strong = route.etag == "strong" and condition == tags["ETag"]
             if not strong and condition != tags.get("Last-Modified"):
-                return 0
-        return int(asked[1])
+                return 0, None
+        return int(asked[1]), min(int(asked[2]) + 1, len(content)) if asked[2] else None
 
     def _send(
         self, route: Route, body: bytes, start: int, cut: int | None, stall: int | None

@@ -43,6 +43,7 @@ from tfds_extra.core import (
     hooks,
     locks,
     own_copies,
+    peeking,
     prepared,
     reading,
     spelling,
@@ -55,6 +56,7 @@ from tfds_extra.core.published import Archive, File
 
 MINIATURE = "miniature"
 PARTIAL = "partial"
+PEEK = "peek"
 
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 _TFDS_CONFIG = ".config"
@@ -67,6 +69,8 @@ _NOTICES = {
     " corpus.",
     PARTIAL: "PARTIAL: prepared from a part of the published files. What is missing is counted in"
     " the metadata.",
+    PEEK: "PEEK: the first examples only, read from a few bytes of the published files, whose digests"
+    " could not be checked. Not the corpus.",
 }
 
 
@@ -117,7 +121,7 @@ class _UrlInfos:
     def __get__(self, builder: Builder | None, cls: type[Builder]) -> dict[str, digests.Published]:
         if builder is None:
             return digests.load_published(cls._checksums_path)
-        if builder.variant == MINIATURE:
+        if builder.of_miniature:
             published = digests.load_published(builder.facts_path("checksums.tsv"))
         else:
             published = digests.load_published(cls._checksums_path)
@@ -188,6 +192,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         config: str | tfds.core.BuilderConfig | None = None,
         miniature: bool = False,
         partial: bool = False,
+        peek: bool | peeking.Peek = False,
         num_workers: int | None = None,
         file_format: str | file_adapters.FileFormat | None = None,
         **kwargs: Any,
@@ -195,12 +200,15 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Creates a builder.
 
         Args:
-          config: Name of a config, or a config. A name that ends in `-miniature` or `-partial`, as
-            found under the data folder, means the same as the argument of that name.
+          config: Name of a config, or a config. A name that ends in `-miniature`, `-partial` or
+            `-peek`, as found under the data folder, means the same as the argument of that name.
           miniature: Prepare from the small made-up corpus that comes with this package, offline.
             The data lies under a config name of its own and is never taken for the corpus.
           partial: Prepare from whatever part of the published files there is. The data, too, lies
             under a config name of its own; `info.metadata` counts the missing examples.
+          peek: Show the first examples of each split, and fetch only what they take. True means 20
+            of each from at most 50 MB; a `core.Peek` has other numbers. The data lies under a config
+            name of its own; `info.metadata` says what could not be checked or shown.
           num_workers: Number of processes that prepare the data: 1 for this process alone, None for
             one process per core where that saves time. The prepared bytes do not depend on it.
           file_format: Format of the record files, as in `tfds.core.GeneratorBasedBuilder`. None
@@ -210,23 +218,33 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
         Raises:
           ValueError: There is no argument, config or version of that name, an argument has a wrong
-            type, or both `miniature` and `partial` are set.
+            type, or two of `miniature`, `partial` and `peek` are set.
           CorpusError: The data is prepared in another format than `file_format`.
         """
         self._check_arguments(
-            {MINIATURE: miniature, PARTIAL: partial, "num_workers": num_workers, **kwargs}
+            {
+                MINIATURE: miniature,
+                PARTIAL: partial,
+                PEEK: bool(peek) if isinstance(peek, peeking.Peek) else peek,
+                "num_workers": num_workers,
+                **kwargs,
+            }
         )
-        chosen = {MINIATURE: miniature, PARTIAL: partial}
+        chosen = {MINIATURE: miniature, PARTIAL: partial, PEEK: bool(peek)}
         if kwargs.get("data_dir"):
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         config, named = _split_variant(config)
         if named:
             chosen[named] = True
-        if all(chosen.values()):
-            raise ValueError("A miniature is complete: choose `miniature` or `partial`, not both.")
+        if sum(map(bool, chosen.values())) > 1:
+            raise ValueError(
+                "A miniature is complete, and a peek or a part is not: choose one of `miniature`,"
+                " `partial` and `peek`."
+            )
         self.variant: str | None = next((name for name, on in chosen.items() if on), None)
         self._manual_dir: pathlib.Path | None = None
         self._num_workers = num_workers
+        self._peek = peek if isinstance(peek, peeking.Peek) else peeking.Peek()
         self._work_folder: pathlib.Path | None = None
         self._unpublished = ""  # TFDS's temporary folder, before it gets its final name.
         self._sources: dict[str, str] = {}  # Paths that were read, by name in `published_files`.
@@ -236,6 +254,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         self._original_state.update(
             miniature=self.variant == MINIATURE,
             partial=self.variant == PARTIAL,
+            peek=self.variant == PEEK and self._peek,
             num_workers=num_workers,
             file_format=file_format,
         )
@@ -248,8 +267,9 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if name not in known:
                 question = spelling.hint(name, list(known)) or f"There are: {', '.join(known)}."
                 raise ValueError(f"{cls.name} has no argument {name!r}. {question}")
-            if name in (MINIATURE, PARTIAL) and not isinstance(value, (bool, np.bool_)):
-                raise ValueError(f"{name} is True or False, not {value!r}.")
+            if name in (MINIATURE, PARTIAL, PEEK) and not isinstance(value, (bool, np.bool_)):
+                also = " (or a core.Peek)" if name == PEEK else ""
+                raise ValueError(f"{name} is True or False{also}, not {value!r}.")
         workers = given["num_workers"]
         is_number = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
         if workers is not None and not (is_number and workers > 0):
@@ -339,9 +359,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Returns the folder of the miniature, with files under published names and with facts."""
         return registry.resource_dir("dummy_data") / cls.name
 
+    @property
+    def of_miniature(self) -> bool:
+        """Whether the published files and the facts are those of the miniature."""
+        return self.variant == MINIATURE
+
     def facts_path(self, file_name: str) -> pathlib.Path:
         """Returns the path of a table of facts, of the miniature or in the builder's folder."""
-        if self.variant == MINIATURE:
+        if self.of_miniature:
             return self.miniature_dir() / file_name
         return pathlib.Path(os.fspath(self._get_pkg_dir_path())) / file_name
 
@@ -538,6 +563,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         prefix: str = "",
         what: str | Callable[[Collection[str]], str] = "files",
         checks_rest: bool = True,
+        split_of: Callable[[str], str] | None = None,
     ) -> Members:
         """Returns the members of a published archive, ready to be read.
 
@@ -549,6 +575,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           prefix: As in `Members`.
           what: As in `Members`.
           checks_rest: As in `Members`.
+          split_of: Takes the name of a member that is asked for, and returns its split, for archives
+            whose splits are mixed. A peek passes over members of splits of which it has enough.
         """
         return Members(
             tree,
@@ -560,7 +588,67 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             what=what,
             is_part=self.variant == PARTIAL,
             checks_rest=checks_rest,
+            is_skipped=self._is_skipped(split_of),
+            stops_early=self.variant == PEEK,
         )
+
+    def _is_skipped(self, split_of: Callable[[str], str] | None) -> Callable[[str], bool] | None:
+        if split_of is None or self.variant != PEEK:
+            return None
+
+        def is_skipped(name: str) -> bool:
+            split = split_of(name)
+            return split in self.expected_counts and not self.wants(split)
+
+        return is_skipped
+
+    # ---------------------------------------------------------------------------------- peeking
+
+    @functools.cached_property
+    def _peeking(self) -> peeking.Peeking:
+        return peeking.Peeking(self, self._peek)
+
+    @property
+    def manual_folder(self) -> pathlib.Path | None:
+        """The `manual_dir`; None before anything was looked for there."""
+        return self._manual_dir
+
+    def wants(self, split: str) -> bool:
+        """Returns whether examples of a split are wanted: in a peek, not after there are enough."""
+        return self.variant != PEEK or self._peeking.wants(split)
+
+    def splits_of(self, piece: Any) -> Collection[str]:
+        """Returns the splits of which a piece may have examples; all if it does not tell its split.
+
+        A peek reads no piece of whose splits it has enough.
+        """
+        split = getattr(piece, "split", "")
+        return (split,) if split in self.expected_counts else tuple(self.expected_counts)
+
+    def whole_files(self, split: str) -> Collection[str]:
+        """Returns the files, by short name, that are read to the end before the first example.
+
+        A peek fetches them whole, if its budget allows it. Files that are read from the beginning,
+        or by places, are not among them.
+
+        Args:
+          split: The split of the example.
+        """
+        del split
+        return ()
+
+    def needs_whole(self, tree: archives.Tree, *names: str) -> None:
+        """Says, before they are read, that members are read to the end before the first example.
+
+        Args:
+          tree: An archive of random access.
+          *names: Names of the members.
+
+        Raises:
+          peeking.BeyondBudget: This is a peek, and they exceed its budget.
+        """
+        if isinstance(tree, peeking.PeekTree):
+            tree.reserve(names)
 
     def fetch(
         self, dl_manager: download.DownloadManager
@@ -582,6 +670,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
             cannot be read.
         """
+        if self.variant == PEEK:
+            return self._peeking.fetch(dl_manager)
         extracted = self.extracted()
         # One call for all files, so that an error names all that are missing, and the sum of their
         # sizes is compared with the free disk.
@@ -690,12 +780,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if fault := self.fault():
             name = "/".join(filter(None, (self.name, self.base_config_name)))
             variant = f" --{self.variant}" if self.variant else ""
+            command = f"tfds-extra build {name}{variant} --overwrite"
+            if self.variant == PEEK:
+                command = f"tfds-extra peek {name}"
             raise CorpusError(
                 self.data_dir,
                 "",
                 fault,
-                f"Prepare it anew: tfds-extra build {name}{variant} --overwrite, or with the"
-                " download_mode REUSE_CACHE_IF_EXISTS.",
+                f"Prepare it anew: {command}, or with the download_mode REUSE_CACHE_IF_EXISTS.",
             )
 
     def _log_download_bytes(self) -> None:
@@ -708,6 +800,14 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             source = f"from a part of {published}"
         else:
             source = f"from {published}"
+        if self.variant == PEEK:
+            budget = peeking.amount(self._peek.budget)
+            print(
+                f"Peeking at {self.info.full_name}: at most {budget} of {published}, to"
+                f" {self.data_dir}",
+                flush=True,
+            )
+            return
         size = self.prepared_amount
         takes = "" if size.is_least else f", which takes {size}"
         # Printed, as TFDS does with its own line, so that the user can still stop the preparation.
@@ -721,6 +821,12 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             raise ValueError(
                 f"{self.info.full_name} is small: leave max_examples_per_split out, and read a part of"
                 " it with split='train[:5]', say."
+            )
+        if limit is not None and self.variant == PEEK:
+            raise ValueError(
+                f"How many examples of {self.info.full_name} are shown says"
+                f" builder_kwargs={{'peek': core.Peek(examples={limit})}}; leave"
+                " max_examples_per_split out."
             )
         if limit is not None and (self.variant != PARTIAL or limit < 1):
             # TFDS would store the first few examples where later calls look for the corpus.
@@ -794,7 +900,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                     if folder == pathlib.Path(self.data_dir_root):
                         break
             except BaseException as e:
-                if is_own:
+                if is_own or self.variant == PEEK:
                     shutil.rmtree(work_folder, ignore_errors=True)
                 is_there = isinstance(e, FileExistsError) or (
                     isinstance(e, OSError) and e.errno == errno.ENOTEMPTY
@@ -847,6 +953,16 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             "disable_shuffling": self.info.disable_shuffling,
             "check_counts": self._check_counts,
         }
+        if self.variant == PEEK and not on_beam:
+            made = self._peeking.prepare(
+                dl_manager,
+                expected_counts=self.expected_counts,
+                work_folder=self._work_folder,
+                identity=self._identity(),
+                serial_bytes=0,
+                **common,
+            )
+            return self._described(made)
         generators = self._split_generators(dl_manager)
         if on_beam:
             path = pathlib.Path if _is_local(self.data_dir) else epath.Path
@@ -863,10 +979,16 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
                 serial_bytes=self.SERIAL_BYTES,
                 **common,
             )
-        self._describe(
-            {one.split_info.name: one.split_info.num_examples for one in made},
-            {one.split_info.name: one.order_digest for one in made},
-        )
+        return self._described(made)
+
+    def _described(self, made: Sequence[engines.PreparedSplit]) -> list[tfds.core.SplitInfo]:
+        """Notes in the metadata what was made; prints it if it is a peek."""
+        counts = {one.split_info.name: one.split_info.num_examples for one in made}
+        self._describe(counts, {one.split_info.name: one.order_digest for one in made})
+        if self.variant == PEEK:
+            found = {**self._peeking.metadata(), "shown": counts}
+            self.info.metadata["peek"] = found
+            print(*peeking.described(found), sep="\n", flush=True)
         return [one.split_info for one in made]
 
     def _describe(self, counts: dict[str, int], order_digests: dict[str, str]) -> None:
@@ -903,22 +1025,23 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
           found: Number of examples by split.
 
         Returns:
-          How many are missing in each split; all zero unless the builder is partial.
+          How many are missing in each split; all zero unless the builder is partial or a peek.
 
         Raises:
-          CorpusError: There are too many examples, or too few and the builder is not partial.
+          CorpusError: There are too many examples, or too few and the builder is complete.
         """
         if not sum(found.values()):
             raise CorpusError(
                 self.info.full_name, "", "not a single example was read", self._where_it_looked()
             )
+        is_part = self.variant in (PARTIAL, PEEK)
         missing = {s: n - found.get(s, 0) for s, n in self.expected_counts.items()}
         for split in [split for split, count in self.expected_counts.items() if not count]:
             # Nobody states how many there are, but a complete corpus has some.
-            missing[split] = int(self.variant != PARTIAL and not found.get(split))
+            missing[split] = int(not is_part and not found.get(split))
         for split, short in missing.items():
             count = f"{self.expected_counts[split]:,}" if self.expected_counts[split] else "some"
-            if short < 0 or (short and self.variant != PARTIAL):
+            if short < 0 or (short and not is_part):
                 raise CorpusError(
                     self.info.full_name,
                     f"split {split}",
@@ -1077,7 +1200,7 @@ def _split_variant(
 ) -> tuple[str | tfds.core.BuilderConfig | None, str | None]:
     """Returns the config without the variant that its name ends in, and the variant."""
     name = config if isinstance(config, str) else getattr(config, "name", "")
-    for variant in (MINIATURE, PARTIAL):
+    for variant in _NOTICES:
         if name == variant:
             return None, variant
         if name.endswith(f"-{variant}"):

@@ -50,11 +50,19 @@ class Content:
           ArchiveError: The file cannot be read. Reading raises it too, also if the file is damaged
             or cut short.
         """
-        source = archive_io.Files([self._path])
+        source = self._source()
         kind = archive_io.compression(source.head(_HEAD))
         blocks = archive_io.Inflated(source, kind, self._limits) if kind else source.blocks()
         reader = archive_io.ForwardReader(blocks)
         return io.BufferedReader(archive_io.ReadInto(reader.take_some), archive_io.BLOCK_OUT)
+
+    def open_as_published(self) -> BinaryIO:
+        """Returns the file as it lies, not unpacked; it is seekable."""
+        return io.BufferedReader(archive_io.SourceFile(self._source()), archive_io.BLOCK_IN)
+
+    def _source(self) -> archive_io.Source:
+        """Returns the bytes of the file; `core.peeking` takes them from elsewhere."""
+        return archive_io.Files([self._path])
 
     def read(self) -> bytes:
         """Returns the whole content; see `open`."""

@@ -248,6 +248,11 @@ class Tree:
         """Returns the content of a file, see `open_member`."""
         return self._find(name).read()
 
+    def packed_size(self, name: str) -> int:
+        """Returns how many bytes a file takes in the archive; see `open_member`."""
+        size, content = self._open().find(self._top() + name)
+        return getattr(content, "packed_size", size)
+
     def holds(self, name: str) -> bool:
         """Returns whether there is a file of this name.
 
@@ -273,8 +278,12 @@ class Tree:
             elif len(self._paths) == 1 and os.path.isdir(self._paths[0]):
                 self._archive = _Folder(self._paths[0], self._renamed)
             else:
-                self._archive = _open_archive(archive_io.Files(self._paths), self._limits)
+                self._archive = _open_archive(self._source(), self._limits)
         return self._archive
+
+    def _source(self) -> archive_io.Source:
+        """Returns the bytes of the archive; `core.peeking` takes them from elsewhere."""
+        return archive_io.Files(self._paths)
 
     def _open_nested(self, name: str, label: str, limits: Limits) -> _Archive:
         archive = self._open()
@@ -721,6 +730,7 @@ class _Zip:
 
     def __init__(self, source: archive_io.Source, limits: Limits):
         self.name = source.name
+        self._is_remote = source.is_remote
         self._reader = zip_stream.ZipReader(source, limits)
 
     def members(self, selection: _Selection) -> Iterator[tuple[str, int, _Content]]:
@@ -728,7 +738,7 @@ class _Zip:
             if entry.is_folder:
                 # Only its header tells a folder from a file whose name was damaged. Each check
                 # takes a seek, so that only folders that belong to the selection are checked.
-                if selection.below(f"{name}/"):
+                if selection.below(f"{name}/") and not self._is_remote:
                     self._reader.locate(number, entry)
             elif selection(name):
                 yield name, entry.size, self._reader.content(number, entry)

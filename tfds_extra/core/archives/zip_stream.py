@@ -14,13 +14,14 @@ from __future__ import annotations
 import bisect
 import bz2
 import dataclasses
+import functools
 import io
 import lzma
 import stat
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tfds_extra.core.archives import archive_io
@@ -51,6 +52,8 @@ _FILE_TYPES = {
     stat.S_IFSOCK: "a socket",
 }
 
+_SMALL = 4 << 20
+_EXTRA = 128  # More bytes than extra fields of a local header have, as a rule.
 _LEAST_DEFLATE = 0.99  # No deflate encoder needs more than 1 % on top of what it cannot compress.
 
 
@@ -377,6 +380,8 @@ class ZipReader:
         source = self._source
         start = self._index.starts[number]
         name_length = len(entry.raw_name)
+        if entry.packed <= _SMALL:  # Of a larger member perhaps only the beginning is read.
+            source.announce(start, _LOCAL.size + name_length + _EXTRA + entry.packed)
         head = source.read_at(start, _LOCAL.size + name_length)
         if len(head) < _LOCAL.size or not head.startswith(b"PK\3\4"):
             raise source.error(entry.name, f"its local header is missing at byte {start:,}")
@@ -396,20 +401,43 @@ class ZipReader:
         return data
 
     def content(self, number: int, entry: Entry) -> ZipContent:
-        """Returns the content of a member, after a check of its local header."""
-        return ZipContent(self._source, self._limits, entry, self.locate(number, entry))
+        """Returns the content of a member, after a check of its local header.
+
+        In a source that is remote, its local header is checked when it is read.
+        """
+        locate = functools.partial(self.locate, number, entry)
+        content = ZipContent(self._source, self._limits, entry, locate)
+        if not self._source.is_remote:
+            content.locate()
+        return content
 
 
 class ZipContent:
     """The bytes of one member."""
 
     def __init__(
-        self, source: archive_io.Source, limits: archive_io.Limits, entry: Entry, start: int
+        self,
+        source: archive_io.Source,
+        limits: archive_io.Limits,
+        entry: Entry,
+        locate: Callable[[], int],
     ):
         self._source = source
         self._limits = limits
         self._entry = entry
-        self._start = start
+        self._locate = locate
+        self._at: int | None = None
+
+    @property
+    def packed_size(self) -> int:
+        """Number of bytes in the archive."""
+        return self._entry.packed
+
+    def locate(self) -> int:
+        """Returns where the data begin."""
+        if self._at is None:
+            self._at = self._locate()
+        return self._at
 
     def open(self) -> io.BufferedReader:
         reader = archive_io.ForwardReader(self.blocks())
@@ -421,7 +449,7 @@ class ZipContent:
     def source(self, name: str) -> archive_io.Source:
         """Returns the member as a source for another archive reader; seekable only if stored."""
         if self._entry.method == _STORED:
-            return archive_io.Window(self._source, self._start, self._entry.packed, name)
+            return archive_io.Window(self._source, self.locate(), self._entry.packed, name)
         return archive_io.Stream(self.blocks, self._entry.size, name)
 
     def blocks(self) -> Iterator[bytes]:
@@ -477,7 +505,7 @@ class ZipContent:
     def _decompressor(self) -> tuple[archive_io.Decompressor, int, int]:
         """Returns the member's decompressor, and position and number of the bytes to feed it."""
         entry = self._entry
-        at, packed = self._start, entry.packed
+        at, packed = self.locate(), entry.packed
         if entry.method == _STORED:
             return _Copier(packed), at, packed
         if entry.method == _DEFLATED:
@@ -498,7 +526,7 @@ class ZipContent:
 
         LZMA data begin with a version, the length of the properties (5), and the properties.
         """
-        head = self._source.read_at(self._start, 9)
+        head = self._source.read_at(self.locate(), 9)
         if self._entry.packed < 9 or len(head) < 9 or head[2:4] != b"\5\0":
             raise self._source.error(self._entry.name, "its LZMA header is damaged")
         literal_bits, dictionary = head[4], int.from_bytes(head[5:], "little")

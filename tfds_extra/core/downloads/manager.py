@@ -118,6 +118,10 @@ class DownloadManager(download.DownloadManager):
         resources = {key_of(r): r for r in map(as_resource, tree.flatten(urls))}
         return [self._planned(resource) for resource in resources.values()]
 
+    def transfer_options(self) -> dict[str, Any]:
+        """Returns how this manager talks to servers: arguments of `transfer.Transfer`."""
+        return {"policy": self._policy, "verify_ssl": self._verify_ssl}
+
     def free_disk(self) -> int:
         """Returns how many bytes can be written to the download folder."""
         return shutil.disk_usage(self._download_dir).free
