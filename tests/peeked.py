@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ import requests
 from tests.core import misbehaving_server
 from tfds_extra import core
 from tfds_extra.core import downloads
-from tfds_extra.core.peeking import peeking
+from tfds_extra.core.peeking import costs
 
 
 @functools.cache
@@ -35,12 +36,28 @@ def _paths(builder: core.Builder) -> dict[str, str]:
     return paths
 
 
+@dataclasses.dataclass
+class Served:
+    """What a server was asked for.
+
+    Attributes:
+      asked: Headers of the requests, by path.
+      sent: Number of bytes of all bodies.
+    """
+
+    asked: dict[str, list[dict[str, str]]] = dataclasses.field(default_factory=dict)
+    sent: int = 0
+
+
 @contextlib.contextmanager
-def served(builder: core.Builder) -> Iterator[misbehaving_server.Server]:
+def served(builder: core.Builder) -> Iterator[Served]:
     """Inside, the URLs of a builder lead to its miniature, and its facts are the miniature's.
 
     Args:
       builder: A builder that peeks.
+
+    Yields:
+      What was asked for, after the block.
     """
     get = requests.Session.get
 
@@ -54,8 +71,10 @@ def served(builder: core.Builder) -> Iterator[misbehaving_server.Server]:
             server().add(path, content)
         with (
             mock.patch.object(requests.Session, "get", get_from_here),
-            mock.patch.object(
-                peeking, "SMALL", 0
-            ),  # Else each file of a miniature is fetched whole.
+            mock.patch.object(costs, "SMALL", 0),  # Else all of a miniature is fetched whole.
         ):
-            yield server()
+            found = Served()
+            yield found
+        routes = {path: server().routes[path] for path in paths.values()}
+        found.asked = {path: route.requests for path, route in routes.items()}
+        found.sent = sum(route.sent for route in routes.values())

@@ -170,6 +170,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       SERIAL_BYTES: No workers are started for fewer bytes of published files than this, which one
         process reads in the time that workers take to start. A corpus with much work for each byte
         has a lower number.
+      READ_AT_ONCE: Number of examples for which as much is read as for one, because they lie in one
+        block of the published file. It tells what a peek costs.
     """
 
     DRAWN_TIMES: tuple[str, str] | None = None
@@ -179,6 +181,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     DRAWN_FIRST: tuple[str, ...] = ()
     DRAWN_SPLIT: str | None = None
     SERIAL_BYTES = 64 << 20
+    READ_AT_ONCE = 1
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # The registry of classes holds stubs instead (tfds_extra.registry).
@@ -613,6 +616,11 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """The `manual_dir`; None before anything was looked for there."""
         return self._manual_dir
 
+    def is_as_asked(self) -> bool:
+        """Returns whether the prepared peek was as far as this one is asked to go."""
+        done = self.info.metadata.get("peek") or {}
+        return all(done.get(name) == value for name, value in vars(self._peek).items())
+
     def wants(self, split: str) -> bool:
         """Returns whether examples of a split are wanted: in a peek, not after there are enough."""
         return self.variant != PEEK or self._peeking.wants(split)
@@ -874,7 +882,10 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         if (reused and is_alone) or not _is_local(self.data_dir):
             super().download_and_prepare(**kwargs)
             return
-        with locks.alone(lock, time.sleep) as locked:
+        left = contextlib.nullcontext()
+        if self.variant == PEEK:
+            left = self._peeking.leaving_nothing(final.parent)
+        with left, locks.alone(lock, time.sleep) as locked:
             if locked:
                 for remains in final.parent.glob(f"{_TFDS_INCOMPLETE}*_{final.name}"):
                     shutil.rmtree(remains, ignore_errors=True)  # A killed process left them.
@@ -882,13 +893,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             # to a killed process of another user.
             is_own = not locked or not _is_writable(work_folder)
             if is_own:
-                left = work_folder
-                work_folder = left.with_name(f"{left.name}.{uuid.uuid4().hex[:8]}")
+                given = work_folder
+                work_folder = given.with_name(f"{given.name}.{uuid.uuid4().hex[:8]}")
                 if not reused and not final.exists():
                     logging.warning(
                         "%s, so that unfinished work lies in a folder of this process alone, %s."
                         " If the process is killed, the folder stays: remove it.",
-                        f"{left} is another user's" if locked else f"{lock} cannot be locked",
+                        f"{given} is another user's" if locked else f"{lock} cannot be locked",
                         work_folder,
                     )
             self._work_folder = work_folder

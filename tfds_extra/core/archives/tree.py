@@ -538,6 +538,7 @@ class _PlainTar:
         self._source = source
         self._limits = limits
         self._index: dict[str, tuple[int, int]] | None = None
+        self._unscanned: Iterator[tar_stream.Entry] | None = None  # Of a remote source.
 
     def _entries(self) -> Iterator[tar_stream.Entry]:
         return tar_stream.entries(_PlainCursor(self._source), self._limits)
@@ -558,12 +559,28 @@ class _PlainTar:
         return window.size, _SourceContent(window)
 
     def source(self, name: str, label: str) -> archive_io.Source:
-        if name not in self._scanned():
+        known = self._scanned_to(name) if self._source.is_remote else self._scanned()
+        if name not in known:
             raise _no_such(self.name, name)
-        return archive_io.Window(self._source, *self._scanned()[name], label)
+        return archive_io.Window(self._source, *known[name], label)
+
+    def _scanned_to(self, name: str) -> dict[str, tuple[int, int]]:
+        """Returns offset and size of the files up to one of them, or of all if it is not there."""
+        if self._unscanned is None:
+            self._index, self._unscanned = {}, self._entries()
+        while name not in self._index:
+            entry = next(self._unscanned, None)
+            if entry is None:
+                break
+            self._index[entry.name] = (entry.offset, entry.size)
+        return self._index
 
     def _scanned(self) -> dict[str, tuple[int, int]]:
         """Returns offset and size of each file by name."""
+        if self._unscanned is not None:  # Only some were looked at so far.
+            for entry in self._unscanned:
+                self._index[entry.name] = (entry.offset, entry.size)
+            return self._index
         if self._index is None:
             self._index = archive_io.remembered(
                 "tar",

@@ -122,6 +122,11 @@ class DownloadManager(download.DownloadManager):
         """Returns how this manager talks to servers: arguments of `transfer.Transfer`."""
         return {"policy": self._policy, "verify_ssl": self._verify_ssl}
 
+    @property
+    def pins_path(self) -> pathlib.Path:
+        """Where the digests are noted of files without published ones."""
+        return self._pins.path
+
     def free_disk(self) -> int:
         """Returns how many bytes can be written to the download folder."""
         return shutil.disk_usage(self._download_dir).free

@@ -9,7 +9,10 @@ and all checks of what is read are made; those of what is not read are named in 
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import pathlib
+import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,19 +20,18 @@ from typing import TYPE_CHECKING, Any
 from tfds_extra.core import archives, downloads, engines, own_copies, pieces
 from tfds_extra.core.digests import Published
 from tfds_extra.core.errors import CorpusError
+from tfds_extra.core.peeking import costs, sources
 from tfds_extra.core.peeking import files as peeked_files
-from tfds_extra.core.peeking import sources
 from tfds_extra.core.peeking.purse import BeyondBudget, Peek, Purse, amount
 from tfds_extra.core.published import Archive, File
 
 if TYPE_CHECKING:
     from tfds_extra.core.builder import Builder
 
-# Files of at most so many bytes are fetched whole, and compared with their digests as always.
-SMALL = 4 << 20
 # Reading a byte of this disk counts so much less than fetching one.
 LOCAL = 20
 _WIDTH = 80
+_TFDS_CONFIG = ".config"
 
 
 class Peeking:
@@ -44,6 +46,7 @@ class Peeking:
         self._purse = Purse(peek.budget)
         self._on_disk = Purse(peek.budget * LOCAL)
         self.not_shown: dict[str, str] = {}
+        self._absent: list[pathlib.Path] = []  # Files of which nothing was there before.
         self._begin()
 
     def _begin(self) -> None:
@@ -107,45 +110,23 @@ class Peeking:
             manager.download(missing)  # It names them all, before it asks any server.
 
     def _to_fetch_whole(self, planned: Mapping[str, Sequence[downloads.PlannedFile]]) -> list[str]:
-        """Returns the names of files that are fetched whole: the small, and those needed whole.
-
-        Splits that need more than the budget are not shown.
-        """
-        builder, budget = self._builder, self._peek.budget
-
-        def missing(names: Sequence[str]) -> int:
-            return sum(one.remaining.size for name in names for one in planned[name])
-
-        chosen: list[str] = []
-        least = 0
-        for split in builder.expected_counts:
-            needed = [name for name in builder.whole_files(split) if name in planned]
-            more = [*chosen, *(name for name in needed if name not in chosen)]
-            if missing(more) <= budget:
-                chosen = more
-                continue
-            size = missing(needed)
-            least = min(least or size, size)
-            names = ", ".join(one.file_name for name in needed for one in planned[name])
+        """Returns the names of files that are fetched whole; raises if no split can be shown."""
+        builder = self._builder
+        chosen, self.not_shown = costs.fetched_whole(
+            builder, planned, self._peek.budget, costs.SMALL
+        )
+        for split in self.not_shown:
             self._left[split] = 0
-            self.not_shown[split] = (
-                f"its examples need the whole of {names}, {amount(size)}, which is more than"
-                f" {'is left of ' if missing(chosen) else ''}the budget of {amount(budget)}"
-            )
         if not any(self._left.values()):
             reasons = "; ".join(f"{split}: {why}" for split, why in self.not_shown.items())
+            least = min(costs.needed(builder, planned, split) for split in self._left)
             raise CorpusError(
                 builder.info.full_name,
                 "",
                 f"nothing of it can be shown. {reasons}",
-                f"Nothing was fetched. Raise the budget (--budget={-(-least // 10**6)}MB is the least).",
+                f"Nothing was fetched. The least budget is --budget={-(-least // 10**6)}MB.",
             )
-        for name, files in planned.items():
-            small = all(0 < one.amount.size <= SMALL for one in files)
-            if name not in chosen and small and missing([*chosen, name]) <= budget:
-                chosen.append(name)
-        # The digest of a file of unknown size could only be checked after any number of bytes.
-        return [name for name in chosen if all(one.amount.size for one in planned[name])]
+        return chosen
 
     def _fetched_whole(
         self,
@@ -154,20 +135,11 @@ class Peeking:
         planned: Mapping[str, Sequence[downloads.PlannedFile]],
     ) -> dict[str, Any]:
         """Fetches files in the ordinary way; leaves nothing unfinished behind if it is stopped."""
-        ours = [one for name in wanted for one in planned[name] if one.state == downloads.TO_FETCH]
-        try:
-            paths = manager.download(dict(wanted)) if wanted else {}
-        except BaseException:
-            for one in ours:
-                for remains in one.path.parent.glob(f"{one.path.name}*.partial*"):
-                    with contextlib.suppress(OSError):
-                        remains.unlink()
-            raise
-        for name in wanted:
-            for one in planned[name]:
-                self._whole.append(one)
-                self._purse.spent += one.remaining.size
-                self._purse.requests += not one.is_here
+        self._whole = [one for name in wanted for one in planned[name]]
+        paths = manager.download(dict(wanted)) if wanted else {}
+        for one in self._whole:
+            self._purse.spent += one.remaining.size
+            self._purse.requests += not one.is_here
         return paths
 
     def _as_it_lies(
@@ -243,6 +215,12 @@ class Peeking:
                 raise self._nothing()
             return check_counts(counts)
 
+        everything = [file.files for file in self._builder.published_files().values()]
+        self._absent = [
+            one.path for one in manager.plan(everything) if one.state == downloads.TO_FETCH
+        ]
+        if not manager.pins_path.exists():
+            self._absent.append(manager.pins_path)
         for attempt in (1, 2):
             try:
                 # A builder may need the lists of files before it knows its pieces.
@@ -321,6 +299,33 @@ class Peeking:
         """Drops answers that are being read."""
         for _, _, source in self._opened:
             source.rest()
+
+    @contextlib.contextmanager
+    def leaving_nothing(self, folder: pathlib.Path) -> Iterator[None]:
+        """Removes, after an error in the block, what this peek began.
+
+        After Ctrl-C, small files that it has downloaded go as well.
+
+        Args:
+          folder: Folder of this peek's config in the data folder.
+        """
+        try:
+            yield
+        except BaseException as e:
+            stopped = isinstance(e, KeyboardInterrupt)
+            for path in self._absent:
+                for remains in path.parent.glob(glob.escape(path.name) + "*"):
+                    if stopped or ".partial" in remains.name:
+                        remains.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+                if [path.name for path in folder.parent.iterdir()] == [_TFDS_CONFIG]:
+                    shutil.rmtree(folder.parent)  # TFDS has noted the name of the default config.
+            if stopped:
+                for parent in {path.parent for path in self._absent}:
+                    with contextlib.suppress(OSError):
+                        parent.rmdir()
+            raise
 
     # ----------------------------------------------------------------------------- the report
 

@@ -134,8 +134,10 @@ class Remote(archive_io.Source):
             if begins - PAGE < first < ends:
                 wanted = max(wanted, min(ends - first, _ANNOUNCED))
             else:
-                is_on = first == self._read_on_at
-                self._ahead = min(2 * self._ahead, _FAR_AHEAD) if is_on else _AHEAD
+                if first == self._read_on_at:
+                    self._ahead = min(2 * self._ahead, _FAR_AHEAD)
+                else:
+                    self._ahead = _AHEAD if first == 0 else PAGE
                 wanted = max(wanted, self._ahead)
             wanted = -(-wanted // PAGE) * PAGE
             self._parts.bring(first, last, first + wanted)

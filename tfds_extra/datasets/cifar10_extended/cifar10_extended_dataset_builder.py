@@ -49,6 +49,7 @@ class Builder(core.Builder):
         "2.0.0": "`worker1_id` to `worker3_id` are int64, as in TFDS's cifar10_n. The stored bytes are"
         " those of 1.0.0.",
     }
+    READ_AT_ONCE = 10_000  # A batch is a pickle.
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(
             name="default",
