@@ -46,6 +46,7 @@ class Peeking:
         self._purse = Purse(peek.budget)
         self._on_disk = Purse(peek.budget * LOCAL)
         self.not_shown: dict[str, str] = {}
+        self._counted: set[str] = set()  # URLs of files that were fetched whole.
         self._absent: list[pathlib.Path] = []  # Files of which nothing was there before.
         self._begin()
 
@@ -140,6 +141,8 @@ class Peeking:
         for one in self._whole:
             self._purse.spent += one.remaining.size
             self._purse.requests += not one.is_here
+            if not one.is_here:
+                self._counted.add(one.url)
         return paths
 
     def _as_it_lies(
@@ -216,9 +219,8 @@ class Peeking:
             return check_counts(counts)
 
         everything = [file.files for file in self._builder.published_files().values()]
-        self._absent = [
-            one.path for one in manager.plan(everything) if one.state == downloads.TO_FETCH
-        ]
+        absent = {o.url: o for o in manager.plan(everything) if o.state == downloads.TO_FETCH}
+        self._absent = [one.path for one in absent.values()]
         if not manager.pins_path.exists():
             self._absent.append(manager.pins_path)
         for attempt in (1, 2):
@@ -226,6 +228,7 @@ class Peeking:
                 # A builder may need the lists of files before it knows its pieces.
                 with self._explained():
                     generators = self._builder._split_generators(manager)
+                self._count_fetched(absent, manager.plan(everything))
                 first = next(iter(generators.values()))
                 read = _Reading(self, first.pieces, first.read)
                 shown = pieces.by_split(generators, [_Whole()], read)
@@ -239,6 +242,18 @@ class Peeking:
             finally:
                 self.rest()
         raise AssertionError  # Unreachable.
+
+    def _count_fetched(
+        self,
+        absent: Mapping[str, downloads.PlannedFile],
+        planned: Sequence[downloads.PlannedFile],
+    ) -> None:
+        """Counts the lists that a builder has fetched before it knew its files."""
+        for one in planned:
+            if one.url in absent and one.is_here and one.url not in self._counted:
+                self._counted.add(one.url)
+                self._purse.spent += one.received
+                self._purse.requests += 1
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

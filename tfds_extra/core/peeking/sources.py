@@ -78,12 +78,10 @@ class Remote(archive_io.Source):
     @property
     def size(self) -> int:
         """Number of bytes; if nobody has published it, the server is asked."""
-        if self._parts.total is None:
-            self._need(0, 1)
-        if self._parts.total is None:
-            raise self.error(
-                "", "neither its server nor its publisher says how long it is", "Fetch it whole"
-            )
+        at = 0
+        while self._parts.total is None:  # If it does not say so either, the end is looked for.
+            self._need(at, at + PAGE)
+            at += PAGE
         return self._parts.total
 
     @property
@@ -240,6 +238,8 @@ class _Parts(transfer.Transfer):
                 logging.info("%s: %s", url, e)
                 self.drop()
                 self._known, self._gives_parts = {}, True
+                if 0 not in self._pages:  # Nothing has come that the next one has to agree with.
+                    self.total = int(self._published.size) or None
                 del self._urls[0]
                 if not self._urls:
                     raise self._error() from e
