@@ -12,6 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Sequence
 
+Content = "Generated | Part"
 _PAD = 512
 _ROWS = 1000
 

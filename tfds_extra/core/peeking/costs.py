@@ -69,6 +69,14 @@ def fetched_whole(
     return [n for n in chosen if all(one.amount.size for one in planned[n])], not_shown
 
 
+def reasons(not_shown: Mapping[str, str]) -> str:
+    """Returns why splits are not shown as one text, in which no reason stands twice."""
+    by_reason: dict[str, list[str]] = {}
+    for split, why in not_shown.items():
+        by_reason.setdefault(why, []).append(split)
+    return "; ".join(f"{', '.join(splits)}: {why}" for why, splits in by_reason.items())
+
+
 @dataclasses.dataclass(frozen=True)
 class Cost:
     """What a peek at one config takes, computed from published sizes and counts.
@@ -97,16 +105,16 @@ class Cost:
 
     def cells(self) -> tuple[str, str, str]:
         """Returns bytes, requests, and what is not shown, as texts."""
-        missing = [f"{split}: {why}" for split, why in self.not_shown.items()]
-        if len(set(self.not_shown.values())) == 1 and len(missing) > 1:
-            missing = [f"{', '.join(self.not_shown)}: {next(iter(self.not_shown.values()))}"]
+        missing = [reasons(self.not_shown)] if self.not_shown else []
         if self.by_hand:
             return (
                 "none",
                 "0",
                 "; ".join(["nothing before its files are brought by hand", *self.notes]),
             )
-        if self.size > self.budget:
+        if not self.size:
+            size = "none"
+        elif self.size > self.budget:
             size = f"the budget, {amount(self.budget)}"
         else:
             size = f"{'at least ' * self.is_least}about {amount(self.size)}"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Reading a byte of this disk counts so much less than fetching one.
 LOCAL = 20
 _WIDTH = 80
-_TFDS_CONFIG = ".config"
+_TFDS_CONFIG, _TFDS_EXTRACTED = ".config", "extracted"  # Folders that TFDS makes.
 
 
 class Peeking:
@@ -119,12 +119,11 @@ class Peeking:
         for split in self.not_shown:
             self._left[split] = 0
         if not any(self._left.values()):
-            reasons = "; ".join(f"{split}: {why}" for split, why in self.not_shown.items())
             least = min(costs.needed(builder, planned, split) for split in self._left)
             raise CorpusError(
                 builder.info.full_name,
                 "",
-                f"nothing of it can be shown. {reasons}",
+                f"nothing of it can be shown. {costs.reasons(self.not_shown)}",
                 f"Nothing was fetched. The least budget is --budget={-(-least // 10**6)}MB.",
             )
         return chosen
@@ -274,7 +273,7 @@ class Peeking:
         return self._purse.exceeded or self._on_disk.exceeded
 
     def _nothing(self) -> CorpusError:
-        reasons = "; ".join(f"{split}: {why}" for split, why in self.not_shown.items())
+        reasons = costs.reasons(self.not_shown)
         return CorpusError(
             self._builder.info.full_name,
             "",
@@ -338,8 +337,9 @@ class Peeking:
                     shutil.rmtree(folder.parent)  # TFDS has noted the name of the default config.
             if stopped:
                 for parent in {path.parent for path in self._absent}:
-                    with contextlib.suppress(OSError):
-                        parent.rmdir()
+                    for empty in (parent / _TFDS_EXTRACTED, parent):
+                        with contextlib.suppress(OSError):
+                            empty.rmdir()
             raise
 
     # ----------------------------------------------------------------------------- the report
