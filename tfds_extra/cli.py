@@ -233,6 +233,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
     from tfds_extra.core import digests
 
     builder = _builder(arguments)
+    if builder.variant == "peek":
+        raise ValueError("a peek fetches what it shows: `tfds-extra peek` does both")
     manager = _manager(builder, arguments)
     extracted = builder.extracted()
     files = list(builder.to_download(extracted).values())

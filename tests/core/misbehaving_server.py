@@ -272,12 +272,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             block = content[start + at : start + end]
             if end == size:  # The client may open the next one before this thread goes on.
                 self.owner.open_connections.discard(self)
+            with self.owner.lock:  # Before the client can have it.
+                route.sent += len(block)
             if route.chunked:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block) if block else b"")
             else:
                 self.wfile.write(block)
-            with self.owner.lock:
-                route.sent += len(block)
             at = end
             if cut is not None and start + at >= cut:
                 self.wfile.flush()

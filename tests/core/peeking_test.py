@@ -214,6 +214,26 @@ def test_redirect(server, peek_at):
     assert found["shown"] == {"train": 20}
 
 
+def test_redirects_to_several_servers(server, peek_at):
+    """The first place is kept, since others tag the file otherwise; until it is refused there."""
+    places = [server.add(f"/{i}", _TAR, headers={"ETag": f'"{i}"'}) for i in range(2)]
+    answers = [(302, {"Location": places[i > 0]}, b"") for i in range(9)]
+    url = server.add("/corpus", statuses=answers)
+    first = server.routes["/0"]
+
+    class Expiring(list):
+        def append(self, request):
+            super().append(request)
+            if len(self) == 3:
+                first.statuses = [(403, {}, b"")]
+
+    first.requests = Expiring()
+    builder = peek_at({"data": core.Archive(url)})
+    assert names(builder) == {f"data/train/{i:06}.bin" for i in range(20)}
+    assert len(first.requests) == 3 and len(server.requests("/corpus")) == 2
+    assert server.routes["/1"].sent < 0.8 * len(_TAR)
+
+
 def test_directory_of_a_zip_without_ranges(server, peek_at):
     """It lies at the end, so that all before it would have to be fetched."""
     (content,) = generated_archives.zipped(20_000, _SIZE)
@@ -456,6 +476,11 @@ def test_arguments():
         core.Peek(0)
     with pytest.raises(ValueError, match="budget of a peek"):
         core.Peek(budget=1.5)
+    with pytest.raises(ValueError, match="no digest to register"):
+        config = tfds.download.DownloadConfig(register_checksums=True)
+        cls(peek=True)._make_download_manager(None, config)
+    with pytest.raises(core.CorpusError, match="prepared in a folder of this machine"):
+        cls(peek=True)._generate_splits(None, tfds.download.DownloadConfig())
     with pytest.raises(ValueError, match="core.Peek.examples=3"):
         config = tfds.download.DownloadConfig(max_examples_per_split=3)
         cls(peek=True)._download_and_prepare(None, config)
@@ -488,6 +513,8 @@ def test_command_in_words(capsys, data_dir):
     assert "which corpus?" in capsys.readouterr().err
     assert cli.main(["peek", "qmnist", "--budget=much", option]) == 1
     assert "'much' is no number of bytes, such as 50MB" in capsys.readouterr().err
+    assert cli.main(["fetch", "qmnist", "--peek", option]) == 1
+    assert "`tfds-extra peek` does both" in capsys.readouterr().err
     assert cli.main(["peek", "yelp_open", option]) == 1
     errors = capsys.readouterr().err
     assert "by hand" in errors and "yelp_dataset.tar" in errors

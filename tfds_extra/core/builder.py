@@ -69,8 +69,8 @@ _NOTICES = {
     " corpus.",
     PARTIAL: "PARTIAL: prepared from a part of the published files. What is missing is counted in"
     " the metadata.",
-    PEEK: "PEEK: the first examples only, read from a few bytes of the published files, whose digests"
-    " could not be checked. Not the corpus.",
+    PEEK: "PEEK: the first examples only, read from a few bytes of the published files. What could not"
+    " be checked stands in the metadata. Not the corpus.",
 }
 
 
@@ -471,6 +471,8 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             if download_config.register_checksums:
                 raise ValueError("A miniature's digests are not the corpus's: nothing to register.")
             given = self.miniature_dir()
+        if self.variant == PEEK and download_config.register_checksums:
+            raise ValueError("A peek reads no file to its end: there is no digest to register.")
         self._manual_dir = pathlib.Path(os.fspath(given or download_dir / "manual")).expanduser()
         if given is not None:
             _check_readable(self._manual_dir)
@@ -946,6 +948,13 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     def _generate_splits(
         self, dl_manager: download.DownloadManager, download_config: download.DownloadConfig
     ) -> Sequence[tfds.core.SplitInfo]:
+        if self.variant == PEEK and not self._work_folder:
+            raise CorpusError(
+                self.data_dir,
+                "",
+                "a peek is prepared in a folder of this machine",
+                "Choose another data_dir.",
+            )
         on_beam = bool(download_config.beam_runner or download_config.beam_options)
         if not (on_beam or self._work_folder):  # The data is in a bucket: TFDS prepares it alone.
             split_infos = super()._generate_splits(dl_manager, download_config)
@@ -964,7 +973,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             "disable_shuffling": self.info.disable_shuffling,
             "check_counts": self._check_counts,
         }
-        if self.variant == PEEK and not on_beam:
+        if self.variant == PEEK:
             made = self._peeking.prepare(
                 dl_manager,
                 expected_counts=self.expected_counts,

@@ -106,6 +106,8 @@ class Cost:
     def cells(self) -> tuple[str, str, str]:
         """Returns bytes, requests, and what is not shown, as texts."""
         missing = [reasons(self.not_shown)] if self.not_shown else []
+        if self.size > self.budget:
+            missing.append("what lies beyond the budget")
         if self.by_hand:
             return (
                 "none",

@@ -209,6 +209,8 @@ class _Parts(transfer.Transfer):
         self._failures: list[transfer.Failure] = []
         self.total = int(published.size) or None
         self._known: dict[str, Any] = {}  # What identifies the file at the current URL.
+        # Where redirects led to. Another request might be led to another server, whose tags differ.
+        self._place = ""
         self._gives_parts = True
         self._stream: _Stream | None = None
 
@@ -234,10 +236,13 @@ class _Parts(transfer.Transfer):
                 self._bring_from(url, start, stop, most)
                 return
             except Refused as e:
-                self._failures.append(transfer.Failure(url, str(e), e.differs))
-                logging.info("%s: %s", url, e)
                 self.drop()
                 self._known, self._gives_parts = {}, True
+                if self._place:  # A place that a redirect named may be good for minutes only.
+                    self._place = ""
+                    continue
+                self._failures.append(transfer.Failure(url, str(e), e.differs))
+                logging.info("%s: %s", url, e)
                 if 0 not in self._pages:  # Nothing has come that the next one has to agree with.
                     self.total = int(self._published.size) or None
                 del self._urls[0]
@@ -319,7 +324,8 @@ class _Parts(transfer.Transfer):
           Refused: It is not the published file.
         """
         new = {**answers.source(url, response), "length": total}
-        for name in ("etag", "last_modified", "length"):
+        by_tag = new["etag"] and self._known.get("etag")
+        for name in ("length", "etag" if by_tag else "last_modified"):
             if new[name] and self._known.get(name) and new[name] != self._known[name]:
                 raise Changed(f"{url}: the file was changed while it was read")
         if total is not None:
@@ -330,6 +336,8 @@ class _Parts(transfer.Transfer):
             self._check_size(total, total)
             self.total = total
         self._known = {name: new[name] or self._known.get(name) for name in new}
+        if response.history and not self._place:
+            self._place = response.url
 
     def _judged(self, url: str, response: Any, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Refuses a beginning that shows that it is not the file; returns all blocks."""
@@ -424,7 +432,7 @@ class _Parts(transfer.Transfer):
         """Asks, and returns the answer, which has to be closed."""
         with contextlib.ExitStack() as stack:
             self._purse.requests += 1
-            response = stack.enter_context(self._answer(url, headers))
+            response = stack.enter_context(self._answer(self._place or url, headers))
             self._purse.requests += len(response.history)
             return _Answer(response, self._counted(url, response), stack.pop_all().close)
 
