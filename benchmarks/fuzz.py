@@ -49,7 +49,7 @@ import numpy as np
 import pyarrow as pa
 
 from tfds_extra import formats
-from tfds_extra.core.archives import ArchiveError, Content, Limits, Tree, archive_io
+from tfds_extra.core.archives import ArchiveError, Content, Limits, Tree, remembered
 from tfds_extra.formats import (
     beats,
     cifar_batch,
@@ -276,12 +276,6 @@ def parser_targets() -> list[Target]:
             boxes,
             lambda content: digit_struct.read(io.BytesIO(content)),
             ("digit_struct.read",),
-        ),
-        Target(
-            "digit_struct.read_one_by_one",
-            boxes,
-            lambda content: digit_struct.read_one_by_one(io.BytesIO(content)),
-            ("digit_struct.read_one_by_one",),
         ),
         Target(
             "flac.parse",
@@ -881,7 +875,7 @@ def _scratch(process: int) -> pathlib.Path:
 def _on_disk(content: bytes) -> pathlib.Path:
     path = _scratch(os.getpid())
     path.write_bytes(content)
-    archive_io._REMEMBERED.clear()  # The clock of a file system may be too coarse to tell two apart.
+    remembered._REMEMBERED.clear()  # The clock of a file system may be too coarse to tell two apart.
     return path
 
 

@@ -29,6 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import av
 import common
 import numpy as np
+import soundfile
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging
@@ -38,7 +39,6 @@ import tfds_extra
 from tfds_extra import registry
 from tfds_extra.core import digests
 from tfds_extra.datasets.voxceleb_extended import sources, verification
-from tfds_extra.formats import wav
 
 _RATE = 16_000
 _EACH = 6  # Utterances of a speaker.
@@ -53,7 +53,9 @@ def made(number: int = 6) -> list[bytes]:
         at = np.arange(640 * (195 + 3 * i) + 1) / _RATE
         tone = np.sin(2 * np.pi * (150 + 30 * i) * at) * np.sin(2 * np.pi * 3 * at) ** 2
         samples = 6_000 * tone + chance.normal(scale=400, size=len(at))
-        found.append(wav.encode(np.rint(samples).astype(np.int16), _RATE))
+        file = io.BytesIO()
+        soundfile.write(file, np.rint(samples).astype(np.int16), _RATE, "PCM_16", format="WAV")
+        found.append(file.getvalue())
     return found
 
 

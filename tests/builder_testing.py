@@ -28,7 +28,7 @@ from matplotlib.backends import backend_agg
 from tests import peeked
 from tfds_extra import core, listing, registry, show
 from tfds_extra.core import downloads, own_copies, pieces, prepared, tables, validation
-from tfds_extra.core.archives.tree import rename
+from tfds_extra.core.archives.names import rename
 from tfds_extra.features import Audio, EncodedAudio
 
 _OTHERS = "_in_the_other_configs"
@@ -455,8 +455,8 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         )
         dl_manager = theirs._make_download_manager(None, tfds.download.DownloadConfig())
         pathlib.Path(theirs.data_dir).mkdir(parents=True)
-        splits = super(core.Builder, theirs)._generate_splits(
-            dl_manager, tfds.download.DownloadConfig()
+        splits = tfds.core.GeneratorBasedBuilder._generate_splits(
+            theirs, dl_manager, tfds.download.DownloadConfig()
         )
         theirs.info.set_splits(tfds.core.SplitDict(splits))
         for split in self.MINIATURE[config]:

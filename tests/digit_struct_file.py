@@ -11,6 +11,11 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+
+from tfds_extra.formats import digit_struct, hdf5
 
 USER_BLOCK = 512
 _FIELDS = ("left", "top", "width", "height", "label")
@@ -182,3 +187,13 @@ def _attribute(name: bytes, text: bytes) -> bytes:
     space = struct.pack("<BBB5x", 1, 0, 0)
     head = struct.pack("<BxHHH", 1, len(name) + 1, len(datatype), len(space))
     return head + padded(name + b"\0") + datatype + space + padded(text)
+
+
+def read_one_by_one(file: BinaryIO) -> digit_struct.DigitStruct:
+    """Does the same as `digit_struct.read` with the HDF5 library alone, object by object."""
+    with hdf5.open_file(file) as opened:
+        names, boxes = (digit_struct._references(opened, field) for field in ("name", "bbox"))
+        texts = [digit_struct._name(opened, names, i) for i in range(len(names))]
+        digits = [digit_struct._digits(opened, boxes, i) for i in range(len(boxes))]
+    starts = np.cumsum([0, *map(len, digits)])
+    return digit_struct.DigitStruct(texts, starts, np.concatenate(digits))

@@ -10,9 +10,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.scripts.cli import build
+
+from tfds_extra import tfds_seam
 
 if TYPE_CHECKING:
+    from tensorflow_datasets.scripts.cli import build
+
     from tfds_extra.core import Builder
 
 
@@ -25,13 +28,12 @@ def execute(args: build.Args) -> None:
     for module in args.generation.imports.split(","):
         importlib.import_module(module)
     for name in args.positional_datasets:
-        cls, kwargs = build._get_builder_cls_and_kwargs(name, has_imports=True)
-        for builder in build._make_builders(args, cls, kwargs):
+        for builder in tfds_seam.builders(args, name):
             _prepare(args, builder)
 
 
 def _prepare(args: build.Args, builder: Builder) -> None:
-    config = build._make_download_config(args, dataset_name=builder.name)
+    config = tfds_seam.download_config(args, builder.name)
     if args.debug.overwrite and not config.download_mode.overwrite_dataset:
         config.download_mode = tfds.download.GenerateMode.REUSE_CACHE_IF_EXISTS
     if args.generation.nondeterministic_order:

@@ -465,7 +465,7 @@ def _builder(arguments: argparse.Namespace, **chosen: Any) -> Builder:
 def _manager(builder: Builder, arguments: argparse.Namespace) -> downloads.DownloadManager:
     """Returns the download manager for the files of a builder."""
     config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
-    return builder._make_download_manager(arguments.download_dir, config)
+    return builder.download_manager(arguments.download_dir, config)
 
 
 def _with_variant(corpus: str, generation: Any, known: argparse.Namespace) -> list[str]:

@@ -29,16 +29,21 @@ import tiers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tfds_extra.core import archives
 from tfds_extra.core.archives import (
     ArchiveError,
     Limits,
     Member,
     Tree,
-    archive_io,
+    errors,
+    plain_tar,
+    remembered,
     tar_stream,
-    zip_stream,
+    zip_directory,
 )
-from tfds_extra.core.archives import tree as tree_lib
+from tfds_extra.core.archives import (
+    limits as limits_lib,
+)
 from tfds_extra.core.archives.system_files import is_system_file
 
 FILES = {
@@ -200,7 +205,7 @@ def refused(tree, *words, read=content):
 def write(tmp_path, data, name="corpus.bin"):
     path = tmp_path / name
     path.write_bytes(data)
-    archive_io._REMEMBERED.clear()  # Two writes may fall into one tick of the file system's clock.
+    remembered._REMEMBERED.clear()  # Two writes may fall into one tick of the file system's clock.
     return path
 
 
@@ -417,8 +422,10 @@ def test_errors_survive_a_process_boundary(tmp_path):
 
 def test_standard_library_only():
     allowed = set(sys.stdlib_module_names)
-    for module in (tree_lib, archive_io, tar_stream, zip_stream):
-        for node in ast.walk(ast.parse(pathlib.Path(module.__file__).read_text())):
+    modules = sorted(pathlib.Path(archives.__file__).parent.glob("*.py"))
+    assert len(modules) > 10
+    for module in modules:
+        for node in ast.walk(ast.parse(module.read_text())):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 names = [node.module]
@@ -712,7 +719,7 @@ UNSAFE = {
 @pytest.mark.parametrize("name", UNSAFE)
 def test_unsafe_names(tmp_path, kind, name):
     path = write(tmp_path, archive_bytes(kind, [("good", b"1"), (name, b"2")]))
-    refused(Tree(path), f"{path}: {archive_io.shown(name)}: ", UNSAFE[name], "Do not use")
+    refused(Tree(path), f"{path}: {errors.shown(name)}: ", UNSAFE[name], "Do not use")
     if kind != "tar.gz":
         refused(Tree(path), name, read=Tree.index)
         refused(Tree(path), name, read=lambda t: t.read_member("good"))
@@ -926,7 +933,7 @@ def test_many_members_make_a_bomb(tmp_path):
 
 def test_the_default_limits(tmp_path):
     limits = Limits()
-    assert not limits.exceeded_by(archive_io.RATIO_FROM, 1)
+    assert not limits.exceeded_by(limits_lib.RATIO_FROM, 1)
     assert not limits.exceeded_by(1000 * 2**21, 2**21)
     assert limits.exceeded_by(1000 * 2**21 + 1, 2**21)
     data = zlib.compress(bytes(1000))[2:-4]
@@ -1069,7 +1076,7 @@ def test_every_truncation_is_noticed(tmp_path, kind, how):
     # Behind that a tar is all zeros.
     for cut in truncations(data if kind != "tar" else data[:5120], 300, boundaries):
         path.write_bytes(data[:cut])
-        archive_io._REMEMBERED.clear()
+        remembered._REMEMBERED.clear()
         got = {}
         try:
             for member in Tree(path):
@@ -1187,7 +1194,7 @@ def test_every_flipped_bit_is_noticed_or_harmless(tmp_path, kind):
     for place, bit in bits:
         original[place] ^= 1 << bit
         path.write_bytes(original)
-        archive_io._REMEMBERED.clear()
+        remembered._REMEMBERED.clear()
         original[place] ^= 1 << bit
         try:
             assert content(Tree(path)) == FLIP, (place, bit)
@@ -1213,7 +1220,7 @@ def test_other_damage(tmp_path_factory, kind, damage):
         at = int(place * len(data))
         data[at : at + length] = bytes([value]) * (length if value % 2 else 0)
     path.write_bytes(data)
-    archive_io._REMEMBERED.clear()
+    remembered._REMEMBERED.clear()
     try:
         assert content(Tree(path)) == FLIP
     except ArchiveError as e:
@@ -1762,8 +1769,8 @@ def test_memory_does_not_grow_with_the_members(tmp_path):
 
 def test_the_index_is_kept_for_other_trees_of_the_same_file(tmp_path, monkeypatch):
     for kind, reader, method in (
-        ("deflated.zip", zip_stream.ZipReader, "_read_index"),
-        ("tar", tree_lib._PlainTar, "_entries"),
+        ("deflated.zip", zip_directory.Directory, "_read_index"),
+        ("tar", plain_tar.PlainTar, "_entries"),
     ):
         calls = []
         original = getattr(reader, method)
@@ -1792,7 +1799,7 @@ def test_the_index_is_kept_for_other_trees_of_the_same_file(tmp_path, monkeypatc
         path = tmp_path / f"{i}.zip"
         path.write_bytes(zip_bytes([("a", b"1")]))
         content(Tree(path))
-    assert 1 < len(archive_io._REMEMBERED) <= archive_io._REMEMBER
+    assert 1 < len(remembered._REMEMBERED) <= remembered._REMEMBER
 
 
 def test_the_index_of_unpacked_archives_is_not_mixed_up(tmp_path):
@@ -1841,7 +1848,7 @@ def test_tars_like_tarfile(tmp_path_factory, files, mode, tar_format, folders):
         members.append((name, data))
     path = tmp_path_factory.getbasetemp() / "layout.tar"
     path.write_bytes(tar_bytes(members, mode, tar_format))
-    archive_io._REMEMBERED.clear()
+    remembered._REMEMBERED.clear()
     if mode == "w" and not members:
         return
     with tarfile.open(path) as tar:
@@ -1871,7 +1878,7 @@ def test_zips_like_zipfile(tmp_path_factory, files, methods, comment):
                     file.writestr(folder, b"")
             file.writestr(name, data, compress_type=method)
     with zipfile.ZipFile(path) as file:
-        archive_io._REMEMBERED.clear()
+        remembered._REMEMBERED.clear()
         theirs = [(i.filename, file.read(i)) for i in file.infolist() if not i.is_dir()]
     tree = Tree(path)
     assert list(content(tree).items()) == theirs == list(files.items())

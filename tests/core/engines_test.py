@@ -23,8 +23,8 @@ from engine_corpus import EngineCorpus
 from tensorflow_datasets.core import file_adapters
 
 from tfds_extra import core
-from tfds_extra.core import builder as builder_lib
 from tfds_extra.core import locks
+from tfds_extra.core.builders import preparing
 from tfds_extra.core.engines import beam as beam_engine
 from tfds_extra.core.engines import journal, pool, records, runs, tasks
 
@@ -289,7 +289,7 @@ def test_beam_writes_the_same_bytes(tmp_path, flags, batched, monkeypatch):
 @pytest.mark.slow
 def test_beam_on_another_file_system(serial, tmp_path, monkeypatch):
     """Through the paths of TFDS, which lead to buckets as well; here to this disk."""
-    monkeypatch.setattr(builder_lib, "_is_local", lambda folder: False)
+    monkeypatch.setattr(preparing, "_is_local", lambda folder: False)
     monkeypatch.setattr(runs, "SORT_BYTES", 100)
     config = tfds.download.DownloadConfig(beam_runner=fn_api_runner.FnApiRunner())
     assert digests(prepare(tmp_path, config=config)) == digests(serial)

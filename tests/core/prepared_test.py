@@ -168,9 +168,9 @@ def test_duplicates_are_not_ignored(data_dir, tmp_path):
 
 def test_in_a_bucket(data_dir, monkeypatch):
     """TFDS writes there by itself; the counts are checked, and the metadata is written."""
-    from tfds_extra.core import builder as builder_lib
+    from tfds_extra.core.builders import preparing
 
-    monkeypatch.setattr(builder_lib, "_is_local", lambda folder: False)
+    monkeypatch.setattr(preparing, "_is_local", lambda folder: False)
     builder(data_dir).download_and_prepare()
     monkeypatch.undo()
     metadata = builder(data_dir).info.metadata

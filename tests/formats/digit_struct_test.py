@@ -77,7 +77,7 @@ def test_as_matlab_writes_it(only_bulk):
 def test_one_by_one_gives_the_same():
     entries = records(60)
     content = digit_struct_file.encode(entries)
-    assert_holds(digit_struct.read_one_by_one(io.BytesIO(content)), entries)
+    assert_holds(digit_struct_file.read_one_by_one(io.BytesIO(content)), entries)
 
 
 def test_more_than_a_batch(only_bulk, tmp_path):

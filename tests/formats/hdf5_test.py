@@ -271,7 +271,7 @@ def test_digit_struct_reads_no_other_file(path, link, tmp_path):
     with pytest.raises(FormatError, match="external|soft link"):
         digit_struct.read(io.BytesIO(made(change)))
     with pytest.raises(FormatError, match="external|soft link"):
-        digit_struct.read_one_by_one(io.BytesIO(made(change)))
+        digit_struct_file.read_one_by_one(io.BytesIO(made(change)))
 
 
 def test_as_matlab_writes_it():

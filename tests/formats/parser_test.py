@@ -18,10 +18,7 @@ _MODULES = [
     for module in pkgutil.iter_modules(formats.__path__)
 ]
 # What makes bytes rather than reads them, or is about values that were read.
-_WRITERS = {
-    "coco_rle.encode", "coco_rle.from_dense", "coco_rle.to_dense", "idx.encode", "wav.chunk",
-    "wav.encode",
-}  # fmt: skip
+_WRITERS = {"coco_rle.encode", "coco_rle.from_dense", "coco_rle.to_dense"}
 
 
 def _public(module) -> dict[str, object]:

@@ -355,30 +355,6 @@ def of_listing(files: Mapping[str, bytes]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-class Pins:
-    """A table in the download folder: the first seen sha256 of files without a published one."""
-
-    _HEADER = (
-        "# No digest was published for these files. This is what each was when first seen here; a\n"
-        "# file that differs is refused. To accept a new one, remove its line.\n"
-    )
-
-    def __init__(self, path: pathlib.Path):
-        self.path = path
-
-    def get(self, url: str) -> Published | None:
-        """Returns what is pinned for a URL."""
-        if not self.path.exists():
-            return None
-        row = checksums.load_url_infos(self.path).get(url)
-        return row and Published.of(row, "")
-
-    def add(self, url: str, url_info: checksums.UrlInfo) -> None:
-        """Pins a file; the caller makes sure that nobody else writes at the same time."""
-        before = self.path.read_text(encoding="utf-8") if self.path.exists() else self._HEADER
-        save_rows(self.path, before, {url: url_info})
-
-
 def url_info(size: int, sha256: str, file_name: str) -> checksums.UrlInfo:
     """Returns TFDS's record of a file that was read."""
     return checksums.UrlInfo(units.Size(size), sha256, file_name)

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfds_extra.core.archives import ArchiveError, archive_io
+from tfds_extra.core.archives import ArchiveError
+from tfds_extra.core.archives import errors as archive_errors
 
 _DISK_FULL = "The disk is full; nothing was kept of this preparation"
 
@@ -30,7 +31,9 @@ class CorpusError(ValueError):
           problem: What is wrong, without a full stop.
           remedy: What the user can do about it, as a sentence.
         """
-        place = archive_io.cut(str(place), archive_io.SHOWN_PLACE)  # Members can have long names.
+        place = archive_errors.cut(
+            str(place), archive_errors.SHOWN_PLACE
+        )  # Members can have long names.
         message = ": ".join(str(part) for part in (file, place, problem) if str(part))
         super().__init__(f"{message}. {remedy}".strip())
 

@@ -12,8 +12,8 @@ import pathlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from tfds_extra.core.archives.names import rename
 from tfds_extra.core.archives.system_files import is_system_file
-from tfds_extra.core.archives.tree import rename
 from tfds_extra.core.published import Archive, File
 
 

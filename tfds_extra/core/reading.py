@@ -19,7 +19,6 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import (
     example_parser,
     file_adapters,
-    reader,
     tf_compat,
     utils,
 )
@@ -29,6 +28,7 @@ from tensorflow_datasets.core.features import tensor_feature
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
+from tfds_extra import tfds_seam
 from tfds_extra.core.serializing import shortcuts
 from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
@@ -97,7 +97,7 @@ def read_batches(
         functools.partial(_parse, features=features, wanted=wanted),
         num_parallel_calls=read_config.num_parallel_calls_for_decode,
     )
-    if builder._should_cache_ds(split=split, shuffle_files=shuffle_files, read_config=read_config):
+    if tfds_seam.is_cached(builder, split, shuffle_files, read_config):
         batches = batches.cache()
     if as_supervised:
         batches = batches.map(
@@ -165,7 +165,9 @@ def read_examples(
             if inner := _inner_shape(parser.flat_feature_specs[name]):
                 value = tf.reshape(value, (-1, *inner))
             flat[name] = value
-        return _in_order(ready | others.decode_example(_as_parsed(parser, flat), decoders=decoders))
+        return _in_order(
+            ready | others.decode_example(tfds_seam.as_parsed(parser, flat), decoders=decoders)
+        )
 
     records = _read_records(builder, split, read_config, shuffle_files)
     parallel = read_config.num_parallel_calls_for_decode
@@ -206,7 +208,7 @@ def _read_records(
     check_has_data(info, split)
     split_info = info.splits[split]
     file_format = read_config.file_format or info.file_format
-    records = reader._read_files(
+    records = tfds_seam.read_files(
         file_instructions=split_info.file_instructions,
         read_config=read_config,
         shuffle_files=shuffle_files,
@@ -278,18 +280,6 @@ def _map_inline(dataset: Any, function: Any) -> Any:
         return dataset.map(function)
 
 
-def _as_parsed(parser: example_parser.ExampleParser, flat: dict[str, Any]) -> dict[str, Any]:
-    """Returns what `ExampleParser.parse_example` makes of the parsed values of an example."""
-    nested = utils.pack_as_nest_dict(flat, parser._nested_feature_specs)
-    return utils.pack_as_nest_dict(
-        {
-            name: example_parser._deserialize_single_field(value, spec)
-            for name, (value, spec) in utils.zip_dict(nested, parser._flat_example_specs)
-        },
-        parser._example_specs,
-    )
-
-
 def _in_order(example: dict[str, Any]) -> dict[str, Any]:
     """Returns an example with its names in TFDS's order: sorted, with the id at the end."""
     names = sorted(example, key=lambda name: (name == "tfds_id", name))
@@ -355,7 +345,7 @@ class _InThreads(array_record.ArrayRecordDataSource):
         records = self.data_source.__getitems__(keys)
         # Each call has its own pool, because a pool that is kept would hang in a forked process.
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(self._deserialize, records))
+            return list(pool.map(functools.partial(tfds_seam.decoded, self), records))
 
 
 def in_threads(source: Any) -> Any:

@@ -53,7 +53,7 @@ def validate(
       One finding for each published file, each bad member of an extracted folder, and each split.
     """
     config = tfds.download.DownloadConfig(manual_dir=manual_dir)
-    dl_manager = builder._make_download_manager(download_dir, config)
+    dl_manager = builder.download_manager(download_dir, config)
     extracted = builder.extracted()
     for name, file in builder.published_files().items():
         copy = extracted.get(name)

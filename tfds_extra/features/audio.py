@@ -85,17 +85,17 @@ class Audio(tensor_feature.Tensor):
             name = getattr(example_data, "name", "recording")
             example_data = self._decode_recording(example_data, name)
         if isinstance(example_data, np.ndarray) and example_data.dtype.byteorder == ">":
-            example_data = example_data.astype(self._dtype.newbyteorder("="), casting="equiv")
+            example_data = example_data.astype(self.np_dtype.newbyteorder("="), casting="equiv")
         return super().encode_example(example_data)
 
     def _decode_recording(self, recording: BinaryIO, name: str) -> np.ndarray:
         try:
-            samples, sample_rate = sound.decode(recording, self._dtype)
+            samples, sample_rate = sound.decode(recording, self.np_dtype)
         except ValueError as e:
             raise ValueError(f"{name}: {e}") from e
         if sample_rate != self._sample_rate:
             raise ValueError(f"{name}: {sample_rate} Hz, not {self._sample_rate} Hz")
-        return samples[:, 0] if len(self._shape) == 1 and samples.shape[1] == 1 else samples
+        return samples[:, 0] if len(self.shape) == 1 and samples.shape[1] == 1 else samples
 
     # --------------------------------------------------------------------------------- reading
 
@@ -108,15 +108,15 @@ class Audio(tensor_feature.Tensor):
         Returns:
           Samples of shape (batch, samples) or (batch, samples, channels).
         """
-        frame_bytes = self._dtype.itemsize * int(np.prod(self._shape[1:], dtype=int))
+        frame_bytes = self.np_dtype.itemsize * int(np.prod(self.shape[1:], dtype=int))
         longest = tf.reduce_max(tf.strings.length(stored))
         # decode_raw wants at least one sample.
         padded = tf.io.decode_raw(
             stored, self.tf_dtype, fixed_length=tf.maximum(longest, frame_bytes)
         )
-        shape = [-1, tf.shape(padded)[1] // int(np.prod(self._shape[1:], dtype=int))]
-        samples = tf.reshape(padded, shape + list(self._shape[1:]))[:, : longest // frame_bytes]
-        samples.set_shape((None, *self._shape))
+        shape = [-1, tf.shape(padded)[1] // int(np.prod(self.shape[1:], dtype=int))]
+        samples = tf.reshape(padded, shape + list(self.shape[1:]))[:, : longest // frame_bytes]
+        samples.set_shape((None, *self.shape))
         return samples
 
     # ------------------------------------------------------------------------------- showing
@@ -145,8 +145,8 @@ class Audio(tensor_feature.Tensor):
         """Returns a description from which `from_json_content` rebuilds the feature."""
         return {
             "sample_rate": self._sample_rate,
-            "shape": list(self._shape),
-            "dtype": self._dtype.name,
+            "shape": list(self.shape),
+            "dtype": self.np_dtype.name,
         }
 
     @classmethod

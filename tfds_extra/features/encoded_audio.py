@@ -12,6 +12,7 @@ from etils import epath
 from tensorflow_datasets.core.features import tensor_feature
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 
+from tfds_extra import tfds_seam
 from tfds_extra.features import sound
 
 _DTYPES = ("float32", "int16")
@@ -87,8 +88,7 @@ class EncodedAudio(tensor_feature.Tensor):
             serialized_shape=(),
             doc=doc,
         )
-        # Tensor stores the shape of a value with two unknown dimensions; here the bytes have it.
-        self._dynamic_shape = False
+        tfds_seam.store_without_shape(self)
         self._sample_rate = sample_rate
         self._undecodable = undecodable
 
@@ -105,7 +105,7 @@ class EncodedAudio(tensor_feature.Tensor):
     @property
     def mono(self) -> bool:
         """Whether samples are of shape (frames,)."""
-        return len(self._shape) == 1
+        return len(self.shape) == 1
 
     def encode_example(
         self, example_data: bytes | os.PathLike | str | BinaryIO | np.ndarray
@@ -127,7 +127,7 @@ class EncodedAudio(tensor_feature.Tensor):
         if isinstance(example_data, np.ndarray):
             shape = example_data.shape
             channels = self.channels or (shape[1] if len(shape) == 2 else None)
-            if example_data.dtype == self._dtype and shape[1:] == (
+            if example_data.dtype == self.np_dtype and shape[1:] == (
                 () if self.mono else (channels,)
             ):
                 samples = example_data[:, None] if self.mono else example_data
@@ -135,7 +135,7 @@ class EncodedAudio(tensor_feature.Tensor):
             kind = f"{example_data.dtype} samples of shape {shape}"
         raise ValueError(
             "a recording is given as its bytes, its path, a file object, or"
-            f" {self._dtype.name} samples of shape {self._shape}, not as {kind}"
+            f" {self.np_dtype.name} samples of shape {self.shape}, not as {kind}"
         )
 
     # --------------------------------------------------------------------------------- reading
@@ -147,12 +147,12 @@ class EncodedAudio(tensor_feature.Tensor):
           ValueError: libsndfile cannot decode it (unless `undecodable="empty"`), or its rate or
             channels are not those of the feature.
         """
-        nothing = np.zeros((0,) if self.mono else (0, self.channels or 1), self._dtype)
+        nothing = np.zeros((0,) if self.mono else (0, self.channels or 1), self.np_dtype)
         if not stored:
             return nothing
         try:
-            decoded = sound.decode_pcm16(stored, self._dtype)
-            samples, sample_rate = decoded or sound.decode(io.BytesIO(stored), self._dtype)
+            decoded = sound.decode_pcm16(stored, self.np_dtype)
+            samples, sample_rate = decoded or sound.decode(io.BytesIO(stored), self.np_dtype)
         except ValueError as e:
             if self._undecodable == EMPTY:
                 return nothing
@@ -173,7 +173,7 @@ class EncodedAudio(tensor_feature.Tensor):
             self.tf_dtype,
             stateful=False,
         )
-        samples.set_shape(self._shape)
+        samples.set_shape(self.shape)
         return samples
 
     def decode_example_np(self, example_data: bytes) -> np.ndarray:
@@ -223,7 +223,7 @@ class EncodedAudio(tensor_feature.Tensor):
         return {
             "sample_rate": self._sample_rate,
             "channels": self.channels,
-            "dtype": self._dtype.name,
+            "dtype": self.np_dtype.name,
             "undecodable": self._undecodable,
             # Only if it is set, so that the features.json of older data stays the same.
             **({"mono": True} if self.mono else {}),

@@ -40,9 +40,9 @@ class PixelImage(tfds.features.Image):
         """
         if not isinstance(example_data, np.ndarray):
             raise ValueError(f"an image is given as an array, not as {type(example_data).__name__}")
-        if example_data.dtype != np.uint8 or example_data.shape != self._shape:
+        if example_data.dtype != np.uint8 or example_data.shape != self.shape:
             raise ValueError(
-                f"an image is given as uint8 of shape {self._shape}, not as {example_data.dtype} of"
+                f"an image is given as uint8 of shape {self.shape}, not as {example_data.dtype} of"
                 f" shape {example_data.shape}"
             )
         return example_data.tobytes()
@@ -51,12 +51,12 @@ class PixelImage(tfds.features.Image):
 
     def decode_example(self, example: tf.Tensor) -> tf.Tensor:
         """Returns the image, of the feature's shape."""
-        return tf.reshape(tf.io.decode_raw(example, tf.uint8), self._shape)
+        return tf.reshape(tf.io.decode_raw(example, tf.uint8), self.shape)
 
     def decode_example_np(self, example: bytes) -> np.ndarray:
         """Returns the image, without TensorFlow."""
         # It is copied, because an array over bytes cannot be written to.
-        return np.frombuffer(example, np.uint8).reshape(self._shape).copy()
+        return np.frombuffer(example, np.uint8).reshape(self.shape).copy()
 
     def decode_batch_example(self, example_data: tf.Tensor) -> tf.Tensor:
         """Returns the images of a `Sequence`, of shape (images, height, width, channels)."""
@@ -71,13 +71,13 @@ class PixelImage(tfds.features.Image):
         Returns:
           The images, of shape (batch, height, width, channels).
         """
-        return tf.reshape(tf.io.decode_raw(stored, tf.uint8), (-1, *self._shape))
+        return tf.reshape(tf.io.decode_raw(stored, tf.uint8), (-1, *self.shape))
 
     # ------------------------------------------------------------------------ as JSON, on disk
 
     def to_json_content(self) -> dict[str, Any]:
         """Returns a description from which `from_json_content` rebuilds the feature."""
-        return {"shape": list(self._shape)}
+        return {"shape": list(self.shape)}
 
     @classmethod
     def from_json_content(cls, value: dict[str, Any], doc: Any = None) -> PixelImage:

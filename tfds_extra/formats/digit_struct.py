@@ -111,17 +111,6 @@ def read(file: BinaryIO) -> DigitStruct:
     return _checked(DigitStruct(texts, np.cumsum(np.concatenate(counts)), np.concatenate(values)))
 
 
-@parser
-def read_one_by_one(file: BinaryIO) -> DigitStruct:
-    """Does the same as `read` with the HDF5 library alone; slow, for comparison."""
-    with hdf5.open_file(file) as opened:
-        names, boxes = (_references(opened, field) for field in ("name", "bbox"))
-        texts = [_name(opened, names, i) for i in range(len(names))]
-        digits = [_digits(opened, boxes, i) for i in range(len(boxes))]
-    starts = np.cumsum([0, *map(len, digits)])
-    return _checked(DigitStruct(texts, starts, np.concatenate(digits)))
-
-
 def _checked(digits: DigitStruct) -> DigitStruct:
     """Returns the digits; raises if one has a value that no digit can have."""
     labels = digits.values[:, FIELDS.index("label")]

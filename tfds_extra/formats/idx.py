@@ -115,17 +115,3 @@ def read(file: BinaryIO, dtype: str | type, row_shape: tuple[int, ...] = ()) -> 
     """Reads a whole idx file; see `read_blocks`."""
     blocks = list(read_blocks(file, dtype, row_shape))
     return np.concatenate(blocks) if blocks else np.empty((0, *row_shape), dtype)
-
-
-def encode(array: np.ndarray) -> bytes:
-    """Returns an idx file that holds an array.
-
-    Raises:
-      ValueError: Its dtype has no idx type.
-    """
-    dtype = array.dtype if array.dtype.itemsize == 1 else array.dtype.newbyteorder(">")
-    codes = [code for code, name in _TYPES.items() if np.dtype(name) == dtype]
-    if not codes or not array.ndim:
-        raise ValueError(f"idx has no {array.dtype} of {array.ndim} dimensions")
-    header = struct.pack(f">2xBB{array.ndim}i", codes[0], array.ndim, *array.shape)
-    return header + array.astype(dtype).tobytes()

@@ -16,9 +16,9 @@ import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
+import wav_writer
 
 from tfds_extra.core import validation
-from tfds_extra.formats import wav
 
 _NAME = "ballroom"
 _COMMIT = "1db08914a8ae15edb01f104046e30bad88effe67"
@@ -120,7 +120,7 @@ refused = functools.partial(tampering.refused, _NAME)
 
 def recording(frames: int = 100, rate: int = 44_100, channels: int = 1, dtype=np.int16) -> bytes:
     samples = np.arange(frames * channels).astype(dtype).reshape(frames, channels)
-    return wav.encode(samples[:, 0] if channels == 1 else samples, rate)
+    return wav_writer.encode(samples[:, 0] if channels == 1 else samples, rate)
 
 
 def test_untouched_copy_is_prepared(miniature, data_dir):

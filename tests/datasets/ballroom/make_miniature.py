@@ -15,8 +15,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import miniature_files
-
-from tfds_extra.formats import wav
+import wav_writer
 
 _CONTEST = "https://mtg.upf.edu/ismir2004/contest/tempoContest"
 _ANNOTATIONS = "https://github.com/CPJKU/BallroomAnnotations/archive"
@@ -99,7 +98,7 @@ def recording(excerpt: Excerpt) -> bytes:
         part = samples[start : start + _CLICK]
         part[:] = (click * (20000 if position == 1 else 8000))[: len(part)]
     samples[:2] = -32768, 32767
-    return wav.encode(samples, _RATE)
+    return wav_writer.encode(samples, _RATE)
 
 
 def beats_file(excerpt: Excerpt, version: str) -> bytes:

@@ -24,10 +24,11 @@ import preparing
 import pytest
 import soundfile
 import tensorflow_datasets as tfds
+import wav_writer
 from scipy.io import wavfile
 
 from tfds_extra import cli, core, registry
-from tfds_extra.formats import beats, wav
+from tfds_extra.formats import beats
 
 _COMMIT = "1db08914a8ae15edb01f104046e30bad88effe67"
 _NEWEST = f"BallroomAnnotations-{_COMMIT}.zip"
@@ -112,7 +113,7 @@ def manual_dir(real, index, tmp_path_factory) -> pathlib.Path:
     for track in index.values():
         path = folder / "BallroomData" / track["audio"][0].removeprefix("B_1.0/audio/")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(wav.encode(sound(path.stem), 44_100))
+        path.write_bytes(wav_writer.encode(sound(path.stem), 44_100))
     (folder / "BallroomData" / "allBallroomFiles").write_text("./ChaChaCha/...\n")
     shutil.copytree(real / "annotations" / _GROUND_TRUTH, folder / _GROUND_TRUTH)
     for name in (_NEWEST, _OLDER):
@@ -130,7 +131,7 @@ def generated_digests():
         rows = published(self, file_name)
         for row in rows:
             if "wav_md5" in row:
-                content = wav.encode(sound(row["track_id"]), 44_100)
+                content = wav_writer.encode(sound(row["track_id"]), 44_100)
                 row["wav_md5"] = hashlib.md5(content).hexdigest()
         return rows
 

@@ -6,6 +6,7 @@ import gzip
 import pickle
 import struct
 
+import idx_writer
 import miniature_files
 import miniature_scripts
 import numpy as np
@@ -13,7 +14,6 @@ import pytest
 import tampering
 
 from tfds_extra.core.archives import Content
-from tfds_extra.formats import idx
 
 _MADE = miniature_scripts.load("fashion_mnist_corrupted")
 _CORRUPTED = "fmnist-c-train.npy"
@@ -154,14 +154,16 @@ def test_labels_of_another_type(miniature, refused):
 )
 def test_labels_of_another_corpus(miniature, refused, config, labels, problem):
     """MNIST's files have the same names, and not the same number of each class."""
-    miniature.write(_LABELS, idx.encode(labels.astype(np.uint8)))
+    miniature.write(_LABELS, idx_writer.encode(labels.astype(np.uint8)))
     refused(_LABELS, problem, "Fashion-MNIST's have [3, 3,", config=config)
 
 
 def test_unpacked_files_of_mnist(miniature, refused, tmp_path):
     """Of an unpacked file there is no digest."""
     labels = np.arange(30) % 9
-    (miniature.folder / "train-labels-idx1-ubyte").write_bytes(idx.encode(labels.astype(np.uint8)))
+    (miniature.folder / "train-labels-idx1-ubyte").write_bytes(
+        idx_writer.encode(labels.astype(np.uint8))
+    )
     refused("train-labels-idx1-ubyte", "its classes have", config="fog")
 
 
@@ -172,7 +174,7 @@ def test_part_of_another_corpus(refused, tmp_path):
             ("images-idx3", np.zeros((0, 28, 28), np.uint8)),
             ("labels-idx1", np.full(6001, 3, np.uint8)),
         ):
-            (tmp_path / f"{split}-{name}-ubyte").write_bytes(idx.encode(array))
+            (tmp_path / f"{split}-{name}-ubyte").write_bytes(idx_writer.encode(array))
     problem = "its classes have [0, 0, 0, 6001, 0, 0, 0, 0, 0, 0] images"
     refused("labels-idx1-ubyte", problem, config="fog", partial=True, manual_dir=tmp_path)
 

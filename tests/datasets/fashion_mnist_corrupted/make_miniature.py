@@ -13,10 +13,10 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
+import idx_writer
 import miniature_files
 
 from tfds_extra.datasets.fashion_mnist_corrupted import recipes
-from tfds_extra.formats import idx
 
 _CORRUPTED = "https://github.com/testingautomated-usi/fashion-mnist-c/raw/v1.0.0/generated/npy/"
 _ORIGINAL = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -96,7 +96,7 @@ def make(folder: pathlib.Path) -> None:
             (f"{prefix}-images-idx3-ubyte.gz", originals(split)),
             (f"{prefix}-labels-idx1-ubyte.gz", labels(split)),
         ):
-            files[_ORIGINAL + name] = (name, gzip.compress(idx.encode(content), mtime=0))
+            files[_ORIGINAL + name] = (name, gzip.compress(idx_writer.encode(content), mtime=0))
         for name, content in (
             (f"fmnist-c-{split}.npy", corrupted(split)),
             (f"fmnist-c-{split}-labels.npy", labels(split).astype(np.int64)),

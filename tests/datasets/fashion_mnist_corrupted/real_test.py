@@ -11,6 +11,7 @@ import pathlib
 import shutil
 
 import idx2numpy
+import idx_writer
 import miniature_files
 import numpy as np
 import preparing
@@ -104,8 +105,8 @@ def five(real, tmp_path, monkeypatch) -> pathlib.Path:
     for split, prefix in _PREFIXES.items():
         labels = np.array(_LABELS[split][:5])
         for name, content in {
-            f"{prefix}-images-idx3-ubyte.gz": idx.encode(original_images(real, split)),
-            f"{prefix}-labels-idx1-ubyte.gz": idx.encode(labels.astype(np.uint8)),
+            f"{prefix}-images-idx3-ubyte.gz": idx_writer.encode(original_images(real, split)),
+            f"{prefix}-labels-idx1-ubyte.gz": idx_writer.encode(labels.astype(np.uint8)),
         }.items():
             tampering.write_vouched(folder, name, gzip.compress(content))
         for name, array in {
@@ -147,8 +148,8 @@ def test_part_of_the_real_images(real, tmp_path, data_dir):
     manual_dir.mkdir()
     for split, prefix in _PREFIXES.items():
         images, labels = original_images(real, split), np.array(_LABELS[split][:5], np.uint8)
-        (manual_dir / f"{prefix}-images-idx3-ubyte").write_bytes(idx.encode(images))
-        (manual_dir / f"{prefix}-labels-idx1-ubyte").write_bytes(idx.encode(labels))
+        (manual_dir / f"{prefix}-images-idx3-ubyte").write_bytes(idx_writer.encode(images))
+        (manual_dir / f"{prefix}-labels-idx1-ubyte").write_bytes(idx_writer.encode(labels))
     name = "fashion_mnist_corrupted/turn_left"
     tampering.prepare_refused(
         name, data_dir, "its classes have [3, 0", manual_dir=manual_dir, partial=False
@@ -174,7 +175,7 @@ def test_all_labels_through_the_builder(real, tmp_path, data_dir):
         images = np.zeros((len(rows), 28, 28), np.uint8)
         images[:, 0, :4] = rows.astype(">u4").view(np.uint8).reshape(-1, 4)
         images[:2, 0, :4] = 7  # Two of each split are the same.
-        (manual_dir / f"{prefix}-images-idx3-ubyte").write_bytes(idx.encode(images))
+        (manual_dir / f"{prefix}-images-idx3-ubyte").write_bytes(idx_writer.encode(images))
     builder = preparing.prepared("fashion_mnist_corrupted/inverse", data_dir, manual_dir)
     assert builder.info.metadata["variant"] == "complete"
     for split, count in _COUNTS.items():

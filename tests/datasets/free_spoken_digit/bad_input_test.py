@@ -19,11 +19,11 @@ import preparing
 import pytest
 import tampering
 import tensorflow_datasets as tfds
+import wav_writer
 from tensorflow_datasets.core import file_adapters
 
 from tfds_extra import core, registry
 from tfds_extra.core.engines import records
-from tfds_extra.formats import wav
 
 _NAME = "free_spoken_digit"
 _ARCHIVE = "free-spoken-digit-dataset-1.0.10.tar.gz"
@@ -129,7 +129,7 @@ def test_page_in_place_of_the_archive(miniature, data_dir, page):
 
 def _header(**changes) -> bytes:
     """A recording whose header lies: fields by their offset in the plain 44-byte header."""
-    content = bytearray(wav.encode(np.arange(300, dtype=np.int16), 8000))
+    content = bytearray(wav_writer.encode(np.arange(300, dtype=np.int16), 8000))
     for field, value in changes.items():
         offset, form = {
             "riff_size": (4, "<I"),

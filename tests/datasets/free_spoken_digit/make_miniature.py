@@ -16,8 +16,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import miniature_files
-
-from tfds_extra.formats import wav
+import wav_writer
 
 _HOMEPAGE = "https://github.com/Jakobovski/free-spoken-digit-dataset"
 _RELEASES = ["1.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.0.5", "1.0.6", "1.0.7", "1.0.8", "1.0.9", "1.0.10"]  # fmt: skip
@@ -35,9 +34,9 @@ _SPEAKERS = [
 _TAKES = [0, 5]  # One of each split.
 _NEWEST_DIGITS = range(10)
 _OLDER_DIGITS = [0, 6, 7]  # Enough for the odd takes below, and small.
-_STEREO_TRAILER = wav.chunk(b"LIST", b"INFO" + wav.chunk(b"INAM", b"sans titre\0")) + wav.chunk(
-    b"id3 ", b"ID3\3\0\0" + struct.pack(">I", 0) + b"\0"
-)
+_STEREO_TRAILER = wav_writer.chunk(
+    b"LIST", b"INFO" + wav_writer.chunk(b"INAM", b"sans titre\0")
+) + wav_writer.chunk(b"id3 ", b"ID3\3\0\0" + struct.pack(">I", 0) + b"\0")
 
 
 def recordings(release: str) -> dict[str, bytes]:
@@ -64,12 +63,12 @@ def _recording(digit: int, speaker: str, take: int, release: str) -> bytes:
         eight_bit = (128 + wave * (10 + digit)).astype(np.uint8)
         if _index(release) <= _index("1.0.7"):
             right = (128 - wave * 3).astype(np.uint8)
-            return wav.encode(np.stack([eight_bit, right], 1), 8000, trailer=_STEREO_TRAILER)
-        return wav.encode((eight_bit.astype(np.int16) - 128) * 256, 8000)
+            return wav_writer.encode(np.stack([eight_bit, right], 1), 8000, trailer=_STEREO_TRAILER)
+        return wav_writer.encode((eight_bit.astype(np.int16) - 128) * 256, 8000)
     samples = (wave * (500 + 2000 * voice + 10 * take)).astype(np.int16)
     if (digit, speaker, take) == (6, "jackson", 0):
         samples[:2] = -32768, 32767
-    return wav.encode(samples, 8000)
+    return wav_writer.encode(samples, 8000)
 
 
 def _speakers(release: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ import json
 import lzma
 import pathlib
 
+import idx_writer
 import numpy as np
 import pytest
 import tampering
@@ -44,7 +45,7 @@ class Miniature(tampering.Miniature):
         with Content(self.folder / name).open() as file:
             array = idx.read(file, dtype, shape).copy()
         array[row] = value
-        self.write(name, idx.encode(array))
+        self.write(name, idx_writer.encode(array))
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_labels(miniature, refused):
     miniature.write(_TRAIN_LABELS, content[:-5])
     refused(_TRAIN_LABELS, "the file ends in row 19 of 20; it should have 652 bytes")
     labels = idx.read(Content(miniature.folder / _TEST_LABELS).open(), np.int32, (8,))
-    miniature.write(_TRAIN_LABELS, idx.encode(labels[:, :7]))
+    miniature.write(_TRAIN_LABELS, idx_writer.encode(labels[:, :7]))
     refused(_TRAIN_LABELS, "(20, 7), expected int32 of shape (n, 8)")
 
 
@@ -129,7 +130,7 @@ def test_twins_that_differ(miniature, refused):
     other = (int(classes[15]) + 1) % 10
     miniature.change(name, (15,), other, np.uint8, ())
     refused(name, "row 15", f"{other} in this file, and {classes[15]} in another")
-    miniature.write(name, idx.encode(classes[:-1]))
+    miniature.write(name, idx_writer.encode(classes[:-1]))
     refused(name, "19 rows, expected 20")
 
 
@@ -150,7 +151,7 @@ def test_nist_that_does_not_fit(miniature, refused):
     refused(_TRAIN_LABELS, "row 2", "4000", config="nist")
     for index in (-1, 60, 2_000_000_000):
         train[2, 5] = index
-        miniature.write(_TRAIN_LABELS, idx.encode(train))
+        miniature.write(_TRAIN_LABELS, idx_writer.encode(train))
         refused(_TRAIN_LABELS, "a NIST index is not one of 60 digits", config="nist")
 
 

@@ -15,9 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
+import idx_writer
 import miniature_files
-
-from tfds_extra.formats import idx
 
 _QMNIST = "https://raw.githubusercontent.com/facebookresearch/qmnist/94061367ec2e099ea18c553c75727ecf849ddb9b/"  # fmt: skip
 _MNIST = "https://storage.googleapis.com/cvdf-datasets/mnist/"
@@ -81,7 +80,7 @@ def probabilities(given: np.ndarray) -> np.ndarray:
 
 
 def _gz(array: np.ndarray) -> bytes:
-    return gzip.compress(idx.encode(array), mtime=0)
+    return gzip.compress(idx_writer.encode(array), mtime=0)
 
 
 def make(folder: pathlib.Path) -> None:
@@ -100,8 +99,8 @@ def make(folder: pathlib.Path) -> None:
             "qmnist-test-images-idx3-ubyte.gz": _gz(images(test)),
             "qmnist-test-labels-idx2-int.gz": _gz(test),
             "qmnist-test-labels-idx1-ubyte.gz": _gz(test[:, 0].astype(np.uint8)),
-            "xnist-images-idx3-ubyte.xz": lzma.compress(idx.encode(images(nist))),
-            "xnist-labels-idx2-int.xz": lzma.compress(idx.encode(nist)),
+            "xnist-images-idx3-ubyte.xz": lzma.compress(idx_writer.encode(images(nist))),
+            "xnist-labels-idx2-int.xz": lzma.compress(idx_writer.encode(nist)),
         },
         _MNIST: {
             "train-images-idx3-ubyte.gz": _gz(mnist_train),

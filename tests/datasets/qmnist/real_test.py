@@ -14,6 +14,7 @@ import pathlib
 import struct
 
 import idx2numpy
+import idx_writer
 import numpy as np
 import preparing
 import pytest
@@ -285,7 +286,7 @@ def test_idx_of_mnist(real, name):
     found = idx.read(Content(path).open(), np.uint8, shape)
     header = 16 if shape else 8
     assert found.shape == (10_000, *shape)
-    assert found.tobytes() == content[header:] and idx.encode(found) == content
+    assert found.tobytes() == content[header:] and idx_writer.encode(found) == content
     np.testing.assert_array_equal(found, idx2numpy.convert_from_string(content))
 
 
@@ -296,7 +297,7 @@ def test_idx_of_qmnist(real, name):
     found = idx.read(content.open(), np.int32, (8,))
     theirs = idx2numpy.convert_from_string(content.read())
     np.testing.assert_array_equal(found, theirs)
-    assert idx.encode(found) == content.read()
+    assert idx_writer.encode(found) == content.read()
 
 
 def test_idx1_is_the_first_column(real, prepared):
@@ -336,7 +337,7 @@ def test_images_that_are_not_the_published_ones(manual_dir, tmp_path):
     for path in manual_dir.iterdir():
         if "images" not in path.name:
             (tmp_path / path.name).symlink_to(path.resolve())
-    packed = gzip.compress(idx.encode(numbered(10)))
+    packed = gzip.compress(idx_writer.encode(numbered(10)))
     (tmp_path / "qmnist-train-images-idx3-ubyte.gz").write_bytes(packed)
     write_images(tmp_path / "qmnist-test-images-idx3-ubyte", 10)
     builder = tfds.builder("qmnist", data_dir=tmp_path / "data")

@@ -8,6 +8,7 @@ import json
 import pathlib
 import shutil
 
+import digit_struct_file
 import h5py
 import numpy as np
 import preparing
@@ -65,7 +66,7 @@ def test_every_record_as_h5py_has_it(split, count, real):
     ones = {i for i in range(1, count + 1) if len(found.digits(i - 1)) == 1}
     assert ones == _ONE_DIGIT[split]
     with path.open("rb") as file:
-        assert digit_struct.read_one_by_one(file).values.tolist() == found.values.tolist()
+        assert digit_struct_file.read_one_by_one(file).values.tolist() == found.values.tolist()
 
 
 def test_no_record_needs_the_slow_way(real, monkeypatch):

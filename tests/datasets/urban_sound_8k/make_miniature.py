@@ -18,6 +18,7 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import miniature_files
+import wav_writer
 
 from tfds_extra.formats import wav
 
@@ -65,15 +66,15 @@ def _fmt(tag: int, samples: np.ndarray, rate: int, block: int, bits: int) -> byt
 
 
 def _fact(frames: int) -> bytes:
-    return wav.chunk(b"fact", struct.pack("<I", frames))
+    return wav_writer.chunk(b"fact", struct.pack("<I", frames))
 
 
 def _pcm8(samples: np.ndarray, rate: int) -> bytes:
-    return wav.encode((samples * 128 + 128).astype(np.uint8), rate)
+    return wav_writer.encode((samples * 128 + 128).astype(np.uint8), rate)
 
 
 def _pcm16(samples: np.ndarray, rate: int) -> bytes:
-    return wav.encode((samples * 32768).astype(np.int16), rate)
+    return wav_writer.encode((samples * 32768).astype(np.int16), rate)
 
 
 def _pcm24(samples: np.ndarray, rate: int) -> bytes:
@@ -82,7 +83,11 @@ def _pcm24(samples: np.ndarray, rate: int) -> bytes:
     data = values.reshape(-1, 1).view(np.uint8)[:, :3].tobytes()
     guid = struct.pack("<H", wav.PCM) + bytes.fromhex("000000001000800000aa00389b71")
     fmt = _fmt(0xFFFE, samples, rate, 3 * samples.shape[1], 24) + struct.pack("<HHI", 22, 24, 3)
-    chunks = wav.chunk(b"fmt ", fmt + guid), _fact(len(samples)), wav.chunk(b"data", data)
+    chunks = (
+        wav_writer.chunk(b"fmt ", fmt + guid),
+        _fact(len(samples)),
+        wav_writer.chunk(b"data", data),
+    )
     return _riff(*chunks)
 
 
@@ -90,7 +95,9 @@ def _float32(samples: np.ndarray, rate: int) -> bytes:
     """Louder than full scale, as float recordings may be."""
     fmt = _fmt(wav.FLOAT, samples, rate, 4 * samples.shape[1], 32) + struct.pack("<H", 0)
     data = (samples * 2).astype("<f4").tobytes()
-    return _riff(wav.chunk(b"fmt ", fmt), _fact(len(samples)), wav.chunk(b"data", data))
+    return _riff(
+        wav_writer.chunk(b"fmt ", fmt), _fact(len(samples)), wav_writer.chunk(b"data", data)
+    )
 
 
 def _ms_adpcm(samples: np.ndarray, rate: int) -> bytes:
@@ -101,9 +108,9 @@ def _ms_adpcm(samples: np.ndarray, rate: int) -> bytes:
     fmt += struct.pack("<HHH14h", 32, frames, 7, *coefficients)
     one = struct.pack("<Bhhh", 0, 400, 900, 900) + (b"\x33" * 8 + b"\xcc" * 8) * 15 + b"\0" * 9
     blocks = len(samples) // frames
-    data = wav.chunk(b"data", one * blocks)
+    data = wav_writer.chunk(b"data", one * blocks)
     # The published files state fewer frames than their blocks hold.
-    return _riff(wav.chunk(b"fmt ", fmt), _fact(frames * blocks - 100), data)
+    return _riff(wav_writer.chunk(b"fmt ", fmt), _fact(frames * blocks - 100), data)
 
 
 def _ima_adpcm(samples: np.ndarray, rate: int) -> bytes:
@@ -112,8 +119,8 @@ def _ima_adpcm(samples: np.ndarray, rate: int) -> bytes:
     fmt = _fmt(wav.IMA_ADPCM, samples, rate, block, 4) + struct.pack("<HH", 2, frames)
     one = struct.pack("<hBB", 0, 40, 0) + (b"\x11" * 6 + b"\x99" * 6) * 21
     blocks = len(samples) // frames
-    data = wav.chunk(b"data", one * blocks)
-    return _riff(wav.chunk(b"fmt ", fmt), _fact(frames * blocks), data)
+    data = wav_writer.chunk(b"data", one * blocks)
+    return _riff(wav_writer.chunk(b"fmt ", fmt), _fact(frames * blocks), data)
 
 
 def slices() -> list[Slice]:

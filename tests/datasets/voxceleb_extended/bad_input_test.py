@@ -12,11 +12,11 @@ import preparing
 import pytest
 import tampering
 import tiers
+import wav_writer
 
 from tfds_extra import core, registry
 from tfds_extra.core import digests
 from tfds_extra.datasets.voxceleb_extended import sources
-from tfds_extra.formats import wav
 
 _MADE = miniature_scripts.load("voxceleb_extended")
 _NAME = "voxceleb_extended"
@@ -238,9 +238,12 @@ _SILENCE = np.zeros(641, np.int16)
         (b"version https://git-lfs", "byte 0: no RIFF/WAVE header"),
         (_MADE.wav_file(_OF_TEST)[:-100], "the file holds"),
         (_MADE.wav_file(_OF_TEST) + b"\0\0", "too many"),
-        (wav.encode(_SILENCE, 8_000), "8000 Hz, 1 channels of codec 1 with 16 bits are not how"),
-        (wav.encode(np.zeros((641, 2), np.int16), 16_000), "16000 Hz, 2 channels"),
-        (wav.encode(np.zeros(640, np.uint8), 16_000), "with 8 bits"),
+        (
+            wav_writer.encode(_SILENCE, 8_000),
+            "8000 Hz, 1 channels of codec 1 with 16 bits are not how",
+        ),
+        (wav_writer.encode(np.zeros((641, 2), np.int16), 16_000), "16000 Hz, 2 channels"),
+        (wav_writer.encode(np.zeros(640, np.uint8), 16_000), "with 8 bits"),
     ],
 )
 def test_recording_that_is_no_such(miniature, data_dir, content, problem):
@@ -255,7 +258,7 @@ _M4A = _MADE.m4a_file(_OF_VOX2)
     "content, problem",
     [
         (b"", "byte 0: no MP4 file"),
-        (wav.encode(_SILENCE, 16_000), "byte 0: no MP4 file but b'RIFF"),
+        (wav_writer.encode(_SILENCE, 16_000), "byte 0: no MP4 file but b'RIFF"),
         (_M4A[:-20], "cut short"),
         (_MADE.m4a([b"\0"] * 3, rate=44_100), "codec mp4a at 44100 Hz with 1 channels is not how"),
         (_MADE.m4a([b"\0"] * 3, channels=2), "16000 Hz with 2 channels"),

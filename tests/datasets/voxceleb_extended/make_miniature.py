@@ -20,11 +20,11 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 
 import miniature_files
+import wav_writer
 
 from tfds_extra import registry
 from tfds_extra.core import digests
 from tfds_extra.datasets.voxceleb_extended import features, sources
-from tfds_extra.formats import wav
 
 RATE = 16_000
 _FRAME = (
@@ -107,7 +107,7 @@ def samples(utterance: str) -> np.ndarray:
 
 def wav_file(utterance: str) -> bytes:
     """The published file of an utterance of VoxCeleb1."""
-    return wav.encode(samples(utterance), RATE)
+    return wav_writer.encode(samples(utterance), RATE)
 
 
 def packets(utterance: str) -> int:

@@ -6,7 +6,12 @@ import io
 import os
 from typing import BinaryIO
 
-from tfds_extra.core.archives import archive_io
+from tfds_extra.core import magic
+from tfds_extra.core.archives import errors
+from tfds_extra.core.archives.decompression import BLOCK_OUT, Inflated
+from tfds_extra.core.archives.files import ForwardReader, ReadInto, SourceFile
+from tfds_extra.core.archives.limits import Limits
+from tfds_extra.core.archives.sources import BLOCK_IN, Files, Source
 
 _HEAD = 16
 
@@ -17,9 +22,7 @@ class Content:
     It can be pickled and sent to workers, and be opened as often as wanted.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], limits: archive_io.Limits = archive_io.Limits()
-    ):
+    def __init__(self, path: str | os.PathLike[str], limits: Limits = Limits()):
         """Names a file, without touching it.
 
         Args:
@@ -40,7 +43,7 @@ class Content:
         try:
             state = os.stat(self._path)
         except OSError as e:
-            raise archive_io.os_error(self._path, "byte 0", e) from e
+            raise errors.os_error(self._path, "byte 0", e) from e
         return [(self._path, state.st_size, state.st_mtime_ns)]
 
     def open(self) -> BinaryIO:
@@ -51,18 +54,18 @@ class Content:
             or cut short.
         """
         source = self._source()
-        kind = archive_io.compression(source.head(_HEAD))
-        blocks = archive_io.Inflated(source, kind, self._limits) if kind else source.blocks()
-        reader = archive_io.ForwardReader(blocks)
-        return io.BufferedReader(archive_io.ReadInto(reader.take_some), archive_io.BLOCK_OUT)
+        kind = magic.compression(source.head(_HEAD))
+        blocks = Inflated(source, kind, self._limits) if kind else source.blocks()
+        reader = ForwardReader(blocks)
+        return io.BufferedReader(ReadInto(reader.take_some), BLOCK_OUT)
 
     def open_as_published(self) -> BinaryIO:
         """Returns the file as it lies, not unpacked; it is seekable."""
-        return io.BufferedReader(archive_io.SourceFile(self._source()), archive_io.BLOCK_IN)
+        return io.BufferedReader(SourceFile(self._source()), BLOCK_IN)
 
-    def _source(self) -> archive_io.Source:
+    def _source(self) -> Source:
         """Returns the bytes of the file; `core.peeking` takes them from elsewhere."""
-        return archive_io.Files([self._path])
+        return Files([self._path])
 
     def read(self) -> bytes:
         """Returns the whole content; see `open`."""

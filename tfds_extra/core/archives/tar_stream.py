@@ -15,7 +15,10 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from tfds_extra.core.archives import archive_io
+from tfds_extra.core.archives import names
+from tfds_extra.core.archives.errors import FETCH_AGAIN, NOT_SAFE, ArchiveError
+from tfds_extra.core.archives.limits import Limits
+from tfds_extra.core.archives.sources import BLOCK_IN
 
 BLOCK = 512
 # Tar was made for tapes: an archive is padded to whole records of 20 blocks. POSIX does not define
@@ -78,9 +81,7 @@ class Cursor(Protocol):
     def expect(self, name: str, size: int) -> None:
         """Is told that `size` bytes of a member follow; raises if there are fewer."""
 
-    def error(
-        self, place: str | None, wrong: str, todo: str = archive_io.FETCH_AGAIN
-    ) -> archive_io.ArchiveError:
+    def error(self, place: str | None, wrong: str, todo: str = FETCH_AGAIN) -> ArchiveError:
         """Returns an error about a member; if `place` is None, about the current position."""
 
 
@@ -167,7 +168,7 @@ def parse_pax(data: bytes) -> dict[bytes, bytes]:
     return records
 
 
-def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
+def entries(cursor: Cursor, limits: Limits) -> Iterator[Entry]:
     """Yields the regular files of the tar at `cursor`, which stands at its beginning.
 
     When an entry is yielded the cursor stands at its first byte; the reader may take what it wants
@@ -242,17 +243,17 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
                 raise cursor.error(name, "it is a folder that holds data")
             is_file = False
         try:
-            clean = archive_io.clean_name(name)
-        except archive_io.UnsafeName as e:
-            raise cursor.error(name, str(e), archive_io.NOT_SAFE) from e
+            clean = names.clean_name(name)
+        except names.UnsafeName as e:
+            raise cursor.error(name, str(e), NOT_SAFE) from e
         if not is_file:
             # No data follow the header of a directory, whatever its size field says.
             continue
         if not clean:
             raise cursor.error(None, "a member has no name")
-        key = archive_io.name_key(clean)
+        key = names.name_key(clean)
         if key in seen:
-            raise cursor.error(clean, "this name comes twice", archive_io.NOT_SAFE)
+            raise cursor.error(clean, "this name comes twice", NOT_SAFE)
         seen.add(key)
         cursor.expect(clean, size)
         offset = cursor.position
@@ -260,7 +261,7 @@ def entries(cursor: Cursor, limits: archive_io.Limits) -> Iterator[Entry]:
         _pass_over(cursor, clean, size, offset)
 
 
-def _extension(cursor: Cursor, size: int, together: int, limits: archive_io.Limits) -> bytes:
+def _extension(cursor: Cursor, size: int, together: int, limits: Limits) -> bytes:
     """Returns the content of an extended header; raises if they are too large together."""
     if together > limits.header_bytes:
         raise Damaged(
@@ -308,7 +309,7 @@ def _check_end(cursor: Cursor) -> None:
         raise cursor.error(None, "a block of zeros stands in the middle of the archive")
     # Reading to the end makes a compressed stream verify its check sum.
     cursor.go_to(-(-cursor.position // RECORD) * RECORD)
-    while block := cursor.take(archive_io.BLOCK_IN):
+    while block := cursor.take(BLOCK_IN):
         if block.strip(b"\0"):
             raise cursor.error(
                 None,

@@ -18,7 +18,7 @@ from typing import Any
 
 from etils import epy
 
-from tfds_extra.core import digests
+from tfds_extra.core import digests, magic
 
 with epy.lazy_imports():  # As in `transfer`.
     import requests
@@ -28,8 +28,6 @@ with epy.lazy_imports():  # As in `transfer`.
 HEAD = 1 << 12
 
 _GZIP = ("gzip", "x-gzip")
-_GZIP_SUFFIXES = (".gz", ".tgz")
-_GZIP_MAGIC = b"\x1f\x8b"
 # No file has a size with more digits; Python refuses to read numbers with some thousand digits.
 _DIGITS = 18
 _SHOWN = 300  # At most so many characters from a server or a library are quoted.
@@ -39,14 +37,6 @@ _PAGE = re.compile(
 )
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _PAGE_SUFFIXES = (".html", ".htm", ".xhtml")
-_MAGIC = {
-    _GZIP_SUFFIXES: _GZIP_MAGIC,
-    (".bz2", ".tbz2"): b"BZh",
-    (".xz", ".txz"): b"\xfd7zXZ\0",
-    (".zip",): b"PK",
-    (".7z",): b"7z\xbc\xaf",
-    (".h5", ".hdf5"): b"\x89HDF",
-}
 
 
 class Broken(Exception):
@@ -191,16 +181,15 @@ def judge_head(head: bytes, known: Mapping[str, Any], published: digests.Publish
         )
     # An encoded body has no known size and digest, and is refused. An exception is a published .gz
     # file that the server only calls encoded, as Apache did for years.
-    twice = decoded is not head and decoded.startswith(_GZIP_MAGIC)
-    mislabelled = encoding in _GZIP and name.endswith(_GZIP_SUFFIXES) and not twice
+    twice = decoded is not head and magic.GZIP.fits(decoded)
+    mislabelled = encoding in _GZIP and name.endswith(magic.GZIP.suffixes) and not twice
     if encoding and not mislabelled:
         raise Refused(
             f"the server sends the file encoded as {encoding[:_SHOWN]!r}, although it was asked for the"
             " file as it is"
         )
-    magic = next((m for suffixes, m in _MAGIC.items() if name.endswith(suffixes)), b"")
     # A digest decides if there is one, because some published files are not what their name says.
-    if not published.digests and not head.startswith(magic):
+    if not published.digests and not head.startswith(magic.expected(name)):
         raise Refused(f"what the server sends is not what {name} should be{glimpse(head)}")
 
 

@@ -80,10 +80,17 @@ class Batch:
         self._lock = threading.Lock()
         self.has_run = False
 
-    def add(self, key: Hashable, request: Any) -> Pending:
-        """Adds a request, unless there is one with the same key; returns its pending result."""
-        self._requests.setdefault(key, request)
-        return Pending(self, self._futures.setdefault(key, concurrent.futures.Future()))
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._requests
+
+    def add(self, key: Hashable, request: Any) -> None:
+        """Adds a request under a key that the batch does not have yet."""
+        self._futures[key] = concurrent.futures.Future()
+        self._requests[key] = request
+
+    def pending(self, key: Hashable) -> Pending:
+        """Returns the pending result of the request with a key."""
+        return Pending(self, self._futures[key])
 
     def run(self) -> None:
         """Does the work, if it is not done yet."""

@@ -1,39 +1,15 @@
-"""Files that a builder requests of the download manager, the plan that it gets, and the errors."""
+"""Where files come from, as builders say it to the download manager: mirrors, and files by hand."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
-import pathlib
 import urllib.parse
 from collections.abc import Iterable
 from typing import Any
 
 from tensorflow_datasets.core import download
-from tensorflow_datasets.core.download import download_manager
 
-from tfds_extra.core import digests
 from tfds_extra.core.downloads import answers
-from tfds_extra.core.errors import CorpusError
-
-# States of a file in a plan.
-MANUAL = "manual"  # It lies in manual_dir.
-CACHED = "cached"  # It was downloaded before.
-UNFINISHED = "partial"  # A part is downloaded, and the rest is to be fetched.
-TO_FETCH = "to fetch"
-MISSING = "missing"  # It has to be brought by hand, and is not there.
-
-
-class DigestError(CorpusError, download_manager.NonMatchingChecksumError):
-    """A file is not the one that was published."""
-
-
-class DownloadError(CorpusError, download.DownloadError):
-    """A file cannot be downloaded."""
-
-
-class MissingFilesError(CorpusError):
-    """Files have to be brought by hand, and are not there."""
 
 
 class Mirrors(download.Resource):
@@ -71,57 +47,6 @@ class ManualFile(download.Resource):
         self.name = name
         self.page = url_or_page
         self.terms = terms
-
-
-@dataclasses.dataclass(frozen=True)
-class PlannedFile:
-    """One file of a plan: where it is, or how it can be had.
-
-    Attributes:
-      url: The URL under which it is listed.
-      file_name: Its published name.
-      published: Its size and digests, as far as known.
-      state: `MANUAL`, `CACHED`, `UNFINISHED`, `TO_FETCH` or `MISSING`.
-      path: Where it is, or will be; if `MISSING`, where it has to be put.
-      received: Bytes of it that are here.
-      is_renamed: Whether it lies in `manual_dir` under another name than the published one, so that
-        it is only taken if its digest is the published one.
-      source: Where people get it.
-      terms: What they have to do first.
-    """
-
-    url: str
-    file_name: str
-    published: digests.Published
-    state: str
-    path: pathlib.Path
-    received: int
-    source: str
-    terms: str = ""
-    is_renamed: bool = False
-
-    @property
-    def amount(self) -> digests.Amount:
-        """Size of the file, as far as known."""
-        exact = int(self.published.size) or (self.received if self.is_here else 0)
-        return digests.Amount(exact) if exact else self.published.amount
-
-    @property
-    def is_here(self) -> bool:
-        """Whether nothing has to be fetched or brought."""
-        return self.state in (MANUAL, CACHED)
-
-    @property
-    def remaining(self) -> digests.Amount:
-        """Number of bytes to fetch, as far as known."""
-        if self.is_here or self.state == MISSING:
-            return digests.Amount()
-        return self.amount.less(self.received)
-
-    def __str__(self) -> str:
-        """Returns name, size, digests, origin and terms as a text."""
-        text = f"{self.file_name} ({self.published}) from {self.source}"
-        return f"{text}\n    {self.terms}" if self.terms else text
 
 
 def as_resource(resource: Any) -> download.Resource:

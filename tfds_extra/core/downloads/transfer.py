@@ -5,7 +5,6 @@ A file is handed on only when it is complete and, if a digest is known, has this
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import errno
@@ -26,9 +25,10 @@ from absl import logging
 from etils import epath, epy
 
 from tfds_extra.core import digests
-from tfds_extra.core.downloads import answers
+from tfds_extra.core.downloads import answers, connections
 from tfds_extra.core.downloads.answers import Broken, Refused
 from tfds_extra.core.downloads.partial import Partial, discard
+from tfds_extra.core.downloads.policy import Policy
 from tfds_extra.core.errors import CorpusError
 
 with epy.lazy_imports():  # The import takes a fifth of a second, which every worker would wait for.
@@ -38,7 +38,6 @@ with epy.lazy_imports():  # The import takes a fifth of a second, which every wo
 if TYPE_CHECKING:
     from tfds_extra.core.downloads import watched
 
-CONNECTIONS_PER_HOST = 3
 _BLOCK = 1 << 18
 # An attempt that brings so many bytes counts as a success: the count of failures begins anew.
 _GAIN = 1 << 20
@@ -46,46 +45,7 @@ _GAIN = 1 << 20
 _LEEWAY = 2
 # At most so many bytes are taken of a file whose size nobody states.
 _UNANNOUNCED = 1 << 30
-_SLOWEST = "TFDS_EXTRA_SLOWEST"
 _NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
-
-
-@dataclasses.dataclass(frozen=True)
-class Policy:
-    """Time-outs and retries.
-
-    A host that does not answer is given up in less than a minute, and a name that does not resolve
-    at once. A line that breaks now and then is tried again as often as it breaks.
-
-    Attributes:
-      connect_timeout: Seconds in which a connection must be made.
-      read_timeout: The most seconds between two bytes.
-      attempts: After so many failures in a row, without a mebibyte between them, a URL is given up.
-      patience: After so many seconds without a byte, a URL is given up. The head of an answer, with
-        the redirects that led to it, must also be complete so many seconds after its first byte.
-      backoff: Seconds before the second attempt; twice as many before the third, and so on.
-      longest_wait: The most seconds that a server may ask us to wait (Retry-After).
-      slowest: Bytes a second, averaged over `patience` seconds of waiting. A slower connection
-        counts as broken, and a URL that did not even give a mebibyte is given up. The default is
-        the environment variable `TFDS_EXTRA_SLOWEST`, or else 1,000; a modem has some thousands.
-    """
-
-    connect_timeout: float = 10
-    read_timeout: float = 30
-    attempts: int = 5
-    patience: float = 45
-    backoff: float = 1
-    longest_wait: float = 120
-    slowest: float = dataclasses.field(default_factory=lambda: _slowest())
-
-
-def _slowest() -> float:
-    """Returns the speed in bytes a second below which a server is given up."""
-    text = os.environ.get(_SLOWEST, "1000")
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"{_SLOWEST}={text}: not a number of bytes a second") from None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,31 +77,6 @@ class Meter:
 
     def advance(self, size: int) -> None:
         """Is told that `size` bytes came; the number is negative when a file is begun again."""
-
-
-class _Slots:
-    """Limits the number of connections to each host, over all threads of the process."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._hosts: dict[str, threading.Semaphore] = collections.defaultdict(
-            lambda: threading.Semaphore(CONNECTIONS_PER_HOST)
-        )
-
-    @contextlib.contextmanager
-    def one_for(self, url: str, check: Callable[[], None]) -> Iterator[None]:
-        """Reserves a connection to the host of `url`; `check` may raise to stop waiting for it."""
-        with self._guard:
-            slot = self._hosts[urllib.parse.urlsplit(url).netloc]
-        while not slot.acquire(timeout=0.1):
-            check()
-        try:
-            yield
-        finally:
-            slot.release()
-
-
-_SLOTS = _Slots()
 
 
 class Transfer:
@@ -301,7 +236,7 @@ class Transfer:
         if not url.lower().startswith(("http://", "https://")):
             self._copy(url)
             return
-        with _SLOTS.one_for(url, self._check), self._answer(url, headers) as response:
+        with connections.one_for(url, self._check), self._answer(url, headers) as response:
             blocks = self._blocks(response)
             if headers and response.status_code == http.HTTPStatus.PARTIAL_CONTENT:
                 if not answers.is_the_rest(

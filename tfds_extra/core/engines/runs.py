@@ -18,6 +18,7 @@ import os
 import pathlib
 import struct
 import tempfile
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
@@ -351,7 +352,7 @@ class _Filer:
     def __init__(self, folder: pathlib.Path, shift: int):
         self._folder = folder
         self._shift = shift
-        self._prefix = f"{os.getpid()}-{next(tempfile._get_candidate_names())}"
+        self._prefix = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._sizes: dict[str, int] = {}
         self._segments: dict[tuple[str, int], Segment] = {}
 

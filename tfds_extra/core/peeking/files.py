@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfds_extra.core import archives
-from tfds_extra.core.archives import archive_io
+from tfds_extra.core.archives.sources import Source
 from tfds_extra.core.peeking import sources
 
 Opened = sources.Remote | sources.Local | sources.Joined
@@ -37,7 +37,7 @@ class PeekTree(archives.Tree):
         size = sum(self.packed_size(name) for name in names)
         self._bytes.purse.check(size, f"{', '.join(names)} of {self._bytes.name} needs")
 
-    def _source(self) -> archive_io.Source:
+    def _source(self) -> Source:
         return self._bytes
 
 
@@ -57,7 +57,7 @@ class PeekContent(archives.Content):
     def fingerprint(self) -> list[tuple[str, int, int]]:
         return _fingerprint(self._bytes)
 
-    def _source(self) -> archive_io.Source:
+    def _source(self) -> Source:
         return self._bytes
 
 

@@ -17,6 +17,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfds_extra import tfds_seam
 from tfds_extra.core import archives, downloads, engines, own_copies, pieces
 from tfds_extra.core.digests import Published
 from tfds_extra.core.errors import CorpusError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 # Reading a byte of this disk counts so much less than fetching one.
 LOCAL = 20
 _WIDTH = 80
-_TFDS_CONFIG, _TFDS_EXTRACTED = ".config", "extracted"  # Folders that TFDS makes.
+_TFDS_EXTRACTED = "extracted"  # A folder that TFDS makes.
 
 
 class Peeking:
@@ -333,7 +334,7 @@ class Peeking:
                         remains.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 folder.rmdir()
-                if [path.name for path in folder.parent.iterdir()] == [_TFDS_CONFIG]:
+                if [path.name for path in folder.parent.iterdir()] == [tfds_seam.CONFIG_FOLDER]:
                     shutil.rmtree(folder.parent)  # TFDS has noted the name of the default config.
             if stopped:
                 for parent in {path.parent for path in self._absent}:

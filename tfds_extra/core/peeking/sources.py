@@ -21,10 +21,11 @@ from typing import Any
 from absl import logging
 
 from tfds_extra.core import digests
-from tfds_extra.core.archives import archive_io
+from tfds_extra.core.archives.sources import Files, Source
 from tfds_extra.core.downloads import answers, transfer
 from tfds_extra.core.downloads.answers import Broken, Refused
-from tfds_extra.core.downloads.sources import DigestError, DownloadError
+from tfds_extra.core.downloads.errors import DigestError, DownloadError
+from tfds_extra.core.downloads.policy import Policy
 from tfds_extra.core.peeking.purse import Purse
 
 PAGE = 1 << 14  # What has come is kept, and asked for, in pages of so many bytes.
@@ -41,7 +42,7 @@ class Changed(Exception):
     """The file on the server is not the one any more that the first bytes are from."""
 
 
-class Remote(archive_io.Source):
+class Remote(Source):
     """A file on a server, or on several that have the same."""
 
     is_remote = True
@@ -52,7 +53,7 @@ class Remote(archive_io.Source):
         published: digests.Published,
         purse: Purse,
         *,
-        policy: transfer.Policy,
+        policy: Policy,
         verify_ssl: bool = True,
     ):
         """Names the file; nothing is asked for before something is read.
@@ -472,7 +473,7 @@ def _chained(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
     yield from blocks
 
 
-class Local(archive_io.Files):
+class Local(Files):
     """A file on the disk, of which only so many bytes are read."""
 
     def __init__(self, path: str, purse: Purse):
@@ -508,7 +509,7 @@ class Local(archive_io.Files):
         """Does nothing: no answer of a server is open."""
 
 
-class Joined(archive_io.Source):
+class Joined(Source):
     """Consecutive parts of one archive, each on a server or on the disk."""
 
     def __init__(self, parts: Sequence[Remote | Local]):

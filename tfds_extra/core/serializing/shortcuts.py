@@ -21,6 +21,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import utils
 from tensorflow_datasets.core.features import bounding_boxes_utils
 
+from tfds_extra import tfds_seam
 from tfds_extra.core.serializing import fields as fields_lib
 from tfds_extra.core.serializing import plain, wire
 from tfds_extra.core.serializing.fields import Field
@@ -132,9 +133,7 @@ def takes_published_bytes(feature: tfds.features.FeatureConnector) -> bool:
 def is_stored_raw(feature: tfds.features.FeatureConnector) -> bool:
     """Returns whether values of the feature are arrays of one shape, stored as their bytes."""
     if type(feature) is not PixelImage and not (
-        type(feature) is tfds.features.Tensor
-        and feature._encoding is tfds.features.Encoding.BYTES
-        and not feature._optional
+        type(feature) is tfds.features.Tensor and tfds_seam.is_stored_as_bytes(feature)
     ):
         return False
     value = feature.get_tensor_info()

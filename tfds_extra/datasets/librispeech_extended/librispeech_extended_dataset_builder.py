@@ -89,7 +89,7 @@ class Builder(core.Builder):
         """
         self._check_pcm = check_pcm
         super().__init__(**kwargs)
-        self._original_state.update(check_pcm=check_pcm)
+        self._remember_arguments(check_pcm=check_pcm)
 
     @property
     def DRAWN_TIMES(self) -> tuple[str, str] | None:  # pylint: disable=invalid-name

@@ -97,7 +97,7 @@ class Builder(core.Builder):
         """
         self._text = features.without(remove) if remove else "text"
         super().__init__(**kwargs)
-        self._original_state.update(remove=tuple(remove))
+        self._remember_arguments(remove=tuple(remove))
 
     def _info(self) -> tfds.core.DatasetInfo:
         all_features = features.of_messages()

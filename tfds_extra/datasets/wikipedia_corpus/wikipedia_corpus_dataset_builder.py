@@ -192,14 +192,14 @@ class Builder(core.Builder):
                 f" {self.builder_config.name}."
             )
 
-    def _create_builder_config(self, builder_config, version):
-        if isinstance(builder_config, str):
-            name = builder_config.partition(":")[0]
+    def _choose_config(self, config, create):
+        if isinstance(config, str):
+            name = config.partition(":")[0]
             if name not in self.builder_configs:
-                builder_config = _config(name)
+                config = _config(name)
                 # Two names of the same config give the same config.
-                builder_config = self.builder_configs.get(builder_config.name, builder_config)
-        return super()._create_builder_config(builder_config, version)
+                config = self.builder_configs.get(config.name, config)
+        return super()._choose_config(config, create)
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config

@@ -363,9 +363,9 @@ class Builder(core.Builder):
         super()._check_counts({s: min(count, most[s]) for s, count in found.items()})
         return {split: most[split] - found.get(split, 0) for split in most}
 
-    def _download_and_prepare(self, dl_manager, download_config):
+    def _prepare(self, dl_manager, download_config, prepare):
         try:
-            super()._download_and_prepare(dl_manager, download_config)
+            super()._prepare(dl_manager, download_config, prepare)
         finally:
             if self._facts:
                 with contextlib.suppress(OSError):  # A file that stays only takes room.

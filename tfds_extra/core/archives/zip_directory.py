@@ -12,19 +12,19 @@ too much for a corpus of a million members that is opened in every worker; here 
 from __future__ import annotations
 
 import bisect
-import bz2
 import dataclasses
 import functools
-import io
-import lzma
 import stat
 import struct
-import zlib
 from array import array
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from tfds_extra.core.archives import archive_io
+from tfds_extra.core.archives import names
+from tfds_extra.core.archives.errors import NOT_SAFE
+from tfds_extra.core.archives.limits import Limits
+from tfds_extra.core.archives.remembered import remembered
+from tfds_extra.core.archives.sources import Source
+from tfds_extra.core.archives.zip_member import STORED, Entry, ZipContent
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -35,15 +35,9 @@ _LONGEST_COMMENT = 0xFFFF
 _LONGEST_ENTRY = _ENTRY.size + 3 * 0xFFFF
 
 _ENCRYPTED = 0x2041  # Flags of classic and strong encryption, and of a masked directory.
-_LZMA_HAS_END = 0x2
 _UTF8 = 0x800
 _UNIX = (3, 19)  # "Made by" systems that store a file mode; 19 is macOS.
 
-_STORED, _DEFLATED, _BZIP2, _LZMA = 0, 8, 12, 14
-_OTHER_METHODS = {
-    1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "xz", 96: "JPEG",
-    97: "WavPack", 98: "PPMd", 99: "AES encryption",
-}  # fmt: skip
 _FILE_TYPES = {
     stat.S_IFLNK: "a symbolic link",
     stat.S_IFIFO: "a named pipe",
@@ -55,28 +49,6 @@ _FILE_TYPES = {
 _SMALL = 4 << 20
 _EXTRA = 128  # More bytes than extra fields of a local header have, as a rule.
 _LEAST_DEFLATE = 0.99  # No deflate encoder needs more than 1 % on top of what it cannot compress.
-
-
-class Entry(NamedTuple):
-    """One record of the central directory."""
-
-    name: str  # As published, "/" at the end for a folder.
-    raw_name: bytes
-    made_by: int
-    flags: int
-    method: int
-    crc: int
-    packed: int
-    size: int
-    mode: int
-    disk: int
-    offset: int  # Offset of the local header on its disk.
-    length: int  # Length of the record itself.
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether the member is a folder; old Windows tools end its name with a backslash."""
-        return self.name.endswith(("/", "\\"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,30 +72,30 @@ class _Index:
     order: array[int]  # The number of the member to which each of `sorted_keys` belongs.
 
 
-class ZipReader:
+class Directory:
     """The members of a zip in a seekable source."""
 
-    def __init__(self, source: archive_io.Source, limits: archive_io.Limits):
+    def __init__(self, source: Source, limits: Limits):
         self._source = source
         self._limits = limits
-        self._end, self._index = archive_io.remembered("zip", source, limits, self._read_index)
+        self._end, self._index = remembered("zip", source, limits, self._read_index)
 
     # ---------------------------------------------------------------------------------- finding
 
     def entries(self) -> Iterator[tuple[int, str, Entry]]:
         """Yields (number, clean name, entry) of all records, folders too, in published order."""
         for number, entry in enumerate(self._read_directory(self._end)):
-            yield number, archive_io.clean_name(entry.name), self._unwrapped(number, entry)
+            yield number, names.clean_name(entry.name), self._unwrapped(number, entry)
 
     def find(self, name: str) -> tuple[int, Entry] | None:
         """Returns (number, entry) of the regular file with this clean name."""
         keys = self._index.sorted_keys
-        key = archive_io.name_key(name)
+        key = names.name_key(name)
         at = bisect.bisect_left(keys, key)
         while at < len(keys) and keys[at] == key:
             number = self._index.order[at]
             entry = self._entry_at(self._index.records[number])
-            if archive_io.clean_name(entry.name) == name:
+            if names.clean_name(entry.name) == name:
                 return number, self._unwrapped(number, entry)
             at += 1
         return None
@@ -269,7 +241,7 @@ class ZipReader:
             in_order = in_order and start >= reached
             reached = stop
             if not entry.is_folder:
-                keys.append(archive_io.name_key(name))
+                keys.append(names.name_key(name))
                 files.append(len(records))
             records.append(record)
             starts.append(start)
@@ -277,9 +249,7 @@ class ZipReader:
             record += entry.length
             expected += entry.size
         if self._limits.exceeded_by(expected, source.size):
-            raise source.error(
-                end.start, self._limits.explain(expected, source.size), archive_io.NOT_SAFE
-            )
+            raise source.error(end.start, self._limits.explain(expected, source.size), NOT_SAFE)
         if len(records) != end.count and not (
             end.count_wraps and len(records) % 2**16 == end.count
         ):
@@ -293,16 +263,16 @@ class ZipReader:
         for i in range(1, len(order)):
             if sorted_keys[i] == sorted_keys[i - 1]:
                 name = self._entry_at(records[files[order[i]]]).name
-                raise source.error(name, "this name comes twice", archive_io.NOT_SAFE)
+                raise source.error(name, "this name comes twice", NOT_SAFE)
         return end, _Index(records, starts, sorted_keys, array("Q", [files[i] for i in order]))
 
     def _checked(self, entry: Entry) -> str:
         """Refuses what must not be read; returns the clean name."""
         source = self._source
         try:
-            name = archive_io.clean_name(entry.name)
-        except archive_io.UnsafeName as e:
-            raise source.error(entry.name, str(e), archive_io.NOT_SAFE) from e
+            name = names.clean_name(entry.name)
+        except names.UnsafeName as e:
+            raise source.error(entry.name, str(e), NOT_SAFE) from e
         if entry.flags & _ENCRYPTED:
             raise source.error(
                 entry.name,
@@ -323,10 +293,8 @@ class ZipReader:
         elif not name:
             raise source.error("a member", "it has no name")
         if self._limits.exceeded_by(entry.size, entry.packed):
-            raise source.error(
-                entry.name, self._limits.explain(entry.size, entry.packed), archive_io.NOT_SAFE
-            )
-        if entry.method == _STORED and entry.packed != entry.size:
+            raise source.error(entry.name, self._limits.explain(entry.size, entry.packed), NOT_SAFE)
+        if entry.method == STORED and entry.packed != entry.size:
             raise source.error(entry.name, "it is stored, but its two sizes differ")
         return name
 
@@ -338,7 +306,7 @@ class ZipReader:
                 raise self._source.error(
                     self._entry_at(records[i]).name,
                     "it overlaps another member: it is a decompression bomb or damaged",
-                    archive_io.NOT_SAFE,
+                    NOT_SAFE,
                 )
             reached = stops[i]
 
@@ -369,7 +337,7 @@ class ZipReader:
         stop = starts[number + 1] if number + 1 < len(starts) else self._end.start
         room = stop - starts[number] - _LOCAL.size - len(entry.raw_name)
         packed = entry.packed + (room - entry.packed) // 2**32 * 2**32
-        least = packed if entry.method == _STORED else int(packed * _LEAST_DEFLATE)
+        least = packed if entry.method == STORED else int(packed * _LEAST_DEFLATE)
         size = entry.size + max(0, -((entry.size - least) // 2**32)) * 2**32
         return entry._replace(packed=packed, size=size)
 
@@ -410,173 +378,6 @@ class ZipReader:
         if not self._source.is_remote:
             content.locate()
         return content
-
-
-class ZipContent:
-    """The bytes of one member."""
-
-    def __init__(
-        self,
-        source: archive_io.Source,
-        limits: archive_io.Limits,
-        entry: Entry,
-        locate: Callable[[], int],
-    ):
-        self._source = source
-        self._limits = limits
-        self._entry = entry
-        self._locate = locate
-        self._at: int | None = None
-
-    @property
-    def packed_size(self) -> int:
-        """Number of bytes in the archive."""
-        return self._entry.packed
-
-    def locate(self) -> int:
-        """Returns where the data begin."""
-        if self._at is None:
-            self._at = self._locate()
-        return self._at
-
-    def open(self) -> io.BufferedReader:
-        reader = archive_io.ForwardReader(self.blocks())
-        return io.BufferedReader(archive_io.ReadInto(reader.take_some), archive_io.BLOCK_IN)
-
-    def read(self) -> bytes:
-        return b"".join(self.blocks())
-
-    def source(self, name: str) -> archive_io.Source:
-        """Returns the member as a source for another archive reader; seekable only if stored."""
-        if self._entry.method == _STORED:
-            return archive_io.Window(self._source, self.locate(), self._entry.packed, name)
-        return archive_io.Stream(self.blocks, self._entry.size, name)
-
-    def blocks(self) -> Iterator[bytes]:
-        """Yields the decompressed bytes. The last block comes after length and CRC were checked."""
-        entry = self._entry
-        source = self._source
-        decompressor, at, packed_left = self._decompressor()
-        # An LZMA stream may have no end mark: then the recorded size tells where it ends.
-        has_end = entry.method != _LZMA or bool(entry.flags & _LZMA_HAS_END)
-        left = entry.size
-        crc = 0
-        last = b""
-        while left or (has_end and entry.packed):
-            data = b""
-            if packed_left and decompressor.needs_input:
-                data = source.read_at(at, min(packed_left, archive_io.BLOCK_IN))
-                at += len(data)
-                packed_left -= len(data)
-            try:
-                # One byte more than expected is enough to catch a member that yields too much.
-                block = decompressor.decompress(data, min(left + 1, archive_io.BLOCK_OUT))
-            except archive_io.DECOMPRESSION_ERRORS as e:
-                raise source.error(entry.name, f"its data are damaged ({e})") from e
-            if len(block) > left:
-                raise source.error(
-                    entry.name,
-                    f"it yields more than the {entry.size:,} bytes it declares",
-                    archive_io.NOT_SAFE,
-                )
-            left -= len(block)
-            crc = zlib.crc32(block, crc)
-            if last and block:
-                yield last
-            last = block or last
-            if decompressor.eof:
-                if left or packed_left or decompressor.unused_data:
-                    wrong = f"its data end after {entry.size - left:,} of {entry.size:,} bytes"
-                    if not left:
-                        wrong = "its data end before their recorded end"
-                    raise source.error(entry.name, wrong)
-                break
-            if not block and not packed_left and decompressor.needs_input:
-                raise source.error(
-                    entry.name, f"its data stop after {entry.size - left:,} of {entry.size:,} bytes"
-                )
-        if crc != entry.crc:
-            raise source.error(
-                entry.name, f"its check sum is {crc:08x}, and {entry.crc:08x} was recorded"
-            )
-        if last:
-            yield last
-
-    def _decompressor(self) -> tuple[archive_io.Decompressor, int, int]:
-        """Returns the member's decompressor, and position and number of the bytes to feed it."""
-        entry = self._entry
-        at, packed = self.locate(), entry.packed
-        if entry.method == _STORED:
-            return _Copier(packed), at, packed
-        if entry.method == _DEFLATED:
-            return archive_io.ZlibDecompressor(-15), at, packed
-        if entry.method == _BZIP2:
-            return bz2.BZ2Decompressor(), at, packed
-        if entry.method == _LZMA:
-            return self._lzma(), at + 9, packed - 9
-        name = _OTHER_METHODS.get(entry.method, "unknown")
-        raise self._source.error(
-            entry.name,
-            f"it is compressed with method {entry.method} ({name}), which Python cannot read",
-            "Extract the archive yourself and give the folder",
-        )
-
-    def _lzma(self) -> archive_io.Decompressor:
-        """Returns an LZMA decompressor.
-
-        LZMA data begin with a version, the length of the properties (5), and the properties.
-        """
-        head = self._source.read_at(self.locate(), 9)
-        if self._entry.packed < 9 or len(head) < 9 or head[2:4] != b"\5\0":
-            raise self._source.error(self._entry.name, "its LZMA header is damaged")
-        literal_bits, dictionary = head[4], int.from_bytes(head[5:], "little")
-        # No data need a dictionary that is larger than the data.
-        dictionary = max(min(dictionary, self._entry.size), 4096)
-        if dictionary > self._limits.lzma_memory:
-            raise self._source.error(
-                self._entry.name,
-                f"it needs {dictionary:,} bytes of memory (the limit is "
-                f"{self._limits.lzma_memory:,})",
-                archive_io.NOT_SAFE,
-            )
-        try:
-            return lzma.LZMADecompressor(
-                lzma.FORMAT_RAW,
-                filters=[{
-                    "id": lzma.FILTER_LZMA1,
-                    "lc": literal_bits % 9,
-                    "lp": literal_bits // 9 % 5,
-                    "pb": literal_bits // 45,
-                    "dict_size": dictionary,
-                }],
-            )  # fmt: skip
-        except (lzma.LZMAError, ValueError) as e:
-            raise self._source.error(self._entry.name, f"its LZMA header is damaged ({e})") from e
-
-
-class _Copier:
-    """The decompressor of stored members."""
-
-    unused_data = b""
-
-    def __init__(self, size: int):
-        self._left = size
-        self._held = b""
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._held
-
-    @property
-    def eof(self) -> bool:
-        return not self._left
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        data = self._held + data if self._held else data
-        self._held = data[max_length:]
-        out = data[:max_length]
-        self._left -= len(out)
-        return out
 
 
 def _decode(raw: bytes, flags: int) -> str:

@@ -1,0 +1,1 @@
+"""The layers of the base builder: each adds one thing to the one below it."""
