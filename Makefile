@@ -7,9 +7,10 @@ format: ## put imports in order, and format
 	ruff check --fix --quiet .
 	ruff format --quiet .
 
-check: ## what needs no test: imports, docstrings, usual mistakes, format
+check: ## what needs no test: imports, docstrings, usual mistakes, format, types
 	ruff check .
 	ruff format --check .
+	mypy
 
 test: ## the quick tests, some minutes
 	pytest

@@ -71,6 +71,8 @@ def test_list_says_what_comes_by_hand(extra, monkeypatch):
 def test_info(extra):
     status, output, _ = extra("info", f"{_NAME}/v1.0.8")
     assert status == 0
+    assert "Folds: 8, as published" in extra("info", "ballroom/dedup")[1]
+    assert "Folds:" not in output
     for part in (
         f"{_NAME}/v1.0.8/1.0.0: spoken digits (audio, speech)",
         "Examples: train 1,350, test 150",
@@ -389,6 +391,37 @@ def test_show_prepares_from_manual_dir(extra, tmp_path):
         "show", f"{_NAME}/v1.0.8", "--partial", f"--manual_dir={tmp_path / 'manual'}"
     )
     assert status == 1 and "not a single example" in errors
+
+
+@pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
+def test_show_random_and_as_text(extra, file_format):
+    extra("build", _NAME, "--miniature", f"--file_format={file_format}")
+    arguments = ("show", _NAME, "--miniature", "--split=train[10:40]", "--text")
+
+    def shown(*options: str) -> list[str]:
+        status, output, errors = extra(*arguments, *options)
+        assert status == 0, errors
+        assert all(len(line) <= 80 for line in output.splitlines())
+        title, *lines = output.splitlines()
+        assert title.startswith(f"{_NAME}/v1.0.10-miniature/1.0.0, train[10:40]")
+        return [line for line in lines if line.startswith("audio/filename: ")]
+
+    everything = shown("--number=100")
+    assert len(everything) == len(set(everything)) == 30
+    assert shown() == everything[:6] and shown("--number=2") == everything[:2]
+    chosen = [shown("--random", f"--seed={seed}") for seed in range(4)]
+    assert all(len(set(some)) == 6 and set(some) <= set(everything) for some in chosen)
+    assert len(set(map(tuple, chosen))) > 1 and shown("--random", "--seed=2") == chosen[2]
+    assert sorted(shown("--random", "--number=99")) == sorted(everything)
+    # Without a seed, the title has the one that was taken.
+    title, *lines = extra(*arguments, "--random")[1].splitlines()
+    names = [line for line in lines if line.startswith("audio/filename: ")]
+    assert shown("--random", title.rpartition(" ")[2]) == names
+    text = extra(*arguments)[1]
+    assert "\naudio: " in text and " samples, 0.0" in text and " s at 8,000 Hz\n" in text
+    assert extra(*arguments, "--seed=1")[2] == "tfds-extra: --seed goes with --random.\n"
+    assert "from 1, not 0" in extra(*arguments, "--number=0")[2]
+    assert "leave --output out" in extra(*arguments, "--output=x.png")[2]
 
 
 def test_show_names_the_splits(extra, tmp_path):

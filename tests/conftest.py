@@ -17,17 +17,29 @@ from tfds_extra.core.sqlite import sqlite3  # noqa: E402, F401
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
+# The test files that take several minutes, the longest first.
+_LONGEST = ("packaging_test.py", "examples_test.py", "datasets/wordnet_synsets/real_test.py")
+
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest takes out what is not of the chosen tier.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of published files are slow ones: the quick tier needs the repository only.
 
-    Those that install the wheel come first: at the end, one process would wait minutes for the other.
+    The files that take longest come first: begun at the end, they would keep one process busy while the
+    others have nothing to do.
     """
     for item in items:
         if item.path.name == "real_test.py":
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.path.name != "packaging_test.py")
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    """The place of a test's file: those of `_LONGEST`, then the contracts, then all others."""
+    path = item.path.relative_to(REPOSITORY / "tests").as_posix()
+    if path in _LONGEST:
+        return _LONGEST.index(path)
+    return len(_LONGEST) + (item.path.name != "contract_test.py")
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,22 @@
-"""The examples run, on miniatures and real slices, and what they write is a picture."""
+"""The examples run, on miniatures and real slices, and what they write is a picture.
+
+Most of them run in the tests' own process, which saves importing TensorFlow for each. Two run as their users
+run them: that of the README, and the one that reads an index of SQLite (see `tfds_extra.core.sqlite`).
+"""
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import gzip
+import io
 import math
 import re
+import runpy
 import subprocess
 import sys
 
+import keras
 import miniature_scripts
 import numpy as np
 import pytest
@@ -18,8 +26,24 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def run(repository, tmp_path):
-    """Runs an example, and gives what it prints."""
+def run(repository, tmp_path, monkeypatch):
+    """Runs an example in this process, and gives what it prints."""
+
+    def run(name: str, *options: str) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [name, f"--data_dir={tmp_path}", *options])
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            runpy.run_path(str(repository / "examples" / name), run_name="__main__")
+        keras.backend.clear_session()
+        return printed.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def run_alone(repository, tmp_path):
+    """Runs an example in a process of its own, and gives what it prints."""
 
     def run(name: str, *options: str) -> str:
         command = [sys.executable, str(repository / "examples" / name), f"--data_dir={tmp_path}"]
@@ -30,14 +54,26 @@ def run(repository, tmp_path):
     return run
 
 
-def test_spoken_digit(run, tmp_path):
-    printed = run("spoken_digit.py", "--miniature", "--epochs=20")
+def test_spoken_digit(run_alone, tmp_path):
+    printed = run_alone("spoken_digit.py", "--miniature", "--epochs=20")
     assert "free_spoken_digit/v1.0.10-miniature" in printed
     accuracy = float(re.search(r"test accuracy: ([\d.]+)", printed)[1])
     assert accuracy > 0.8  # The miniature's digits are tones; chance is 0.1.
     picture = image.imread(tmp_path / "spoken_digit.png")
     assert picture.shape == (800, 1200, 4)
     assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 500
+
+
+@pytest.mark.parametrize(
+    "name, needed", [("torch_spoken_digit.py", "torch"), ("jax_spoken_digit.py", "jax grain")]
+)
+def test_spoken_digit_without_tensorflow(run, name, needed):
+    """CONTRIBUTING.md has the commands that make an environment in which these run."""
+    for package in needed.split():
+        pytest.importorskip(package, reason=f"python -m pip install {needed}")
+    printed = run(name, "--miniature")
+    assert "free_spoken_digit/v1.0.10-miniature/1.0.0: 60 recordings to train on" in printed
+    assert float(re.search(r"test accuracy: ([\d.]+)", printed)[1]) > 0.8
 
 
 @pytest.mark.parametrize("which", ["miniature", "real slices"])
@@ -316,8 +352,8 @@ def test_song_year(run, which, request):
     assert float(model) < (1 if which == "miniature" else 2) * float(always)
 
 
-def test_wiki_phrases(run):
-    printed = run("wiki_phrases.py", "--miniature")
+def test_wiki_phrases(run_alone):
+    printed = run_alone("wiki_phrases.py", "--miniature")
     assert "20260901.simple-miniature/1.0.0: 8 articles" in printed
     assert "Zorp, Food: " in printed and "[zorp eats] fidd" in printed
     assert '"zorp eats": 1 pages' in printed and "1 times in 1 pages" in printed

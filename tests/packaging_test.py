@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import importlib.metadata
 import os
 import pathlib
@@ -14,9 +15,13 @@ import textwrap
 import zipfile
 
 import pytest
+from readme_renderer import markdown
 
 import tfds_extra
 from tfds_extra import registry
+
+# Most modules are never imported, and compiling all of them takes a minute.
+_PIP_INSTALL = ["-m", "pip", "install", "--quiet", "--no-compile"]
 
 _MAIN_JOB = """
     import pathlib, sys
@@ -110,12 +115,28 @@ def test_sdist_carries_everything(distributions, repository):
     assert {"README.md", "LICENSE", "setup.cfg", "examples/spoken_digit.py"} <= held
 
 
+@pytest.mark.slow
+def test_an_index_would_take_both_and_show_the_readme(distributions, repository):
+    files = sorted(map(str, [*distributions.glob("*.whl"), *distributions.glob("*.tar.gz")]))
+    assert len(files) == 2
+    said = run(sys.executable, "-m", "twine", "check", "--strict", *files)
+    assert said.count("PASSED") == 2
+    (wheel,) = distributions.glob("*.whl")
+    content = zipfile.ZipFile(wheel).read(f"tfds_extra-{tfds_extra.__version__}.dist-info/METADATA")
+    metadata = email.message_from_bytes(content)
+    assert metadata["Author"] == "The tfds_extra authors"
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    rendered = markdown.render(metadata.get_payload(decode=True).decode("utf-8"))
+    assert rendered.count("<table>") and rendered.count("<h1") == 1
+    assert rendered.count("<tr>") > len(registry.names())
+
+
 def check_fresh_environment(python: str, distributions, repository, folder: pathlib.Path) -> None:
     """Installs the wheel where nothing is, and does the main jobs from another folder."""
     run(python, "-m", "venv", str(folder / "venv"))
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     (wheel,) = distributions.glob("*.whl")
-    run(str(scripts / "python"), "-m", "pip", "install", "--quiet", str(wheel))
+    run(str(scripts / "python"), *_PIP_INSTALL, str(wheel))
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     script = elsewhere / "main_job.py"
@@ -178,7 +199,7 @@ def test_light_environment(distributions, repository, tmp_path):
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
     scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
     (wheel,) = distributions.glob("*.whl")
-    pip = [str(scripts / "python"), "-m", "pip", "install", "--quiet"]
+    pip = [str(scripts / "python"), *_PIP_INSTALL]
     run(*pip, "--no-deps", str(wheel))
     readme = (repository / "README.md").read_text(encoding="utf-8")
     packages = re.search(r"pip install (tensorflow-datasets .*)", readme)[1].split()

@@ -7,13 +7,15 @@ import functools
 import re
 import sys
 import types
+from unittest import mock
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
 
-from tfds_extra import registry
+import tfds_extra
+from tfds_extra import core, registry
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,18 @@ def test_ci_runs_the_test_command(repository, readme):
 def test_table_of_corpora(readme):
     rows = re.findall(r"^\| .*? \| `(\w+)` \| .* \|$", readme, re.MULTILINE)
     assert sorted(rows) == list(registry.names())
+
+
+def test_folds(readme, data_dir, monkeypatch):
+    monkeypatch.setattr(constants, "DATA_DIR", str(data_dir))
+    read = mock.Mock()  # 20 pipelines of tf.data would take long.
+    monkeypatch.setattr(core.Builder, "as_dataset", read)
+    (snippet,) = re.findall(r"```python\n([^`]*tfds_extra\.folds[^`]*)```", readme)
+    exec(snippet, {"tfds": tfds, "tfds_extra": tfds_extra})
+    splits = [call.kwargs["split"] for call in read.call_args_list]
+    names = [f"fold{number}" for number in range(1, 11)]
+    assert splits[1::2] == names
+    assert splits[::2] == ["+".join(n for n in names if n != name) for name in names]
 
 
 def test_pytorch_recipe(readme, data_dir, monkeypatch):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import pathlib
+import random
 import re
 import sys
 import warnings
@@ -29,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         _quieten()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments: Any = list(sys.argv[1:] if argv is None else argv)
     parser = _parser()
     if arguments[:1] == ["build"]:  # It has the options of `tfds build`, which parses them itself.
         run = _build
@@ -86,13 +88,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def add(
-        name: str, run: Any, help: str, *, corpus: bool | str = True
+        name: str, run: Any, help: str, *, corpus: bool | str = True, has_data: bool = True
     ) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help)
         command.set_defaults(run=run)
-        command.add_argument("--data_dir", help="where prepared data lies; TFDS's default if unset")
+        if has_data:
+            command.add_argument(
+                "--data_dir", help="where prepared data lies; TFDS's default if unset"
+            )
         if corpus:
-            optional = {"nargs": "?"} if corpus == "optional" else {}
+            optional: Any = {"nargs": "?"} if corpus == "optional" else {}
             command.add_argument("corpus", metavar="NAME[/CONFIG]", **optional)
             variant = command.add_mutually_exclusive_group()
             variant.add_argument("--miniature", action="store_true", help="the miniature's data")
@@ -122,10 +127,61 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="only say what a peek takes, of all corpora or of each config of one",
     )
-    show = add("show", _show, "draw a handful of prepared examples into a picture")
+    show = add("show", _show, "draw a handful of prepared examples into a picture, or write them as"
+               " text into the terminal")  # fmt: skip
     show.add_argument("--split", help="which split; the first by default")
     show.add_argument("--number", type=int, default=6, help="how many examples (default: 6)")
-    show.add_argument("--output", help="file to write (default: NAME.png)")
+    show.add_argument("--random", action="store_true", help="examples drawn at random")
+    show.add_argument(
+        "--seed", type=int, help="with --random, the same number gives the same examples again"
+    )
+    show.add_argument("--text", action="store_true", help="as text, in the terminal")
+    show.add_argument("--output", help="file to write the picture to (default: NAME.png)")
+    croissant = add("croissant", _croissant, "write what a corpus is, its files and their digests, as"
+                    " metadata in MLCommons' format Croissant")  # fmt: skip
+    croissant.add_argument("--output", help="file to write (default: NAME-CONFIG.croissant.json)")
+    export = add("export", _export, "write prepared data as Parquet, CSV, or a folder of files, for"
+                 " pandas, Hugging Face datasets and others")  # fmt: skip
+    export.add_argument(
+        "--to", required=True, choices=("parquet", "csv", "folder"),
+        help="parquet: tables with recordings and images in them; csv: tables, with files beside"
+        " them; folder: files, with a table of Parquet beside them",
+    )  # fmt: skip
+    export.add_argument(
+        "--split", action="append", default=[], help="which split (may be repeated); all by default"
+    )
+    export.add_argument(
+        "--without", action="append", default=[], metavar="FEATURE",
+        help="a feature to leave out (may be repeated)",
+    )  # fmt: skip
+    export.add_argument("--output", help="folder to make (default: NAME-CONFIG-FORMAT)")
+    export.add_argument(
+        "--overwrite", action="store_true", help="replace the folder of an earlier export"
+    )
+    convert = add("convert", _convert, "add another file format to prepared data, from the same"
+                  " records: tfds.data_source reads array_record, tf.data reads tfrecord")  # fmt: skip
+    convert.add_argument(
+        "--to", required=True, choices=("tfrecord", "array_record"), help="the file format"
+    )
+    convert.add_argument(
+        "--replace", action="store_true", help="remove the files of the other format in the end"
+    )
+    clean = add("clean", _clean, "what prepared data, unfinished work and downloads take on the disk;"
+                " removes what it is told to, and nothing else", corpus=False)  # fmt: skip
+    clean.add_argument("corpora", metavar="NAME[/CONFIG]", nargs="*", help="only of these")
+    for kind, what in (
+        ("prepared", "prepared data"),
+        ("unfinished", "work and downloads that were broken off and could be gone on with"),
+        ("downloads", "downloads; files that you brought by hand always stay"),
+    ):
+        clean.add_argument(f"--{kind}", action="store_true", help=f"remove {what}")
+    clean.add_argument("--all", action="store_true", help="of all corpora of this package")
+    clean.add_argument(
+        "--dry_run", "--dry-run", action="store_true", help="only say what would be removed"
+    )
+    clean.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
+    cite = add("cite", _cite, "how to cite a corpus, in BibTeX", corpus=False, has_data=False)
+    cite.add_argument("corpus", metavar="NAME")
     search = add("search", _search, "find words and phrases in a prepared corpus of texts")
     search.add_argument("query", help='a word, a "phrase", a prefix*, NEAR(a b, 5), AND, OR, NOT')
     search.add_argument("--number", type=int, default=10, help="how many hits (default: 10)")
@@ -267,8 +323,8 @@ def _peek(arguments: argparse.Namespace) -> int:
     config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir, download_mode=mode)
     builder.download_and_prepare(download_dir=arguments.download_dir, download_config=config)
     if arguments.output:
-        arguments.split, arguments.number = None, 6
-        _draw(builder, arguments)
+        shown = {"split": None, "number": 6, "random": False, "seed": None, "text": False}
+        _draw(builder, argparse.Namespace(**{**vars(arguments), **shown}))
     else:
         print(f"To see them: tfds-extra show {builder.name}/{builder.builder_config.name}")
     print(f"To load them: tfds.load({f'{builder.name}/{builder.builder_config.name}'!r})")
@@ -279,7 +335,7 @@ def _costs(arguments: argparse.Namespace, peek: Peek) -> int:
     """Prints a table of what peeks take; no server is asked."""
     from tfds_extra.core.peeking import costs
 
-    names = registry.names()
+    names = list(registry.names())
     if arguments.corpus:
         name, kwargs = _parsed(arguments.corpus)
         configs = registry.builder_cls(name).BUILDER_CONFIGS
@@ -313,39 +369,128 @@ def _show(arguments: argparse.Namespace) -> int:
     if arguments.manual_dir and not builder.is_prepared():  # The files are prepared first.
         config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
         builder.download_and_prepare(download_dir=arguments.download_dir, download_config=config)
-    if not builder.is_prepared():
-        command = f"build {arguments.corpus}"
-        if builder.variant == "peek":
-            config = builder.base_config_name
-            command = f"peek {'/'.join(filter(None, (builder.name, config)))}"
-        elif builder.variant:
-            command += f" --{builder.variant}"
-        raise ValueError(
-            f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run:"
-            f" tfds-extra {command}"
-        )
+    _check_prepared(builder, arguments)
+    if arguments.number < 1:
+        raise ValueError(f"--number is a number of examples from 1, not {arguments.number}.")
+    if arguments.seed is not None and not arguments.random:
+        raise ValueError("--seed goes with --random.")
+    if arguments.text and arguments.output:
+        raise ValueError("--text writes into the terminal: leave --output out.")
     return _draw(builder, arguments)
 
 
 def _draw(builder: Builder, arguments: argparse.Namespace) -> int:
-    """Draws examples into a picture, and prints its name."""
+    """Draws examples into a picture, or writes them as text, as the options of `show` say."""
     from tfds_extra import show
 
     output = pathlib.Path(arguments.output or f"{builder.name}.png")
-    if not os.access(output.parent, os.W_OK):
+    if not arguments.text and not os.access(output.parent, os.W_OK):
         raise ValueError(
             f"{output.parent}: no folder to write {output.name} into. Choose --output."
         )
     splits = list(builder.info.splits)
-    split = arguments.split or (builder.DRAWN_SPLIT if builder.DRAWN_SPLIT in splits else splits[0])
-    examples = show.read(builder, split, arguments.number)
-    title = f"{builder.info.full_name}, {split}"
+    drawn = builder.DRAWN_SPLIT
+    split = arguments.split or (drawn if drawn and drawn in splits else splits[0])
+    seed, title = None, f"{builder.info.full_name}, {split}"
+    if arguments.random:
+        # A seed that was not chosen is told, so that the same examples can be had again.
+        seed = random.randrange(10**6) if arguments.seed is None else arguments.seed
+        title += f", --random --seed={seed}"
+    examples = show.read(builder, split, arguments.number, seed)
+    if arguments.text:
+        print(*show.write(builder.info, examples, title, builder.DRAWN_FIRST), sep="\n")
+        return 0
     picture = show.draw(
         builder.info, examples, title, builder.DRAWN_TIMES, builder.DRAWN_DISTRIBUTIONS,
         builder.DRAWN_FIRST, builder.DRAWN_SEGMENTS, builder.DRAWN_OBJECTS,
     )  # fmt: skip
     picture.savefig(output)
     print(output)
+    return 0
+
+
+def _croissant(arguments: argparse.Namespace) -> int:
+    from tfds_extra import croissant
+
+    builder = _builder(arguments)
+    name, *config, _ = builder.info.full_name.split("/")
+    output = pathlib.Path(arguments.output or f"{'-'.join([name, *config])}.croissant.json")
+    described = croissant.describe(builder)
+    output.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(output)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from tfds_extra import exporting
+
+    builder = _builder(arguments)
+    _check_prepared(builder, arguments)
+    name, *config, _ = builder.info.full_name.split("/")
+    output = arguments.output or "-".join([name, *config, arguments.to])
+    counts = exporting.export(
+        builder, arguments.to, output,
+        splits=arguments.split, without=arguments.without, overwrite=arguments.overwrite,
+    )  # fmt: skip
+    said = ", ".join(f"{split} {examples:,}" for split, examples in counts.items())
+    print(f"{output}: {said} examples")
+    return 0
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from tfds_extra import converting
+
+    builder = _builder(arguments)
+    _check_prepared(builder, arguments)
+    print(converting.convert(builder, arguments.to, replace=arguments.replace))
+    return 0
+
+
+def _clean(arguments: argparse.Namespace) -> int:
+    from tfds_extra import cleaning
+
+    kinds = [kind for kind in cleaning.KINDS if getattr(arguments, kind)]
+    chosen = [_resolved(corpus).partition("/")[::2] for corpus in arguments.corpora]
+    if kinds and not chosen and not arguments.all:
+        raise ValueError(
+            f"--{kinds[0]} of which corpora? Name them, or say --all. Nothing was removed."
+        )
+    if chosen and arguments.all:
+        raise ValueError("Name corpora, or say --all, not both. Nothing was removed.")
+    if any(config for _, config in chosen) and arguments.downloads:
+        raise ValueError(
+            "Downloads belong to a corpus, not to a config: leave the config out. Nothing was"
+            " removed."
+        )
+    data_dir = pathlib.Path(arguments.data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    download_dir = pathlib.Path(arguments.download_dir or data_dir / "downloads")
+    items = [
+        item
+        for item in cleaning.find(data_dir, download_dir)
+        if not chosen
+        or any(item.corpus == name and config in ("", item.config) for name, config in chosen)
+    ]
+    if not kinds:
+        print(f"In {data_dir}, downloads in {download_dir}:\n")
+        print(*cleaning.table(items), sep="\n")
+        if chosen:
+            print("", *(f"{item.kind}: {item.path}" for item in items), sep="\n")
+        print(
+            "\nNothing was removed. To remove something: tfds-extra clean NAME --prepared,"
+            " --unfinished\nor --downloads, first with --dry_run."
+        )
+        return 0
+    doomed = [item for item in items if item.kind in kinds]
+    names = {name for name, _ in chosen} if chosen else None
+    lines = list(cleaning.remove(doomed, names, dry_run=arguments.dry_run))
+    if not arguments.dry_run:
+        cleaning.remove_empty(data_dir, doomed)
+    print(*(lines or ["There is nothing of it."]), sep="\n")
+    return int(any(line.startswith("kept") for line in lines))
+
+
+def _cite(arguments: argparse.Namespace) -> int:
+    print(tfds_extra.cite(_resolved(arguments.corpus)))
     return 0
 
 
@@ -417,17 +562,9 @@ def _resolved(corpus: str) -> str:
     Raises:
       ValueError: There is no such corpus.
     """
-    from tfds_extra.core import spelling
-
-    given, rest = re.fullmatch(r"([^/:]*)(.*)", corpus, re.DOTALL).groups()
-    name = given
-    if given not in registry.names():
-        known = {**{one: one for one in registry.names()}, **registry.aliases()}
-        if (name := spelling.same(given, known)) is None:
-            sentences = (f"no corpus {given!r}.", spelling.hint(given, known))
-            raise ValueError(
-                " ".join(filter(None, sentences)) + " `tfds-extra list` shows them all."
-            )
+    given = re.split("[/:]", corpus, maxsplit=1)[0]
+    rest = corpus[len(given) :]
+    if (name := registry.find(given)) != given:
         print(f"tfds-extra: {given} is called {name} here", file=sys.stderr)
     return name + re.sub(r"/(\d+\.\d+\.\d+)$", r":\1", rest)
 
@@ -460,6 +597,18 @@ def _builder(arguments: argparse.Namespace, **chosen: Any) -> Builder:
     return registry.builder_cls(name)(
         data_dir=arguments.data_dir, **{**variants, **chosen, **kwargs}
     )
+
+
+def _check_prepared(builder: Builder, arguments: argparse.Namespace) -> None:
+    """Raises a `ValueError` that says how to prepare the data, if it is not prepared."""
+    if not builder.is_prepared():
+        command = f"build {arguments.corpus}{' --' + builder.variant if builder.variant else ''}"
+        if builder.variant == "peek":
+            command = f"peek {'/'.join(filter(None, (builder.name, builder.base_config_name)))}"
+        raise ValueError(
+            f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
+            f" {command}"
+        )
 
 
 def _manager(builder: Builder, arguments: argparse.Namespace) -> downloads.DownloadManager:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra import registry
+from tfds_extra import folding, registry
 
 if TYPE_CHECKING:
     from tfds_extra.core import Builder, digests, downloads, own_copies
@@ -76,6 +76,8 @@ def corpus(
     yield from _paragraph("Licence", info.redistribution_info.license)
     yield from _paragraph("Other names", ", ".join(builder.about("alias")) or "none")
     yield from _paragraph("Examples", _splits(builder.expected_counts))
+    if numbered := folding.names(builder):
+        yield from _paragraph("Folds", f"{len(numbered)}, as published: tfds_extra.folds(builder)")
     keys = info.supervised_keys
     yield from _paragraph("as_supervised", f"({', '.join(map(str, keys))})" if keys else "no pair")
     yield from _paragraph("Prepared", builder.data_dir if builder.is_prepared() else "no")

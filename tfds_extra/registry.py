@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pathlib
+from typing import Any
 
 import tensorflow_datasets as tfds
 from absl import logging
@@ -46,6 +47,26 @@ def aliases() -> dict[str, str]:
         for row in tables.read_tsv(_PACKAGE / "datasets" / name / "about.tsv")
         if row["fact"] == "alias"
     }
+
+
+def find(given: str) -> str:
+    """Returns the name of the corpus that somebody means: its name here, or another name of it.
+
+    Args:
+      given: A name as it was written; upper case, underscores and hyphens make no difference.
+
+    Raises:
+      ValueError: There is no such corpus; the message has the most similar name.
+    """
+    if given in names():
+        return given
+    from tfds_extra.core import spelling  # As in `aliases`.
+
+    known = {**{one: one for one in names()}, **aliases()}
+    if (name := spelling.same(given, known)) is None:
+        sentences = (f"no corpus {given!r}.", spelling.hint(given, known))
+        raise ValueError(" ".join(filter(None, sentences)) + " `tfds-extra list` shows them all.")
+    return name
 
 
 def resource_dir(kind: str) -> pathlib.Path:
@@ -82,7 +103,7 @@ class _AliasProvider(tfds.core.DatasetBuilderProvider):
 def _stub(name: str) -> type:
     """Returns a class that stands for builder `name` in TFDS's registry and builds the real one."""
 
-    def build(cls, *args, **kwargs):
+    def build(cls: type, *args: Any, **kwargs: Any) -> tfds.core.DatasetBuilder:
         del cls
         return builder_cls(name)(*args, **kwargs)
 

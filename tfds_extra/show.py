@@ -1,4 +1,4 @@
-"""Draws a handful of examples, for `tfds-extra show` and for notebooks."""
+"""Draws or writes a handful of examples, for `tfds-extra show` and for notebooks."""
 
 from __future__ import annotations
 
@@ -25,28 +25,103 @@ _WRITTEN = 0.8  # Share of its place's width that a text may use; labels of axes
 _LETTERS = 200  # No line has more letters.
 _UNBROKEN = "\N{NO-BREAK SPACE}"
 _HASHES = re.compile(r"(.*[/_])?(sha1|sha256|md5|crc32)")  # Programs need digests, people do not.
+_COLUMNS = 80  # Width of a terminal.
+_LINES_OF_VALUE = 6  # The most lines of one value in a terminal.
 _CAPTION = 45  # Letters in a line of a caption.
 _PLACES = 6  # So many images, charts and texts stand side by side.
 
 
-def read(builder: core.Builder, split: str, number: int) -> Iterator[dict[str, Any]]:
-    """Reads the first examples of a split, if possible without TensorFlow, whose import takes long.
+def read(
+    builder: core.Builder, split: str, number: int, seed: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Reads examples of a split, if possible without TensorFlow, whose import takes long.
 
     Args:
       builder: A builder whose data is prepared.
       split: Name of a split, or of a part of a split in TFDS's form.
       number: The most examples.
+      seed: None for the first examples. Otherwise they are drawn at random: the same number gives
+        the same examples again. They come in the order in which they are stored.
 
     Yields:
       Each example, decoded to numpy values.
     """
     info = builder.info
-    for file in info.splits[split].file_instructions:
-        for records in prepared.records([file.filename], info.file_format):
-            wanted = itertools.islice(records, file.skip, file.skip + min(file.take, number))
-            for record in wanted:
+    files = info.splits[split].file_instructions
+    total = sum(file.examples_in_shard if file.take == -1 else file.take for file in files)
+    places = np.arange(min(number, total))
+    if seed is not None:
+        places = np.sort(np.random.default_rng(seed).choice(total, len(places), replace=False))
+    begin = 0
+    for file in files:
+        end = begin + (file.examples_in_shard if file.take == -1 else file.take)
+        here = places[(begin <= places) & (places < end)] - begin + file.skip
+        if len(here):
+            for record in prepared.chosen_records(file.filename, info.file_format, here.tolist()):
                 yield info.features.deserialize_example_np(record)
-                number -= 1
+        begin = end
+
+
+def write(
+    info: tfds.core.DatasetInfo,
+    examples: Iterable[dict[str, Any]],
+    title: str = "",
+    first: Sequence[str] = (),
+) -> Iterator[str]:
+    """Yields lines of text about each example, at most 80 columns wide.
+
+    Long texts and lists are cut, recordings and images are described by their size, and the features
+    whose value is missing are only named (see `draw`).
+
+    Args:
+      info: Info of the dataset.
+      examples: Examples from `read` or `as_dataset(...).as_numpy_iterator()`.
+      title: The first line; by default the full name of the dataset.
+      first: Names of the features to write first; see `core.Builder.DRAWN_FIRST`.
+    """
+    first = [*first, *(key for key in info.supervised_keys or () if isinstance(key, str))]
+    yield title or info.full_name
+    for number, example in enumerate(examples, start=1):
+        yield ""
+        yield f"--- {number} " + "-" * (_COLUMNS - len(f"--- {number} "))
+        leaves = {
+            name: (feature, value) for name, feature, value in _leaves(info.features, example)
+        }
+        known = [name for name, leaf in leaves.items() if not _is_missing(*leaf)]
+        order = [name for name in dict.fromkeys(first) if name in known]
+        order += sorted(set(known) - set(order), key=_place(list(leaves)))
+        rate = example.get("sample_rate")
+        for name in order:
+            lines = textwrap.wrap(
+                f"{name}: {_said(*leaves[name], rate)}",
+                _COLUMNS,
+                subsequent_indent="    ",
+                max_lines=_LINES_OF_VALUE,
+                placeholder=" ...",
+            )
+            yield from lines
+        if missing := [name for name in leaves if name not in order]:
+            yield from textwrap.wrap(
+                f"(missing: {', '.join(missing)})", _COLUMNS, subsequent_indent="    "
+            )
+
+
+def _said(feature: Any, value: Any, sample_rate: int | None) -> str:
+    """Returns a value in words: size of recordings and images, all else as in pictures."""
+    if isinstance(feature, (Audio, EncodedAudio)):
+        rate = feature.sample_rate or sample_rate
+        seconds = f", {len(value) / rate:.2f} s at {rate:,} Hz" if rate else ""
+        channels = f" in {value.shape[1]} channels" if value.ndim == 2 else ""
+        return f"{len(value):,} {value.dtype} samples{channels}{seconds}"
+    if isinstance(feature, tfds.features.Image):
+        height, width, channels = value.shape
+        return f"{width} x {height} pixels, {channels} channel{'s' * (channels != 1)}"
+    if np.ndim(value) > 1:
+        shape = " x ".join(map(str, np.shape(value)))
+        return f"{shape}: {_text(feature, value)}"
+    if np.ndim(value) == 1:  # What is behind these would be cut anyway.
+        return _text(feature, value[:_LETTERS])
+    return _text(feature, value)
 
 
 def draw(
@@ -258,7 +333,7 @@ def _draw_objects(
     axis.set_xlim(limits[0])
     axis.set_ylim(limits[1])
     outer, _, inner = objects.captions.partition("/")
-    captions = example[outer][inner] if outer in example else ()
+    captions: Sequence[bytes] = example[outer][inner] if outer in example else ()
     if len(captions):
         caption = "\n".join(textwrap.wrap(captions[0].decode(), _CAPTION)[:2])
         axis.text(
@@ -282,9 +357,9 @@ def _draw_bars(axis: Any, info: tfds.core.DatasetInfo, name: str, shares: np.nda
 
 def _draw_times(example: dict[str, Any], names: tuple[str, str], *axes: Any) -> None:
     """Draws a line at each time; times that are not strong get a short line at the bottom."""
-    seconds, strong = (functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names)
+    found: list[Any] = [functools.reduce(lambda e, k: e[k], n.split("/"), example) for n in names]
     # A sequence of dicts is read as lists.
-    seconds, strong = np.asarray(seconds), np.asarray(strong, bool)
+    seconds, strong = np.asarray(found[0]), np.asarray(found[1], bool)
     called = names[1].rpartition("/")[2].removeprefix("is_")
     for axis, color in zip(axes, ("tab:orange", "white")):
         height = axis.get_xaxis_transform()  # The height of the axis goes from 0 to 1.
@@ -350,8 +425,8 @@ def _draw_marks(axis: Any, example: dict[str, Any], names: Sequence[str]) -> Non
 
 def _with_classes(info: tfds.core.DatasetInfo, title: str) -> str:
     """Returns the title, followed by at most two lines with the classes of the label."""
-    keys = info.supervised_keys or ()
-    name = keys[1] if len(keys) > 1 else None
+    keys = info.supervised_keys
+    name = keys[1] if keys else None
     label = info.features[name] if isinstance(name, str) else None
     if not isinstance(label, tfds.features.ClassLabel) or not label.num_classes:
         return title

@@ -29,8 +29,13 @@ from tensorflow_datasets.core.download import checksums
 CONFIG_FOLDER = ".config"
 
 
-class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """TFDS's builder, with private methods that hand on to the methods of `core.Builder`."""
+
+    def __init_subclass__(cls, skip_registration: bool = True, **kwargs: Any) -> None:
+        """Keeps the class out of TFDS's registry, which has stubs instead (`registry`)."""
+        del skip_registration  # TFDS itself passes it for some classes.
+        super().__init_subclass__(skip_registration=True, **kwargs)
 
     # ------------------------------------------------------------------ methods that TFDS calls
 
@@ -172,7 +177,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Adds arguments to those from which TFDS makes the builder anew after pickling."""
         self._original_state.update(kwargs)
 
-    def _shard_names(self, split: str) -> Any:
+    def _shard_template(self, split: str) -> Any:
         """Returns the template of the names of a split's shards, in the folder being written."""
         return self._get_filename_template(split)
 
@@ -180,7 +185,7 @@ class Builder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Returns whether no subclass overrides how examples are read."""
         return type(self)._as_dataset is Builder._as_dataset
 
-    def _readers(self) -> tuple[Callable[..., Any], ...]:
+    def _tfds_readers(self) -> tuple[Callable[..., Any], ...]:
         """Returns TFDS's own methods of reading, or whatever has replaced them."""
         return super().as_dataset, super()._as_dataset, super().as_data_source
 
@@ -297,6 +302,7 @@ class DownloadManager(download.DownloadManager):
         super().__init__(**kwargs)
         # A dict of our own, because TFDS's is shared by all managers of the process: what one
         # builder (a miniature, for example) adds to it would hold for the URLs of another.
+        self._url_infos: dict[str, checksums.UrlInfo]
         self._url_infos = {**self._url_infos, **(url_infos or {})}
 
     # ------------------------------------------------------------------ methods that TFDS calls

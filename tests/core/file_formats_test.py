@@ -69,8 +69,8 @@ def test_tfrecord_that_is_there_is_named_with_the_remedy(data_dir, capsys, expli
     assert cli.main([*build, "--file_format=array_record"]) == 1
     assert message[message.index(str(folder)) :] in capsys.readouterr().err
     # The command does what the message says.
-    command = re.search(r"`tfds (.*?)`", message)[1]
-    tfds_command.main(tfds_command._parse_flags(["tfds", *shlex.split(command)]))
+    command = re.search(r"`tfds-extra (.*?)`", message)[1]
+    assert cli.main(shlex.split(command)) == 0
     assert formats(data_dir) == _FORMATS
     expected = list(tfds.as_numpy(load(tfds.load, data_dir)))
     source = load(tfds.data_source, data_dir, **kwargs)
@@ -127,9 +127,12 @@ def test_tf_data_of_array_record(data_dir, batch_size):
     with pytest.raises(NotImplementedError, match="prepared as array_record, not as tf") as caught:
         builder.as_dataset(split="train", batch_size=batch_size)
     assert builder.data_dir in str(caught.value)
-    assert "convert_format" not in str(caught.value)  # It cannot read array_record.
     with pytest.raises(core.CorpusError, match="prepared as array_record, not as tfrecord"):
         load(tfds.load, data_dir, file_format="tfrecord")
+    command = re.search(r"`tfds-extra (.*?)`", str(caught.value))[1]
+    assert cli.main(shlex.split(command)) == 0
+    for kwargs in ({}, {"file_format": "tfrecord"}):
+        assert len(list(load(tfds.load, data_dir, **kwargs))) == 4
 
 
 def test_data_source_of_what_is_not_prepared(data_dir):

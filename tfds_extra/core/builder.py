@@ -26,7 +26,7 @@ from tfds_extra.core.builders.variants import MINIATURE, PARTIAL, PEEK, split_va
 __all__ = ["MINIATURE", "PARTIAL", "PEEK", "Builder", "Objects", "Segments"]
 
 
-class Builder(ReadingLayer, skip_registration=True):
+class Builder(ReadingLayer):
     """Base builder: a subclass declares one corpus.
 
     A subclass gives `VERSION`, `RELEASE_NOTES`, `BUILDER_CONFIGS`, `_info` (through
@@ -61,8 +61,7 @@ class Builder(ReadingLayer, skip_registration=True):
     DRAWN_SPLIT: str | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        # The registry of classes holds stubs instead (tfds_extra.registry).
-        super().__init_subclass__(skip_registration=True, **kwargs)
+        super().__init_subclass__(**kwargs)
         # Otherwise a subclass of a builder would show its parent's README.
         cls.pkg_dir_path = None
 
@@ -162,7 +161,9 @@ def _parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Returns the keyword-only arguments that builders of a class take."""
     parameters = {}
     for base in reversed(cls.__mro__):
-        for name, parameter in inspect.signature(base.__init__).parameters.items():
+        for name, parameter in inspect.signature(
+            vars(base).get("__init__", object.__init__)
+        ).parameters.items():
             if parameter.kind == parameter.KEYWORD_ONLY:
                 parameters[name] = parameter
     return parameters

@@ -1,4 +1,4 @@
-"""Published digests: the files in `checksums/`, pins, and the digests of bytes.
+"""Published digests: the files in `checksums/`, and the digests of bytes.
 
 `checksums/<name>.tsv` is TFDS's format, one row a URL, tab-separated:
 
@@ -125,14 +125,18 @@ class Published(checksums.UrlInfo):
         sums = self.checksum, other.checksum
         return all(len({*pair} - {0, ""}) <= 1 for pair in (sizes, sums))
 
-    __hash__ = None  # As in TFDS: its fields can be assigned to.
+    def renamed(self, file_name: str) -> Published:
+        """Returns the same facts under another name."""
+        return Published(self.size, self.checksum, file_name, self.digests, self.about)
+
+    __hash__ = None  # type: ignore[assignment]  # As in TFDS: its fields can be assigned to.
 
     @classmethod
     def of(cls, url_info: checksums.UrlInfo, file_name: str) -> Published:
         """Returns `url_info`, which may be TFDS's own class, as `Published`, with a name."""
         name = url_info.filename or file_name
         if isinstance(url_info, cls):
-            return dataclasses.replace(url_info, filename=name)
+            return url_info.renamed(name)
         if not _is_digest(url_info.checksum, "sha256"):
             raise ValueError(f"{name}: {url_info.checksum!r} is no sha256: use load_published")
         return cls(url_info.size, url_info.checksum, name, {"sha256": url_info.checksum})
@@ -197,8 +201,9 @@ def load_published(path: str | os.PathLike[str]) -> dict[str, Published]:
         likely = 0 if row.size else about.get(row.filename, 0)
         entries[url] = Published(row.size, sha256, row.filename or None, digests, likely)
     names = {entry.filename for entry in entries.values()}
-    for kind, sums in {**listed, "about": about}.items():
-        if stray := sorted(sums.keys() - names):
+    beside_it: dict[str, set[str]] = {kind: set(sums) for kind, sums in listed.items()}
+    for kind, told in {**beside_it, "about": set(about)}.items():
+        if stray := sorted(told - names):
             beside = path.with_suffix(f".{kind}")
             raise ValueError(f"{beside}: {path.name} has no row for {', '.join(stray)}")
     return entries
@@ -307,7 +312,7 @@ class Digester:
     def digests(self) -> dict[str, str]:
         return {kind: running.hexdigest() for kind, running in self._sums.items()}
 
-    def read(self, file: object, check: Callable[[], None] = lambda: None) -> Digester:
+    def read(self, file: BinaryIO, check: Callable[[], None] = lambda: None) -> Digester:
         """Takes in a binary file from its position to its end; `check` may raise to stop."""
         while block := file.read(_BLOCK):
             check()

@@ -7,6 +7,7 @@ import errno
 import importlib.util
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class CorpusError(ValueError):
         message = ": ".join(str(part) for part in (file, place, problem) if str(part))
         super().__init__(f"{message}. {remedy}".strip())
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return _corpus_error, (type(self), str(self))
 
 

@@ -7,6 +7,7 @@ replacement has to be used instead of this package's method.
 from __future__ import annotations
 
 import sys
+import types
 from typing import Any
 
 from tensorflow_datasets.core import dataset_builder, load
@@ -29,7 +30,7 @@ def is_in_data_source() -> bool:
     `tfds.data_source` passes `file_format` to a builder only if it gets neither `data_dir` nor
     `builder_kwargs`.
     """
-    frame = sys._getframe()
+    frame: types.FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_globals is vars(load) and frame.f_code.co_name == "data_source":
             return True

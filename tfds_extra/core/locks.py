@@ -16,7 +16,7 @@ from absl import logging
 try:
     import fcntl
 except ImportError:  # Windows, whose files have no rights that a umask takes away.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # It stands for a module.
 
 _POLL = 0.1  # Seconds between two looks.
 _NOT_ALLOWED = errno.EACCES, errno.EPERM, errno.EROFS

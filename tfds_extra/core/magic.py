@@ -84,5 +84,5 @@ def expected(name: str) -> bytes:
     """
     for kind in KINDS:
         if kind.suffixes and name.endswith(kind.suffixes):
-            return os.path.commonprefix(kind.begins)
+            return bytes(os.path.commonprefix(kind.begins) or b"")
     return b""

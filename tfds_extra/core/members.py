@@ -99,7 +99,7 @@ class Members:
                     yield from make(name, content)
             if self.stops_early and not missing and self.pattern is None:
                 return
-        what = self.what if isinstance(self.what, str) or not missing else self.what(missing)
+        what = self.what if isinstance(self.what, str) else self.what(missing) if missing else ""
         _check_none_missing(self.tree, self.prefix.rstrip("/"), missing, what, self.is_part)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:

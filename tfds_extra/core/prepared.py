@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import pathlib
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from etils import epath
@@ -197,3 +198,31 @@ def records(
             yield (
                 file_adapters.ADAPTER_FOR_FORMAT[file_format].make_tf_data(path).as_numpy_iterator()
             )
+
+
+def chosen_records(
+    path: epath.PathLike, file_format: file_adapters.FileFormat, places: Sequence[int]
+) -> Iterator[bytes]:
+    """Yields some serialized examples of a shard.
+
+    Args:
+      path: Path of the shard.
+      file_format: Its file format.
+      places: Numbers of the examples in the shard, from 0, in increasing order.
+    """
+    if file_format is file_adapters.FileFormat.TFRECORD and pathlib.Path(path).exists():
+        # The last one ends the reading; what is between them is passed over unread.
+        found = tfrecord.read_tfrecord(pathlib.Path(path), frozenset(places))
+        yield from itertools.islice(found, len(places))
+        return
+    if file_format is file_adapters.FileFormat.ARRAY_RECORD:
+        from array_record.python import array_record_data_source
+
+        with array_record_data_source.ArrayRecordDataSource([os.fspath(path)]) as source:
+            yield from (source[place] for place in places)
+        return
+    for shard in records([path], file_format):
+        before = 0
+        for place in places:
+            yield next(itertools.islice(shard, place - before, None))
+            before = place + 1

@@ -36,7 +36,7 @@ class Taxonomy(Generic[Node]):
           order: Sorts nodes that are equally good lowest common hypernyms; NLTK sorts by name.
         """
         self._hypernyms = hypernyms
-        self._order = order or (lambda node: node)
+        self._order: Callable[[Any], Any] = order or (lambda node: node)
 
     def hypernyms(self, node: Node) -> Sequence[Node]:
         """Returns what a node is a kind of, one level up."""
@@ -198,8 +198,8 @@ class Taxonomy(Generic[Node]):
             return None
         subsumer = a if a in lowest else lowest[0]
         depth = self.max_depth(subsumer) + 1
-        levels = [self.path_distance(node, subsumer, one_root=one_root) for node in (a, b)]
-        return 2 * depth / (sum(levels) + 2 * depth)
+        ways = [self.path_distance(node, subsumer, one_root=one_root) or 0 for node in (a, b)]
+        return 2 * depth / (sum(ways) + 2 * depth)
 
 
 def _distances(node: Node, next_to: Callable[[Node], Sequence[Node]]) -> dict[Node, int]:

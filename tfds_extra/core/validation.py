@@ -12,7 +12,7 @@ from tensorflow_datasets.core import file_adapters, utils
 from tfds_extra.core import archives, digests, downloads, own_copies, prepared
 from tfds_extra.core.builder import Builder
 from tfds_extra.core.engines.records import OrderDigest
-from tfds_extra.core.published import File
+from tfds_extra.core.published import Archive, File
 
 _BLOCK = 1 << 20
 
@@ -63,7 +63,7 @@ def validate(
             problem = "no digest of the unpacked file is known"
             yield Finding(str(copy.path), problem, unchecked=True)
         else:
-            yield from _check_folder(builder, name, copy)
+            yield from _check_folder(builder, name, file, copy)
     if fault := builder.fault():
         yield Finding(builder.data_dir, fault)
     elif builder.is_prepared():
@@ -96,7 +96,9 @@ def _check_file(planned: downloads.PlannedFile) -> Finding:
     return Finding(str(planned.path), problem, absent=bool(problem) and planned.is_renamed)
 
 
-def _check_folder(builder: Builder, file: str, copy: own_copies.Copy) -> Iterator[Finding]:
+def _check_folder(
+    builder: Builder, file: str, published_file: Archive, copy: own_copies.Copy
+) -> Iterator[Finding]:
     """Compares an extracted folder with the published digests of its members, as building does."""
     tree, subject = archives.Tree(copy.path, renamed=copy.renamed), str(copy.path)
     bad = checked = 0
@@ -125,7 +127,7 @@ def _check_folder(builder: Builder, file: str, copy: own_copies.Copy) -> Iterato
         return
     if not missing and not bad:
         yield Finding(f"{subject} ({checked:,} files)")
-    if unknown and not builder.published_files()[file].shares_root:
+    if unknown and not published_file.shares_root:
         few = ", ".join(sorted(unknown)[:3])
         more = f" and {len(unknown) - 3:,} more" if len(unknown) > 3 else ""
         yield Finding(subject, f"no digest is known of {few}{more}", unchecked=True)

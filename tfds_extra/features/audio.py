@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -83,7 +83,7 @@ class Audio(tensor_feature.Tensor):
                 example_data = self._decode_recording(recording, os.fspath(path))
         elif hasattr(example_data, "read"):
             name = getattr(example_data, "name", "recording")
-            example_data = self._decode_recording(example_data, name)
+            example_data = self._decode_recording(cast(BinaryIO, example_data), name)
         if isinstance(example_data, np.ndarray) and example_data.dtype.byteorder == ">":
             example_data = example_data.astype(self.np_dtype.newbyteorder("="), casting="equiv")
         return super().encode_example(example_data)

@@ -91,13 +91,13 @@ def parse(content: bytes) -> Beats:
             raise FormatError(f"line {number}: {times[-1]} s is not later than {times[-2]} s")
     if len(times) < 2:
         raise FormatError(f"line {len(lines) + 1}: {len(times)} beats, two are the least")
-    positions = np.array(positions, np.int32)
+    in_bars = np.array(positions, np.int32)
     numbers_bars = bool(bars)
     if numbers_bars:
-        bars = np.array(bars, np.int32)
+        numbers = np.array(bars, np.int32)
     else:
-        bars = np.cumsum(positions == _DOWNBEAT, dtype=np.int32)
-    return Beats(np.array(times, np.float64), positions, bars, numbers_bars)
+        numbers = np.cumsum(in_bars == _DOWNBEAT, dtype=np.int32)
+    return Beats(np.array(times, np.float64), in_bars, numbers, numbers_bars)
 
 
 def _shown(line: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,8 @@ def parse(content: bytes, *, count: int, num_classes: int = 10) -> Batch:
       FormatError: It is something else, or damaged.
     """
     values = safe_pickle.load_dict(content)
-    rows, labels = values.get("data"), values.get("labels")
+    rows: Any = values.get("data")
+    labels: Any = values.get("labels")
     if type(rows) is not np.ndarray or rows.dtype != np.uint8 or rows.shape != (count, _ROW_BYTES):
         is_array = type(rows) is np.ndarray
         found = f"{rows.dtype} of shape {rows.shape}" if is_array else type(rows).__name__

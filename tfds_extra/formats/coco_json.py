@@ -66,7 +66,7 @@ def read(
 
 
 def _image(row: dict[str, Any]) -> dict[str, Any]:
-    made = {
+    made: dict[str, Any] = {
         "id": _int(row, "id"),
         "file_name": _text(row, "file_name", _text(row, "coco_url", "").rpartition("/")[2]),
         "height": _int(row, "height", 31),
@@ -182,7 +182,7 @@ def _segmentation(value: Any) -> Any:
 
 
 def _int(row: dict[str, Any], name: str, bits: int = 63) -> int:
-    value = row.get(name)
+    value: Any = row.get(name)
     if not _is_int(value, bits):
         raise FormatError(f"{name} is {_shown(value)}" if name in row else f"no {name}")
     return value

@@ -73,16 +73,16 @@ def decode(texts: Sequence[bytes | str]) -> Runs:
     numbers = np.repeat(np.arange(len(sizes)), lengths)
     _refuse(groups > _MAX_GROUPS, "a count has more than 32 bits", numbers)
     counts = (letters[starts] & 0x1F).astype(np.int64)
-    for place in range(1, int(groups.max())):
-        longer = np.flatnonzero(groups > place)
-        group = (letters[starts[longer] + place] & 0x1F).astype(np.int64)
-        counts[longer] += group << (5 * place)
+    for nth in range(1, int(groups.max())):
+        longer = np.flatnonzero(groups > nth)
+        group = (letters[starts[longer] + nth] & 0x1F).astype(np.int64)
+        counts[longer] += group << (5 * nth)
     negative = np.flatnonzero(letters[lasts] & 0x10)
     counts[negative] -= np.int64(1) << (5 * groups[negative])
     # Undoes the differences: each count is a running sum over every second count of its mask.
-    place = _places(lengths)
+    places = _places(lengths)
     for first in (1, 2):
-        chain = np.flatnonzero((place >= first) & (place % 2 == first % 2))
+        chain = np.flatnonzero((places >= first) & (places % 2 == first % 2))
         counts[chain] = _sums(counts[chain], np.maximum(lengths + 1 - first, 0) // 2)
     _refuse((counts < 0) | (counts > _MAX_PIXELS), "a count is negative, or too large", numbers)
     return Runs(counts, lengths)
@@ -172,7 +172,9 @@ def from_segmentations(segmentations: Sequence[Any], heights: Any, widths: Any) 
     count = len(segmentations)
     heights, widths, _ = np.broadcast_arrays(heights, widths, np.empty(count))
     # Each object is in one of these lists, and has no runs in the other two.
-    texts, lists, outlines = [b""] * count, [[]] * count, [[]] * count
+    texts = [b""] * count
+    lists: list[list] = [[]] * count
+    outlines: list[list] = [[]] * count
     is_text, is_list = np.zeros(count, bool), np.zeros(count, bool)
     for number, (one, *size) in enumerate(zip(segmentations, heights.tolist(), widths.tolist())):
         if isinstance(one, list):

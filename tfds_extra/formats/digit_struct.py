@@ -171,7 +171,7 @@ def _name(opened: Any, references: Any, image: int) -> str:
 
 def _digits(opened: Any, references: Any, image: int) -> np.ndarray:
     """Returns the rows of `DigitStruct.values` for one image."""
-    columns = []
+    columns: list[Any] = []
     for field in FIELDS:
         with reading(f"image {image + 1}: {field} of its digits"):
             dataset = hdf5.member(hdf5.referred(opened, references[image, 0]), field)

@@ -104,7 +104,8 @@ class _Text:
     def peek(self) -> str:
         """Returns the next letter that is not blank; empty at the end."""
         while True:
-            self._at = _BLANKS.match(self._text, self._at).end()
+            blanks = _BLANKS.match(self._text, self._at)
+            self._at = blanks.end() if blanks else self._at  # It matches also where there are none.
             if self._at < len(self._text) or not self._more(BLOCK):
                 return self._text[self._at : self._at + 1]
 

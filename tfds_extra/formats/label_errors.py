@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfds_extra.formats import FormatError, parser, reading
 
 # The beginning of the URLs of one version of the study's files; names of files follow.
@@ -39,10 +41,10 @@ NO_CANDIDATE = {
 @parser
 def parse(
     content: bytes,
-    given_labels: Sequence[int],
+    given_labels: Sequence[int] | np.ndarray,
     choices: Sequence[str] = _CHOICES,
     *,
-    rows: Mapping[str, int] | None = None,
+    rows: Mapping[Any, int] | None = None,
     classes: Sequence[str] | None = None,
 ) -> dict[int, dict[str, Any]]:
     """Returns people's votes on the labels that the model doubted.

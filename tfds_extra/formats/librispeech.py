@@ -197,7 +197,8 @@ def _intervals(tier: Any, place: str) -> list[Interval]:
     found: list[Interval] = []
     for key in sorted(numbered, key=lambda key: _integer(key, place)):
         one = _object(numbered[key], f"{place} {key}")
-        start, end, text = (one.get(name) for name in ("xmin", "xmax", "text"))
+        values: list[Any] = [one.get(name) for name in ("xmin", "xmax", "text")]
+        start, end, text = values
         times = (start, end)
         if not isinstance(text, str) or not all(
             isinstance(t, (int, float)) and not isinstance(t, bool) and math.isfinite(t)

@@ -24,7 +24,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from xml.parsers import expat
 
 from tfds_extra.formats import FormatError, parser
@@ -37,7 +37,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _SHA1_DIGITS = 31
 
 # Where values stand, as paths below <mediawiki>.
-_SITE = {
+_SITE: dict[tuple[str, ...], str] = {
     ("siteinfo", "sitename"): "name",
     ("siteinfo", "dbname"): "database",
     ("siteinfo", "base"): "base",
@@ -45,12 +45,12 @@ _SITE = {
     ("siteinfo", "case"): "case",
 }
 _NAMESPACE = ("siteinfo", "namespaces", "namespace")
-_OF_PAGE = {
+_OF_PAGE: dict[tuple[str, ...], str] = {
     ("page", "title"): "title",
     ("page", "ns"): "namespace",
     ("page", "id"): "id",
 }
-_OF_REVISION = {
+_OF_REVISION: dict[tuple[str, ...], str] = {
     ("page", "revision", "id"): "revision_id",
     ("page", "revision", "parentid"): "parent_id",
     ("page", "revision", "timestamp"): "timestamp",
@@ -249,7 +249,8 @@ def read_index(file: BinaryIO) -> Iterator[Stream]:
     Raises:
       FormatError: A line has another form, or streams are not in ascending order.
     """
-    start, ids = -1, []
+    start = -1
+    ids: list[int] = []
     for number, line in enumerate(file, 1):
         if len(line) > _BLOCK:
             raise FormatError(f"line {number:,}: no line of an index, it has {len(line):,} bytes")
@@ -306,7 +307,7 @@ def read_status(content: bytes) -> dict[str, Listed]:
 
 
 @parser
-def unpacked(file: BinaryIO, *, is_part: bool = False) -> BinaryIO:
+def unpacked(file: BinaryIO | _Bounded, *, is_part: bool = False) -> BinaryIO:
     """Returns the content of consecutive bzip2 streams.
 
     Args:
@@ -339,7 +340,7 @@ class _Bounded(io.RawIOBase):
 
 
 class _Unpacked(io.RawIOBase):
-    def __init__(self, file: BinaryIO, is_part: bool):
+    def __init__(self, file: BinaryIO | _Bounded, is_part: bool):
         self._file, self._is_part = file, is_part
         self._stream = bz2.BZ2Decompressor()
         self._pending = b""
@@ -503,7 +504,7 @@ class _Document:
             if below == _NAMESPACE:
                 self._key = _number(attributes.get("key", ""), "key of a namespace")
             elif name == "text" and self._page is not None:
-                self._start_text(attributes)
+                self._start_text(self._page, attributes)
         elif name == "redirect" and depth == 3 and self._page is not None:
             self._page.is_redirect = True
             self._page.redirect = attributes.get("title", "")
@@ -513,8 +514,7 @@ class _Document:
                 setattr(self._page, field, getattr(Page, field))
             self._page.num_bytes, self._page.num_revisions = -1, count
 
-    def _start_text(self, attributes: dict[str, str]) -> None:
-        page = self._page
+    def _start_text(self, page: Page, attributes: dict[str, str]) -> None:
         size = attributes.get("bytes", "")
         if size:
             page.num_bytes = _number(size, "bytes of a text")
@@ -550,7 +550,7 @@ class _Document:
         if below in _SITE:
             setattr(self.site, _SITE[below], value)
         elif below == _NAMESPACE:
-            self.site.namespaces[self._key] = value
+            self.site.namespaces[cast(int, self._key)] = value
         else:
             field = _OF_PAGE.get(below) or _OF_REVISION[below]
             if field in _NUMBERS:
@@ -560,6 +560,7 @@ class _Document:
 
     def _end_page(self) -> None:
         page, self._page = self._page, None
+        assert page is not None  # It was made at the start of the element.
         number, self._number = self._number, self._number + 1
         if not page.id or not page.title:
             raise FormatError(f"page {number:,}: it has no {'title' if page.id else 'id'}")

@@ -65,9 +65,9 @@ def parse(content: bytes) -> Sound:
         if name == "mdat":
             room += len(box)
         elif name == "moov":
-            for inner, track in _boxes(box, 0, len(box)):
+            for inner, content_of in _boxes(box, 0, len(box)):
                 if inner == "trak":
-                    tracks.append(dict(_described(track)))
+                    tracks.append(dict(_described(content_of)))
     if len(tracks) != 1:
         raise FormatError(f"{len(tracks)} tracks, where one of sound was expected")
     track = tracks[0]

@@ -73,8 +73,9 @@ class Table:
         self._line = 0
         self._file = file
         self._reader = csv.reader(self._lines(), strict=True)
-        header = [self._next() for _ in range(levels)]
-        if None in header or len({len(cells) for cells in header}) != 1:
+        rows = [self._next() for _ in range(levels)]
+        header = [cells for cells in rows if cells is not None]
+        if len(header) != levels or len({len(cells) for cells in header}) != 1:
             raise FormatError(
                 f"line {self._line}: the header has not {levels} rows of equal length"
             )

@@ -46,4 +46,4 @@ def look(content: bytes, *, whole: bool = False) -> Picture:
             kind, mode, (width, height) = picture.format, picture.mode, picture.size
     if whole:
         (jpeg if kind == "JPEG" else png).check(content)
-    return Picture(kind, mode, height, width)
+    return Picture(str(kind), mode, height, width)

@@ -15,7 +15,7 @@ looking at its rows one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO, NoReturn
+from typing import NoReturn, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -30,8 +30,14 @@ _QUOTE, _COMMA, _LF, _CR = b'",\n\r'
 _BOM = b"\xef\xbb\xbf"
 
 
+class Readable(Protocol):
+    """A file of bytes, of which nothing but `read` is needed."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 @parser
-def read_blocks(file: BinaryIO, width: int, block: int = BLOCK) -> Iterator[list[pa.Array]]:
+def read_blocks(file: Readable, width: int, block: int = BLOCK) -> Iterator[list[pa.Array]]:
     """Yields the rows, many at a time.
 
     Args:
@@ -173,7 +179,7 @@ def _split(
     offsets = edges.astype(np.int32).ravel()
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(content)]
     pieces = pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers)
-    has_doubles = (field_ends > field_starts).reshape(-1, width).any(axis=0)
+    has_doubles = np.any((field_ends > field_starts).reshape(-1, width), axis=0).tolist()
     columns = []
     for i in range(width):
         places = np.arange(2 * i, len(offsets) - 1, 2 * width)

@@ -66,15 +66,16 @@ def _check_operations(content: bytes) -> None:
     containers = calls = 0
     end = -1
     try:
-        for count, (operation, argument, position) in enumerate(pickletools.genops(content)):
-            name = operation.name
+        for count, found in enumerate(pickletools.genops(content)):
+            operation, argument, at = found
+            name, position = operation.name, at or 0
             if name not in _OPERATIONS:
                 raise FormatError(f"byte {position}: operation {name} is refused")
             containers += name in _CONTAINERS
             calls += name in ("REDUCE", "BUILD")
             if max(containers / _MAX_CONTAINERS, calls / _MAX_CALLS, count / _MAX_OPERATIONS) > 1:
                 raise FormatError(f"byte {position}: this pickle does too much, and is refused")
-            if name == "LONG_BINPUT" and argument > _MAX_OPERATIONS:
+            if name == "LONG_BINPUT" and (argument or 0) > _MAX_OPERATIONS:
                 raise FormatError(f"byte {position}: entry {argument} of the memo is refused")
             end = position + 1
     except (UnicodeDecodeError, OverflowError) as e:
@@ -134,7 +135,7 @@ class _StandIn:
     def __call__(self, *args: Any) -> Any:
         return self._call(*args)
 
-    def __setstate__(self, state: object) -> None:
+    def __setstate__(self, state: Any) -> None:
         raise FormatError("it alters a class or a function, which is refused")
 
 
@@ -148,10 +149,10 @@ class _Dtype:
     __slots__ = ("_code", "order")
 
     def __init__(self, code: object, align: object, copy: object):
-        self._code = code.decode() if type(code) is bytes else code
-        self.order = ""
+        self._code: Any = code.decode() if type(code) is bytes else code
+        self.order: Any = ""
 
-    def __setstate__(self, state: object) -> None:
+    def __setstate__(self, state: Any) -> None:
         _, order, *others = state
         # A type of numbers has no names of fields, no subarrays and the like.
         if others[:3] != [None, None, None]:
@@ -171,10 +172,10 @@ class _Array:
 
     __slots__ = ("array",)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.array: np.ndarray | None = None
 
-    def __setstate__(self, state: object) -> None:
+    def __setstate__(self, state: Any) -> None:
         _, shape, dtype, by_columns, content = state
         if type(dtype) is not _Dtype or type(content) is not bytes or type(by_columns) is not bool:
             raise FormatError("not an array as NumPy pickles it")

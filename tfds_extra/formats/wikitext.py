@@ -156,7 +156,7 @@ def _close(open_: list[tuple[str, int]], opener: str, at: int) -> int:
 
 
 def _name(tag: str) -> str:
-    return re.match(r"[\w-]*", tag)[0].lower()
+    return re.split(r"[^\w-]", tag, maxsplit=1)[0].lower()
 
 
 @parser
@@ -251,7 +251,7 @@ class _Reader:
         if not mwparser.use_c:
             raise FormatError("mwparserfromhell was installed without its C extension")
         try:
-            self._tokens = mwparser.CTokenizer().tokenize(text)
+            self._tokens = mwparser.CTokenizer().tokenize(text)  # type: ignore[attr-defined]  # It is in C.
         except mwparser.ParserError as e:
             raise FormatError(f"mwparserfromhell: {e}") from e
         self._at = 0

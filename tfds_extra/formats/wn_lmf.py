@@ -93,7 +93,7 @@ class Sense(NamedTuple):
     marker: str
     frames: list[str]
     relations: list[Relation]
-    count: int
+    count: int  # type: ignore[assignment]  # Nobody counts values in a sense.
 
 
 class Pronunciation(NamedTuple):
@@ -201,7 +201,7 @@ class _Reader:
         self._expat.EndElementHandler = self._end
         self._expat.CharacterDataHandler = self._characters
         self._expat.EntityDeclHandler = self._entity
-        self._expat.ExternalEntityRefHandler = self._entity
+        self._expat.ExternalEntityRefHandler = self._entity  # type: ignore[assignment]  # It raises.
         self._expat.SkippedEntityHandler = self._entity
         self._open: list[tuple[str, dict[str, str], int]] = []
         self._text: list[str] = []
@@ -337,8 +337,10 @@ class _Reader:
     def _entry(self, line: int) -> Entry:
         if len(lemmas := self._parts.get("Lemma", [])) != 1:
             raise self._error(f"an entry with {len(lemmas)} lemmas")
-        lists = [self._parts.get(kind, []) for kind in ("Form", "Pronunciation", "Sense")]
-        return Entry(self._id(), *lemmas[0], *lists, line)
+        parts = self._parts
+        forms, sounds = parts.get("Form", []), parts.get("Pronunciation", [])
+        lemma, pos = lemmas[0]
+        return Entry(self._id(), lemma, pos, forms, sounds, parts.get("Sense", []), line)
 
     def _synset(self, attributes: dict[str, str], line: int) -> Synset:
         return Synset(

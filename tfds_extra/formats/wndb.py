@@ -12,7 +12,7 @@ hexadecimal digits, which Open English WordNet has, and files without the header
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tfds_extra.formats import FormatError, parser, reading
@@ -341,7 +341,7 @@ def parse_counts(content: bytes) -> dict[str, int]:
     return found
 
 
-def _check_key(key: str, found: dict[str, object]) -> None:
+def _check_key(key: str, found: Mapping[str, object]) -> None:
     if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
         raise FormatError(f"{key!r} is no sense key")
     if key in found:

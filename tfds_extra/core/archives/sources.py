@@ -98,7 +98,9 @@ class Files(Source):
         self.part_starts = [0, *self._ends[:-1]]
         self.identity = tuple(identity)
 
-    def __del__(self, close=os.close):  # At exit, `os` may be gone before this object.
+    def __del__(
+        self, close: Callable[[int], None] = os.close
+    ) -> None:  # At exit, `os` may be gone before this object.
         for handle in self._handles:
             close(handle)
 
@@ -214,7 +216,7 @@ class Unpacked(Source):
                 f"Point TMPDIR to a disk with {stream.size:,} free bytes",
             ) from e
 
-    def __del__(self):
+    def __del__(self) -> None:
         if hasattr(self, "_file"):
             self._file.close()
 

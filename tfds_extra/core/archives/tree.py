@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from tfds_extra.core.archives import errors, opening, tar_stream
@@ -194,7 +194,7 @@ class Tree:
     def __iter__(self) -> Iterator[Member]:
         return self.members()
 
-    def members(self, prefix: str = "") -> Iterator[Member]:
+    def members(self, prefix: str = "") -> Generator[Member, None, None]:
         """Yields the regular files whose name begins with `prefix`.
 
         Archives give them in published order, folders sorted by name. Only after the end of the

@@ -38,7 +38,7 @@ class _UrlInfos:
         return {url: published[url] for url in needed}
 
 
-class FactsLayer(VariantsLayer, skip_registration=True):
+class FactsLayer(VariantsLayer):
     """Finds facts, and has the declarations of a subclass about its published files."""
 
     url_infos = _UrlInfos()
@@ -70,7 +70,7 @@ class FactsLayer(VariantsLayer, skip_registration=True):
     @functools.cached_property
     def expected_counts(self) -> dict[str, int]:
         """Number of examples that the publisher states for each split of this config; 0 if unknown."""
-        return self.counts_of(self.base_config_name or "")
+        return self.counts_of(self.base_config_name)
 
     def counts_of(self, config: str) -> dict[str, int]:
         """Returns the publisher's number of examples for each split of a config; 0 if unknown."""
@@ -115,7 +115,7 @@ class FactsLayer(VariantsLayer, skip_registration=True):
         return digests.Amount(int(size[0]) * sum(counts), is_about=True, is_least=not all(counts))
 
     @abc.abstractmethod
-    def published_files(self) -> dict[str, Archive | File]:
+    def published_files(self) -> Mapping[str, Archive | File]:
         """Returns the published files that this config needs, by short names that it chooses."""
 
     def also_published(self) -> Mapping[str, digests.Published]:

@@ -22,7 +22,7 @@ from tfds_extra.core.published import Archive, File
 _SHOWN = 3  # An error names at most so many patterns of paths.
 
 
-class FetchingLayer(PeeksLayer, skip_registration=True):
+class FetchingLayer(PeeksLayer):
     """Brings the published files."""
 
     _manual_dir: pathlib.Path | None
@@ -86,16 +86,19 @@ class FetchingLayer(PeeksLayer, skip_registration=True):
 
     def _incomplete_folders(self) -> Iterator[str]:
         """Yields, for each folder in `manual_dir` with the name of a root, why it is not taken."""
+        folder = self._manual_dir
+        if folder is None:
+            return
         archives = {
             name: file
             for name, file in self.published_files().items()
-            if isinstance(file, Archive) and own_copies.lacking(file, self._manual_dir)
+            if isinstance(file, Archive) and own_copies.lacking(file, folder)
         }
         extracted = self.extracted() if archives else {}  # Another folder may hold the archive.
         lacking: dict[str, list[str]] = {}
         for name, file in archives.items():
             if name not in extracted:
-                lacking.setdefault(file.root, []).extend(own_copies.lacking(file, self._manual_dir))
+                lacking.setdefault(file.root, []).extend(own_copies.lacking(file, folder))
         for root, patterns in lacking.items():
             more = f" and {len(patterns) - _SHOWN:,} more" if len(patterns) > _SHOWN else ""
             yield (
@@ -133,7 +136,7 @@ class FetchingLayer(PeeksLayer, skip_registration=True):
             wanted=wanted,
             digests=self.member_digests(file, tree, prefix),
             pattern=pattern,
-            others=self.published_files()[file].others,
+            others=_as_archive(self.published_files()[file]).others,
             prefix=prefix,
             what=what,
             is_part=self.variant == PARTIAL,
@@ -142,9 +145,7 @@ class FetchingLayer(PeeksLayer, skip_registration=True):
             stops_early=self.variant == PEEK,
         )
 
-    def fetch(
-        self, dl_manager: download.DownloadManager
-    ) -> dict[str, archives.Tree | archives.Content]:
+    def fetch(self, dl_manager: download.DownloadManager) -> dict[str, Any]:
         """Returns the published files, ready to be read in place.
 
         If the user has extracted an archive in `manual_dir`, or unpacked a file there, that copy is
@@ -168,7 +169,7 @@ class FetchingLayer(PeeksLayer, skip_registration=True):
         # One call for all files, so that an error names all that are missing, and the sum of their
         # sizes is compared with the free disk.
         paths = dl_manager.download(self.to_download(extracted))
-        published: dict[str, archives.Tree | archives.Content] = {}
+        published: dict[str, Any] = {}
         for name, file in self.published_files().items():
             copy = extracted.get(name)
             if not copy and name not in paths:
@@ -233,6 +234,12 @@ class FetchingLayer(PeeksLayer, skip_registration=True):
             for name, file in self.published_files().items()
             if name not in extracted
         }
+
+
+def _as_archive(file: Archive | File) -> Archive:
+    if not isinstance(file, Archive):
+        raise TypeError(f"{file.urls[0]} is no archive, and has no members")
+    return file
 
 
 def _check_readable(folder: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Collection
 from typing import Any
@@ -28,7 +29,7 @@ class _Info(tfds.core.DatasetInfo):
             super().read_from_directory(dataset_info_dir)
 
 
-class JudgingLayer(FetchingLayer, skip_registration=True):
+class JudgingLayer(FetchingLayer):
     """Describes prepared data, and judges it before it is read."""
 
     def dataset_info(
@@ -103,10 +104,13 @@ class JudgingLayer(FetchingLayer, skip_registration=True):
             f"Choose another data_dir (downloads are used again if download_dir is"
             f" {self.data_dir_root / 'downloads'}), or remove that folder."
         )
-        if self.info.file_format in file_adapters.FileFormat.with_tf_data():
+        formats = (file_adapters.FileFormat.TFRECORD, file_adapters.FileFormat.ARRAY_RECORD)
+        if wanted in formats and self.info.file_format in formats:
+            name = "/".join(filter(None, (self.name, self.base_config_name)))
+            variant = f" --{self.variant}" if self.variant else ""
             remedy = (
-                "Have TFDS add that format from the same records, `tfds convert_format"
-                f" --dataset_version_dir={shlex.quote(self.data_dir)} --out_file_format={wanted.value}`, or"
+                f"Add that format from the same records, `tfds-extra convert {name}{variant}"
+                f" --to={wanted.value} --data_dir={shlex.quote(os.fspath(self.data_dir_root))}`, or"
                 f" {remedy[0].lower()}{remedy[1:]}"
             )
         return CorpusError(self.data_dir, "", problem, remedy)
@@ -126,7 +130,7 @@ class JudgingLayer(FetchingLayer, skip_registration=True):
           The file and what is wrong with it. Empty if nothing is wrong, if nothing is prepared, or
           if somebody has replaced how TFDS reads data, as `tfds.testing.mock_data` does.
         """
-        if not all(map(hooks.is_tfds_own, self._readers())):
+        if not all(map(hooks.is_tfds_own, self._tfds_readers())):
             return ""
         return prepared.fault(
             epath.Path(folder or self.data_dir),

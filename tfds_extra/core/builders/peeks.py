@@ -12,7 +12,7 @@ from tfds_extra.core.builders.facts import FactsLayer
 from tfds_extra.core.builders.variants import PEEK
 
 
-class PeeksLayer(FactsLayer, skip_registration=True):
+class PeeksLayer(FactsLayer):
     """Has the declarations of a subclass for peeks.
 
     Attributes:

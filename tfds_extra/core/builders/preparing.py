@@ -30,7 +30,7 @@ from tfds_extra.core.published import Archive
 _TFDS_INCOMPLETE = constants.INCOMPLETE_PREFIX
 
 
-class PreparingLayer(JudgingLayer, skip_registration=True):
+class PreparingLayer(JudgingLayer):
     """Prepares the data.
 
     Attributes:
@@ -205,7 +205,8 @@ class PreparingLayer(JudgingLayer, skip_registration=True):
                 "Choose another data_dir.",
             )
         on_beam = bool(download_config.beam_runner or download_config.beam_options)
-        if not (on_beam or self._work_folder):  # The data is in a bucket: TFDS prepares it alone.
+        work_folder = self._work_folder
+        if work_folder is None and not on_beam:  # The data is in a bucket: TFDS prepares it alone.
             split_infos = make(dl_manager, download_config)
             self._describe(
                 {split.name: split.num_examples for split in split_infos},
@@ -215,7 +216,7 @@ class PreparingLayer(JudgingLayer, skip_registration=True):
         common = {
             "features": self.info.features,
             "filename_templates": {
-                split: self._shard_names(split) for split in self.expected_counts
+                split: self._shard_template(split) for split in self.expected_counts
             },
             "file_format": self.info.file_format,
             "download_config": download_config,
@@ -233,7 +234,7 @@ class PreparingLayer(JudgingLayer, skip_registration=True):
             )
             return self._described(made)
         generators = self._split_generators(dl_manager)
-        if on_beam:
+        if on_beam or work_folder is None:
             path = pathlib.Path if _is_local(self.data_dir) else epath.Path
             made = engines.prepare_on_beam(
                 generators, work_folder=path(self.data_dir) / "unfinished", **common
@@ -242,7 +243,7 @@ class PreparingLayer(JudgingLayer, skip_registration=True):
             made = engines.prepare_locally(
                 generators,
                 expected_counts=self.expected_counts,
-                work_folder=self._work_folder,
+                work_folder=work_folder,
                 identity=self._identity(),
                 num_workers=self._num_workers,
                 serial_bytes=self.SERIAL_BYTES,

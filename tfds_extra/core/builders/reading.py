@@ -14,7 +14,7 @@ from tfds_extra.core.builders.preparing import PreparingLayer
 from tfds_extra.core.errors import require
 
 
-class ReadingLayer(PreparingLayer, skip_registration=True):
+class ReadingLayer(PreparingLayer):
     """Reads prepared data."""
 
     def as_dataset(self, *args: Any, **kwargs: Any) -> Any:
@@ -38,7 +38,12 @@ class ReadingLayer(PreparingLayer, skip_registration=True):
         return read(*args, **kwargs)
 
     def _read_split(
-        self, build: Callable[..., Any], *, split: Any, batch_size: int | None, **kwargs: Any
+        self,
+        build: Callable[..., Any],
+        *,
+        split: Any = None,
+        batch_size: int | None = None,
+        **kwargs: Any,
     ) -> Any:
         whole = batch_size == -1
         if whole:
@@ -60,10 +65,11 @@ class ReadingLayer(PreparingLayer, skip_registration=True):
         self,
         read: Callable[..., Any],
         *,
-        split: Any,
-        decoders: Any,
-        read_config: tfds.ReadConfig | None,
-        shuffle_files: bool,
+        split: Any = None,
+        decoders: Any = None,
+        read_config: tfds.ReadConfig | None = None,
+        shuffle_files: bool = False,
+        **kwargs: Any,
     ) -> Any:
         if not hooks.is_tfds_own(read):
             return read(
@@ -98,7 +104,7 @@ class ReadingLayer(PreparingLayer, skip_registration=True):
 
     def _reads_itself(self) -> bool:
         """Returns whether nobody has replaced how examples are read."""
-        _, tfds_own, _ = self._readers()
+        _, tfds_own, _ = self._tfds_readers()
         return self._reads_by_seam() and hooks.is_tfds_own(tfds_own)
 
     def _check_read_as_dataset(self, read_config: tfds.ReadConfig) -> None:

@@ -26,16 +26,16 @@ NOTICES = {
 }
 
 
-class VariantsLayer(tfds_seam.Builder, skip_registration=True):
+class VariantsLayer(tfds_seam.Builder):
     """Chooses config, version and variant.
 
     Attributes:
       variant: `MINIATURE`, `PARTIAL`, `PEEK`, or None for the complete corpus.
-      base_config_name: Name of the config without the variant; None if the builder has no configs.
+      base_config_name: Name of the config without the variant; empty if the builder has no configs.
     """
 
     variant: str | None
-    base_config_name: str | None
+    base_config_name: str
 
     def _choose_version(self, requested: Any, pick: Callable[[Any], Any]) -> Any:
         try:
@@ -56,7 +56,7 @@ class VariantsLayer(tfds_seam.Builder, skip_registration=True):
             if name not in self.builder_configs:
                 raise ValueError(_no_config(type(self), name))
         found = create(config)
-        self.base_config_name = found.name if found else None
+        self.base_config_name = found.name if found else ""
         if self.variant is None:
             return found
         if found is None:

@@ -54,7 +54,7 @@ class Batch:
         self,
         prepare: Callable[[Sequence[Any], Progress], None],
         obtain: Callable[[Any, threading.Event, Progress], Any],
-        explain: Callable[[Sequence[tuple[Any, BaseException]], Sequence[Any]], BaseException],
+        explain: Callable[[Sequence[tuple[Any, Any]], Sequence[Any]], BaseException],
         progress: Progress,
         max_simultaneous: int | None = None,
     ):
@@ -115,7 +115,8 @@ class Batch:
         executor = concurrent.futures.ThreadPoolExecutor(min(self._workers, len(requests)))
         try:
             work = {executor.submit(self._work, key): key for key in self._requests}
-            pending, failed = set(work), []
+            pending = set(work)
+            failed: list[concurrent.futures.Future[Any]] = []
             while pending and not failed:
                 done, pending = concurrent.futures.wait(
                     pending, _LOOK, concurrent.futures.FIRST_EXCEPTION

@@ -240,9 +240,7 @@ class DownloadManager(tfds_seam.DownloadManager):
     def write_checksums(self) -> None:
         digests.save_rows(self.checksums_path, self._table_before, self.recorded_url_infos)
 
-    def _explain(
-        self, failed: Sequence[tuple[Wanted, Exception]], batch: Sequence[Wanted]
-    ) -> Exception:
+    def _explain(self, failed: Sequence[tuple[Wanted, Any]], batch: Sequence[Wanted]) -> Exception:
         """Returns the error of a batch, which says what was tried and what to bring by hand."""
         failures: list[transfer.Failure] = []
         accepting = ""

@@ -10,7 +10,6 @@ import dataclasses
 import errno
 import http
 import http.client
-import os
 import pathlib
 import random
 import shutil
@@ -28,7 +27,7 @@ from tfds_extra.core import digests
 from tfds_extra.core.downloads import answers, connections
 from tfds_extra.core.downloads.answers import Broken, Refused
 from tfds_extra.core.downloads.partial import Partial, discard
-from tfds_extra.core.downloads.policy import Policy
+from tfds_extra.core.downloads.policy import Policy as Policy  # Used by name from here.
 from tfds_extra.core.errors import CorpusError
 
 with epy.lazy_imports():  # The import takes a fifth of a second, which every worker would wait for.
@@ -356,7 +355,7 @@ class Transfer:
                 raise CorpusError(
                     partial.path,
                     "",
-                    f"cannot be written ({os.strerror(e.errno)})",
+                    f"cannot be written ({e.strerror})",
                     "What was fetched is kept, and the next attempt goes on from there: free some"
                     " space and try again.",
                 ) from e

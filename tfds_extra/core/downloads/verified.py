@@ -52,10 +52,10 @@ def as_record(value: Any) -> Record:
 
 def record_of(path: pathlib.Path, sums: Mapping[str, str]) -> Record:
     """Returns the record of a file that was just written; a later change will be noticed."""
-    record = {"stamp": stamp_of(path), "digests": dict(sums)}
-    if record["stamp"][0] > ALWAYS_READ:
+    stamp = stamp_of(path)
+    if stamp[0] > ALWAYS_READ:
         time.sleep(_TICK)
-    return record
+    return {"stamp": stamp, "digests": dict(sums)}
 
 
 def read(

@@ -5,7 +5,6 @@ The manager makes one object for each file of a call, and all steps of that call
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
 import pathlib
@@ -97,7 +96,7 @@ class Wanted:
             others = {k: v for k, v in published.digests.items() if k != "sha256"}
             return digests.Published(units.Size(0), "", self.file_name, others, published.about)
         pinned = None if published.digests else self._pins.get(self.url)
-        return dataclasses.replace(pinned, filename=self.file_name) if pinned else published
+        return pinned.renamed(self.file_name) if pinned else published
 
     @property
     def is_pinned(self) -> bool:

@@ -100,7 +100,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
                 self.fp.close()
                 self.fp = io.BufferedReader(_Watched(sock.makefile("rb", buffering=0), watch))
 
-        class Connection(pool.ConnectionCls):
+        class Connection(pool.ConnectionCls):  # type: ignore[name-defined]  # A class in a variable.
             response_class = Response
 
         pool.ConnectionCls = Connection

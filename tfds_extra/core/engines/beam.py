@@ -215,8 +215,8 @@ def _raise_noted(folder: pathlib.Path | epath.Path, of_beam: Exception | None = 
 
 def _read_piece(piece: Any, job: tasks.Job) -> _Filed:
     """Files the records of a piece in one file, where those of each group lie together."""
-    with tempfile.TemporaryDirectory() as here, errors.disk_full_named(here, _TEMPORARY):
-        here = pathlib.Path(here)
+    with tempfile.TemporaryDirectory() as made, errors.disk_full_named(made, _TEMPORARY):
+        here = pathlib.Path(made)
         doer = tasks.Doer(dataclasses.replace(job, folder=here))
         # Each attempt has a file name of its own, so that files of failed attempts are never used.
         name = f"{uuid.uuid4().hex}.run"

@@ -169,7 +169,7 @@ def _doing(job: tasks.Job, num_pieces: int, num_workers: int | None) -> Iterator
     pickled = tasks.pickled(job) if num_workers > 1 else None
     if pickled is not None:
         module = type(getattr(job.read, "__self__", job)).__module__
-        modules = {module: getattr(sys.modules[module], "__file__", None)}
+        modules = {module: getattr(sys.modules[module], "__file__", None) or ""}
         with pool.Pool(pickled, modules, num_workers) as workers:
             yield workers.do
         return
@@ -196,9 +196,13 @@ def _read_pieces(
     def left() -> dict[str, int] | None:
         return None if limit is None else {s: limit - n for s, n in counts.items()}
 
+    def is_enough() -> bool:
+        rest = left()
+        return rest is not None and not any(rest.values())
+
     def todo() -> Iterator[tasks.PieceTask]:
         for index, piece in enumerate(pieces):
-            if index not in work.pieces and (limit is None or any(left().values())):
+            if index not in work.pieces and not is_enough():
                 yield tasks.PieceTask(index, piece, left())
 
     with _bar("Reading", sum(expected_counts.values())) as bar:

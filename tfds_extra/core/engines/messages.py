@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pickle
 import traceback
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 
-def send(stream: BinaryIO, message: Any) -> None:
+def send(stream: IO[bytes], message: Any) -> None:
     """Writes one message."""
     content = pickle.dumps(message)
     stream.write(len(content).to_bytes(8, "little") + content)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Any:
+def receive(stream: IO[bytes]) -> Any:
     """Reads one message; raises EOFError if the other side has ended."""
     size = stream.read(8)
     content = stream.read(int.from_bytes(size, "little")) if len(size) == 8 else b""

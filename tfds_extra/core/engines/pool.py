@@ -91,7 +91,7 @@ class _Worker:
     """One worker process, and the thread that listens to it."""
 
     def __init__(self, job: bytes, modules: dict[str, str], answers: queue.SimpleQueue):
-        self.task = None
+        self.task: Any = None
         # A worker has its own session, so that Ctrl-C reaches only the parent, which stops the
         # workers.
         new_group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
@@ -102,6 +102,8 @@ class _Worker:
             start_new_session=os.name == "posix",
             creationflags=new_group,
         )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
         self._thread = threading.Thread(target=self._listen, args=(answers,), daemon=True)
         self._thread.start()
         self._send((sys.path, modules, job))
@@ -120,16 +122,16 @@ class _Worker:
         self._process.kill()
         self._process.wait()
         self._thread.join()
-        for stream in (self._process.stdin, self._process.stdout):
+        for stream in (self._input, self._output):
             with contextlib.suppress(OSError):  # Bytes in the buffer cannot be written any more.
                 stream.close()
 
     def _send(self, message: Any) -> None:
         with contextlib.suppress(BrokenPipeError):  # `_listen` reports that the process died.
-            send(self._process.stdin, message)
+            send(self._input, message)
 
     def _listen(self, answers: queue.SimpleQueue) -> None:
         with contextlib.suppress(EOFError, ValueError):
             while True:
-                answers.put((self, *receive(self._process.stdout)))
+                answers.put((self, *receive(self._output)))
         answers.put((self, "died", None))

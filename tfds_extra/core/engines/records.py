@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 import google_crc32c
 import numpy as np
@@ -35,7 +36,7 @@ class OrderDigest:
     later. It detects damage and mixed-up records, but not forgery.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
 
     def update(self, record: bytes) -> None:
@@ -159,11 +160,13 @@ def _file_crc(path: epath.Path | pathlib.Path) -> int:
     return crc
 
 
-def read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
+def read_tfrecord(path: pathlib.Path, wanted: Container[int] | None = None) -> Iterator[bytes]:
     """Yields the records of a TFRecord file, without TensorFlow.
 
     Args:
       path: Path of the file.
+      wanted: Numbers of the records that are wanted, from 0; the others are passed over unread. None
+        for all.
 
     Raises:
       OSError: The file cannot be read, or is damaged.
@@ -171,12 +174,16 @@ def read_tfrecord(path: pathlib.Path) -> Iterator[bytes]:
     lengths = _Lengths()
     left = path.stat().st_size
     with path.open("rb") as shard:
-        start = 0
+        start, number = 0, -1
         while head := shard.read(_FRAME_HEAD):
+            number += 1
             length = int.from_bytes(head[:8], "little")
             left -= _FRAME_HEAD + length + _FRAME_TAIL
             if left < 0 or lengths[length] != head:  # A damaged length would ask for any memory.
                 raise OSError(f"{path}: damaged in the record at byte {start:,}")
+            if wanted is not None and number not in wanted:
+                start = shard.seek(length + _FRAME_TAIL, os.SEEK_CUR)
+                continue
             record, tail = shard.read(length), shard.read(_FRAME_TAIL)
             crc = np.array([google_crc32c.value(record)], np.uint32)
             if _masked(crc).astype("<u4").tobytes() != tail:

@@ -407,11 +407,11 @@ def _sort_group(
     folder: epath.Path | pathlib.Path, segments: list[Segment], shift: int
 ) -> Iterator[Block]:
     size = sum(segment.num_bytes for segment in segments)
-    blocks = (block for segment in segments for block in read_blocks(folder, segment))
+    filed = (block for segment in segments for block in read_blocks(folder, segment))
     if size > SORT_BYTES and shift > 0:
-        yield from _deal_out(folder, segments[0].split, blocks, max(0, shift - _GROUP_BITS))
+        yield from _deal_out(folder, segments[0].split, filed, max(0, shift - _GROUP_BITS))
         return
-    blocks = list(blocks)
+    blocks = list(filed)
     whole = Block(
         np.concatenate([block.ranks for block in blocks]),
         np.concatenate([block.crcs for block in blocks]),
@@ -433,8 +433,8 @@ def _deal_out(
     """Sorts a group that is too large for memory, by dividing it into smaller groups on disk."""
     # They go to the work folder, where there is room; if that is in a bucket, to a local disk.
     beside = folder if isinstance(folder, pathlib.Path) else None
-    with tempfile.TemporaryDirectory(dir=beside) as below:
-        below = pathlib.Path(below)
+    with tempfile.TemporaryDirectory(dir=beside) as made:
+        below = pathlib.Path(made)
         filer = _Filer(below, shift)
         for block in blocks:
             filer.add(split, block)

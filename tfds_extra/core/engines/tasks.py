@@ -159,6 +159,7 @@ class Doer:
             return self._encode.encode(example)
         except Exception as e:
             tfds.core.utils.reraise(e, prefix=f"Split {split}, example {key!r}: ")
+            raise  # Never reached, which a type checker cannot know.
 
     def _encode_rows(self, rows: pieces.Rows) -> list[bytes]:
         try:
@@ -166,6 +167,7 @@ class Doer:
         except Exception as e:
             where = f"Split {rows.split}, one of the examples from {rows.keys[0]!r} on: "
             tfds.core.utils.reraise(e, prefix=where)
+            raise  # As above.
 
     def _write_shard(self, task: ShardTask, progress: Progress) -> records.Shard:
         report = _Report(progress)

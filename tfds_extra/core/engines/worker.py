@@ -71,6 +71,8 @@ def _import(modules: dict[str, str]) -> None:
             importlib.import_module(name)
         except ImportError:
             spec = importlib.util.spec_from_file_location(name, file)
+            if spec is None or spec.loader is None:
+                raise
             module = importlib.util.module_from_spec(spec)
             sys.modules[name] = module
             spec.loader.exec_module(module)

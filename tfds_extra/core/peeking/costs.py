@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tfds_extra.core import downloads
@@ -29,7 +29,7 @@ def needed(builder: Builder, planned: Files, split: str) -> int:
     return _to_fetch(planned, builder.whole_files(split))
 
 
-def _to_fetch(planned: Files, names: Sequence[str]) -> int:
+def _to_fetch(planned: Files, names: Collection[str]) -> int:
     return sum(one.remaining.size for name in names for one in planned.get(name, ()))
 
 
@@ -149,7 +149,7 @@ def cost(builder: Builder, manager: downloads.DownloadManager, peek: Peek) -> Co
     total = sum(counts.values())
     in_all = sum(_to_fetch(planned, [name]) for name in parts)
     if not total:  # Nobody states how many there are: no example is larger than it is unpacked.
-        per_example = int("".join(builder.about("bytes_per_example", builder.base_config_name)))
+        per_example = float("".join(builder.about("bytes_per_example", builder.base_config_name)))
     else:
         per_example = in_all / total
     size, requests = _to_fetch(planned, whole), len(whole)

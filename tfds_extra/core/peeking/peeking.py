@@ -182,6 +182,7 @@ class Peeking:
                 raise downloads.DigestError(
                     planned.path, "", f"it is another file: {difference}", remedy
                 )
+            source: sources.Remote | sources.Local
             source = sources.Local(os.fspath(planned.path), self._on_disk)
         else:
             urls = getattr(resource, "urls", (resource.url,))

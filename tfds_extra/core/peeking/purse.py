@@ -23,7 +23,7 @@ class Peek:
     examples: int = EXAMPLES
     budget: int = BUDGET
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value in vars(self).items():
             is_number = isinstance(value, numbers.Integral) and not isinstance(value, bool)
             if not is_number or value < 1:

@@ -77,7 +77,7 @@ class Remote(Source):
         self._announced = (0, 0)
 
     @property
-    def size(self) -> int:
+    def size(self) -> int:  # type: ignore[override]
         """Number of bytes; if nobody has published it, the server is asked."""
         at = 0
         while self._parts.total is None:  # If it does not say so either, the end is looked for.
@@ -308,8 +308,9 @@ class _Parts(transfer.Transfer):
                 logging.info("%s: parts are given wrongly, so that it is read in one go", url)
                 self._gives_parts = False
                 return
-            self._identify(url, response, int(found[3]))
-            end = min(end, self.total, int(found[2]) + 1)  # A server may give less than asked.
+            total = int(found[3])
+            self._identify(url, response, total)
+            end = min(end, total, int(found[2]) + 1)  # A server may give less than asked.
             blocks = answer.blocks
             if start == 0:
                 blocks = self._judged(url, response, blocks)
@@ -383,7 +384,7 @@ class _Parts(transfer.Transfer):
 
     # ---------------------------------------------------------------------- from the beginning
 
-    def _take_whole(self, url: str, answer: _Answer) -> None:
+    def _take_whole(self, url: str, answer: _Answer) -> _Stream:
         """Takes an answer with the whole file, which is then read forwards."""
         self._gives_parts = False
         try:
@@ -394,17 +395,18 @@ class _Parts(transfer.Transfer):
             answer.close()
             raise
         self._stream = _Stream(answer)
+        return self._stream
 
     def _read_on(self, url: str, stop: int) -> None:
         """Reads the file forwards until the bytes before `stop` have come."""
-        if self._stream is None:
+        stream = self._stream
+        if stream is None:
             self._purse.check(min(stop, PAGE), f"{self._name} needs")
             answer = self._opened(url, {})
             if answer.response.status_code != http.HTTPStatus.OK:
                 with contextlib.closing(answer):
                     raise answers.judge_status(answer.response)
-            self._take_whole(url, answer)
-        stream = self._stream
+            stream = self._take_whole(url, answer)
         self._purse.check(
             stop - stream.at,
             f"its server gives no parts of {self._name}, so that a place in it needs",
@@ -520,7 +522,7 @@ class Joined(Source):
         self.is_remote = any(part.is_remote for part in parts)
 
     @property
-    def part_starts(self) -> Sequence[int]:
+    def part_starts(self) -> Sequence[int]:  # type: ignore[override]
         """Where each part begins."""
         starts = [0]
         for part in self._parts[:-1]:
@@ -528,7 +530,7 @@ class Joined(Source):
         return starts
 
     @property
-    def size(self) -> int:
+    def size(self) -> int:  # type: ignore[override]
         """Number of bytes of all parts."""
         return self.part_starts[-1] + self._parts[-1].size
 

@@ -7,6 +7,7 @@ process. Buffers do not.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,17 +29,18 @@ def from_strings(values: Sequence[str] | Sequence[bytes]) -> pa.Array:
       TypeError: The values are neither byte strings nor texts, or both are mixed.
       UnicodeEncodeError: A text holds lone surrogates.
     """
-    if not values or type(values[0]) is bytes:
-        data = b"".join(values)
+    given: Any = values  # `join` tells whether all are of one type.
+    if not given or type(given[0]) is bytes:
+        data = b"".join(given)
     else:
-        text = "".join(values)
+        text = "".join(given)
         if text.isascii():
             data = text.encode()
         else:
-            values = [value.encode() for value in values]
-            data = b"".join(values)
-    offsets = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=offsets[1:])
+            given = [value.encode() for value in given]
+            data = b"".join(given)
+    offsets = np.zeros(len(given) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, given), np.int64, len(given)), out=offsets[1:])
     return column(offsets, data)
 
 

@@ -93,7 +93,7 @@ class Field:
         # Depth and length of those sequences that have a fixed length.
         outer = info.shape[: self.rank]
         self._fixed_lengths = [(i, size) for i, size in enumerate(outer) if size is not None]
-        self._int_range = plain.int_range(self.dtype) if self.dtype.kind in "biu" else None
+        self._int_range = plain.int_range(self.dtype) if self.dtype.kind in "biu" else (0, 0)
         self.entry = Entry(value_key, kind, slots[value_key])
         self.length_entries = [Entry(k, wire.INT64_LIST, slots[k]) for k in length_keys]
         self.store = self._sequence_store() if self.rank else self.plain_store(self._store_general)
@@ -165,7 +165,7 @@ class Field:
         for entry, level in zip(self.length_entries, lengths):
             entry.put(wire.pack_ints(level), parts)
 
-    def pack_rows(self, values: Sequence) -> bytes:
+    def pack_rows(self, values: Any) -> bytes:
         """Returns the content of the list that holds the values of a sequence.
 
         Args:
@@ -354,7 +354,7 @@ def compile_fields(
     return fields, [b""] * (2 * len(keys))
 
 
-def compile_tree(tree: Any, fields: Mapping[str, Field], key: str | None = None) -> Store:
+def compile_tree(tree: Any, fields: Mapping[str, Field], key: str = "") -> Store:
     """Returns a function that stores a value with exactly the nesting of the spec.
 
     The function raises an exception for any other value.
@@ -362,11 +362,11 @@ def compile_tree(tree: Any, fields: Mapping[str, Field], key: str | None = None)
     Args:
       tree: Nested dict of `TensorInfo`, or one `TensorInfo`.
       fields: By flat name.
-      key: Flat name of the tree; None for the whole spec.
+      key: Flat name of the tree; empty for the whole spec.
     """
     if not isinstance(tree, dict):
         return fields[key].store
-    prefix = "" if key is None else f"{key}/"
+    prefix = f"{key}/" if key else ""
     stores = [(k, compile_tree(sub, fields, prefix + k)) for k, sub in tree.items()]
 
     def store_dict(value: Any, parts: list) -> None:
@@ -403,10 +403,15 @@ def _named(field: Field, function: Callable, *args: Any) -> Any:
         utils.reraise(e, f"Error while serializing feature `{field.key}`: `{field.info}`: ")
 
 
-def _kind_and_packer(dtype: np.dtype) -> tuple[bytes, Callable[[np.ndarray], bytes] | None]:
+def _no_array(array: np.ndarray) -> bytes:
+    """Refuses an array of texts, which are packed one by one."""
+    raise NotPlain(array.dtype)
+
+
+def _kind_and_packer(dtype: np.dtype) -> tuple[bytes, Callable[[np.ndarray], bytes]]:
     """Returns the tag of the list that stores a dtype, and the function that packs an array."""
     if dtype.kind == "O":
-        return wire.BYTES_LIST, None
+        return wire.BYTES_LIST, _no_array
     if dtype.kind == "f":
         return wire.FLOAT_LIST, wire.pack_float_array
     if dtype.kind in "biu" and dtype.isnative:

@@ -44,7 +44,7 @@ def store_text(headers: wire.Headers, slot: int, otherwise: Store) -> Store:
             try:
                 data = data.encode("utf-8")
             except UnicodeEncodeError:
-                kind = None
+                kind = type(None)
         if kind is not bytes and kind is not str:
             return otherwise(item, parts)
         parts[slot] = headers[len(data)]
@@ -165,7 +165,8 @@ def join_rows(rows: Any) -> tuple[Sequence, list[int]]:
         raise NotPlain
     sizes = list(map(len, rows))
     if types == {np.ndarray} and len({(row.dtype, row.shape[1:]) for row in rows}) == 1:
-        return np.concatenate(rows), sizes
+        joined: Any = np.concatenate(rows)
+        return joined, sizes
     return list(itertools.chain.from_iterable(rows)), sizes
 
 

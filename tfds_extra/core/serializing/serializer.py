@@ -42,7 +42,7 @@ class Serializer(example_serializer.Serializer):
         self._fields, self._blank = fields_lib.compile_fields(flat_specs)
         self._store = fields_lib.compile_tree(example_specs, self._fields)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Compiled functions cannot be pickled; the spec can.
         return type(self), (self.example_specs,)
 
@@ -89,9 +89,9 @@ class ExampleEncoder:
         self._encode, items = shortcuts.compile_features(features, fields)
         self._items = items
         self._fields = fields
-        self._columns = None
+        self._columns: Any = None  # A `columns.ColumnsEncoder`, made when it is first needed.
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.features,)
 
     def encode(self, example: Any) -> bytes:

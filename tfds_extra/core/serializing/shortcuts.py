@@ -141,7 +141,7 @@ def is_stored_raw(feature: tfds.features.FeatureConnector) -> bool:
     return None not in value.shape and dtype.kind in "iuf" and dtype.isnative
 
 
-def raw_rows(feature: tfds.features.FeatureConnector, values: Sequence) -> np.ndarray:
+def raw_rows(feature: tfds.features.FeatureConnector, values: Sequence | np.ndarray) -> np.ndarray:
     """Returns the stored bytes of values, one value a row.
 
     Args:
@@ -155,7 +155,8 @@ def raw_rows(feature: tfds.features.FeatureConnector, values: Sequence) -> np.nd
     if type(values) is not np.ndarray:
         if any(type(v) is not np.ndarray or v.dtype != dtype for v in values):
             raise NotPlain
-        values = np.stack(values)
+        values = np.stack(list(values))
+    assert isinstance(values, np.ndarray)
     if values.dtype != dtype or values.shape[1:] != feature.shape:
         raise NotPlain
     return np.ascontiguousarray(values).reshape(len(values), -1).view(np.uint8)
@@ -195,7 +196,7 @@ def _by_the_feature_itself(
     feature: tfds.features.FeatureConnector, key: str | None, fields: Mapping[str, Field]
 ) -> Store:
     specs = feature.get_serialized_info()
-    store = fields_lib.compile_tree(specs, fields, key)
+    store = fields_lib.compile_tree(specs, fields, key or "")
     flat_specs = utils.flatten_nest_dict(specs if key is None else {key: specs})
     own_fields = {k: fields[k] for k in flat_specs}
 
@@ -322,7 +323,7 @@ def _box_packer(feature: tfds.features.BBoxFeature) -> Callable[[Sequence], byte
     relative = feature.bbox_format in _RELATIVE_BOXES
     ordered = feature.bbox_format in _ORDERED_BOXES
 
-    def pack(values: Sequence) -> bytes:
+    def pack(values: Any) -> bytes:
         is_table = type(values) is np.ndarray and values.ndim == 2
         types = {np.ndarray} if is_table else set(map(type, values))
         if types == {tfds.features.BBox}:
@@ -376,14 +377,17 @@ def _compile_column(
     """Returns a function that stores many values of a feature, None if there is no shortcut."""
     kind = type(feature)
     if kind is tfds.features.FeaturesDict:
-        columns = {k: _compile_column(sub, f"{key}/{k}", fields) for k, sub in feature.items()}
-        return _dict_column(columns) if columns and all(columns.values()) else None
+        columns = {}
+        for name, sub in feature.items():
+            if (made := _compile_column(sub, f"{key}/{name}", fields)) is None:
+                return None
+            columns[name] = made
+        return _dict_column(columns) if columns else None
     if kind is tfds.features.Sequence:
         inner = _compile_column(feature.feature, key, fields)
         return _nested_column(inner) if inner else None
     field = fields.get(key)
-    pack = _row_packer(feature, field) if field else None
-    if pack is None:
+    if field is None or (pack := _row_packer(feature, field)) is None:
         return None
 
     def column(values: Any, n: int, lengths: list, parts: list) -> None:

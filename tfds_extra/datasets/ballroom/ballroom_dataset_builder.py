@@ -149,9 +149,10 @@ class Builder(core.Builder):
 
         def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
             row = rows[name]
-            annotations = tempo.get(_tempo_name(row)), bars.get(_beats_name(row))
-            if None not in annotations:  # In a part, annotations may be missing.
-                example = _example(row, _samples(content), *annotations)
+            beats_of, tempo_of = bars.get(_beats_name(row)), tempo.get(_tempo_name(row))
+            # In a part, annotations may be missing.
+            if beats_of is not None and tempo_of is not None:
+                example = _example(row, _samples(content), tempo_of, beats_of)
                 yield (self._split_of(row), row["track_id"]), example
 
         recordings = self.members(
@@ -215,6 +216,7 @@ def _example(
 ) -> dict[str, Any]:
     """Makes an example from a row of the table of excerpts and the published files."""
     name = _TRACK_ID.fullmatch(row["track_id"])
+    assert name  # All ids of the table are of that form.
     return {
         "audio": samples,
         "track_id": row["track_id"],

@@ -45,7 +45,8 @@ def read(
     Raises:
       CorpusError: A file is damaged or foreign, or tells of other images than another file.
     """
-    labels, columns = {}, {"train": {}, "test": {}}
+    labels: dict[str, np.ndarray] = {}
+    columns: dict[str, dict[str, Any]] = {"train": {}, "test": {}}
     with core.located(files["noisy_labels"], "", _REMEDY):
         noisy = parse_noisy_labels(files["noisy_labels"].read(), counts["train"])
         labels["train"] = noisy.pop("clean_label")
@@ -123,7 +124,7 @@ def parse_workers(content: bytes, count: int) -> dict[str, np.ndarray]:
     header = ["Image-batch"]
     for i in WORKERS:
         header += [f"Worker{i}-id", f"Work-time-in-seconds-{i}"]
-    numbers = []
+    numbers: list[Any] = []
     for number, row in _lines(content, header):
         first = _GROUP * len(numbers)
         if row[0] != f"{first}--{first + _GROUP - 1}":
@@ -259,7 +260,9 @@ def _duplicates(
     files: Mapping[str, core.Content], labels: Mapping[str, np.ndarray]
 ) -> dict[str, list[list[dict[str, Any]]]]:
     """Returns the duplicates of every image, by split; each pair is listed at both images."""
-    found = {split: [[] for _ in labels[split]] for split in SPLITS}
+    found: dict[str, list[list[dict[str, Any]]]] = {
+        split: [[] for _ in labels[split]] for split in SPLITS
+    }
     for name, split in (("train_duplicates", "train"), ("test_duplicates", "test")):
         with core.located(files[name], "", _REMEDY):
             pairs = parse_duplicates(files[name].read(), labels["test"], labels[split])

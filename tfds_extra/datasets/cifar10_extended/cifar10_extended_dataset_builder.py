@@ -11,7 +11,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from tfds_extra import core
-from tfds_extra.datasets.cifar10_extended import annotations, features
+from tfds_extra.datasets.cifar10_extended import annotations as annotation_files
+from tfds_extra.datasets.cifar10_extended import features
 from tfds_extra.formats import cifar_batch, label_errors, safe_pickle
 
 _HOMEPAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
@@ -90,7 +91,7 @@ class Builder(core.Builder):
     def published_files(self) -> dict[str, core.Archive | core.File]:
         probabilities = "cross_validated_predicted_probabilities/cifar10_test_set_pyx.npy"
         labels = "original_test_labels/cifar10_test_set_original_labels.npy"
-        files = {
+        files: dict[str, core.Archive | core.File] = {
             "cifar10": core.Archive(_CIFAR10, "cifar-10-batches-py", holds=("data_batch_*",)),
             "human_counts": core.File(_CIFAR10H + "cifar10h-counts.npy"),
             "human_probs": core.File(_CIFAR10H + "cifar10h-probs.npy"),
@@ -119,17 +120,17 @@ class Builder(core.Builder):
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
         piece = _Piece(files.pop("cifar10"), files)
-        return core.by_split(annotations.SPLITS, [piece], self._generate_examples)
+        return core.by_split(annotation_files.SPLITS, [piece], self._generate_examples)
 
     def _generate_examples(self, piece: _Piece) -> Iterator[core.Rows]:
         """Yields the images, many at a time."""
         facts = {row["fact"]: int(row["value"]) for row in self.read_facts("facts.tsv")}
-        labels, columns = annotations.read(
+        labels, columns = annotation_files.read(
             piece.files, self.expected_counts, facts["human_majority_is_label"]
         )
         if "votes" in piece.files:
-            columns["train"] |= annotations.no_votes(labels["train"])
-            columns["test"] |= annotations.read_votes(piece.files["votes"], labels["test"])
+            columns["train"] |= annotation_files.no_votes(labels["train"])
+            columns["test"] |= annotation_files.read_votes(piece.files["votes"], labels["test"])
 
         def make(name: str, content: bytes) -> Iterator[core.Rows]:
             if name == _NAMES:

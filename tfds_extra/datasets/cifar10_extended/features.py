@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfds_extra.datasets.cifar10_extended import annotations
+from tfds_extra.datasets.cifar10_extended import annotations as annotation_files
 from tfds_extra.features import PixelImage, flag, float32, float64, int32, int64, label, text
 
 CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
@@ -111,10 +111,10 @@ def of_cifar10n() -> dict[str, Any]:
         "aggre_label": "the class that most of the three workers chose, one of the three if they"
         " all differ",
         "worse_label": "a wrong one of the three workers' classes if there is one",
-        **{f"random_label{i}": f"choice {i} of the three" for i in annotations.WORKERS},
+        **{f"random_label{i}": f"choice {i} of the three" for i in annotation_files.WORKERS},
     }
     by_worker = {}
-    for i in annotations.WORKERS:
+    for i in annotation_files.WORKERS:
         by_worker[f"worker{i}_id"] = int64(  # As in TFDS's cifar10_n.
             f"CIFAR-10N: worker {i} of the ten images, 0-746. The publisher does not say that this is"
             f" who gave `random_label{i}`. -1 in test."
@@ -136,10 +136,10 @@ def of_checks() -> dict[str, Any]:
     return {
         "duplicates": tfds.features.Sequence(
             {
-                "split": label(annotations.SPLITS, "Split of the other image."),
+                "split": label(annotation_files.SPLITS, "Split of the other image."),
                 "index": int32("Row of the other image in its split."),
                 "distance": float32("In the feature space of a network, no unit."),
-                "judgment": label(annotations.JUDGMENTS, "What a person thinks of the two."),
+                "judgment": label(annotation_files.JUDGMENTS, "What a person thinks of the two."),
             },
             doc="ciFAIR: other images that show nearly the same. Pairs of a test image and any other"
             " were looked for; each is listed with both of its images.",

@@ -205,13 +205,9 @@ class Builder(core.Builder):
 
     def to_download(self, extracted):
         files = super().to_download(extracted)
-        if self.variant == core.PARTIAL and self._manual_dir is not None:
-            here = {
-                name
-                for name in files
-                for url in self.published_files()[name].urls
-                if (self._manual_dir / self.url_infos[url].filename).is_file()
-            }
+        if self.variant == core.PARTIAL:
+            published = self.published_files()
+            here = {name for name in files if self.is_here(published[name], only_packed=True)}
             # A part takes the files that are there: no 20 GB of other pictures are fetched for it.
             if here or extracted:
                 files = {name: file for name, file in files.items() if name in {*here, _KARPATHY}}
@@ -266,9 +262,9 @@ class Builder(core.Builder):
     def _generate_examples(self, piece: Piece) -> Iterator[core.SplitExample]:
         """Yields the pictures of a piece."""
         is_part = self.variant == core.PARTIAL
-        for file in dict.fromkeys(piece.annotations(kind)[0] for kind in piece.kinds):
+        for archive in dict.fromkeys(piece.annotations(kind)[0] for kind in piece.kinds):
             named = (piece.annotations(kind) for kind in piece.kinds)
-            self.needs_whole(file, *(name for tree, name in named if tree is file))
+            self.needs_whole(archive, *(name for tree, name in named if tree is archive))
         joined = Joined(lambda image_id: image_id % piece.count == piece.number, is_part=is_part)
         for kind in piece.kinds:
             tree, name = piece.annotations(kind)
@@ -281,7 +277,8 @@ class Builder(core.Builder):
                 "annotations of %d pictures are left out, which %s does not list, as %d",
                 len(joined.left_out), name, min(joined.left_out),
             )  # fmt: skip
-        pictures = segments = None
+        pictures: Pictures | None = None
+        segments: Pictures | None = None
         if self.builder_config.pictures:
             archive = piece.files[_pictures(piece.subset)]
             pictures = Pictures(archive, joined.names, is_part=is_part)
@@ -296,7 +293,9 @@ class Builder(core.Builder):
             size = (image["height"], image["width"])
             if "panoptic" in self.builder_config.kinds:
                 found = by_kind.get("panoptic", [])
-                content = segments.read(found[0]["file_name"], size) if found else None
+                content = None
+                if found and segments is not None:
+                    content = segments.read(found[0]["file_name"], size)
                 example |= values.of_panoptic(image, found if content else [], content)
             if pictures:
                 example["image"] = pictures.read(image["file_name"], size)

@@ -41,6 +41,11 @@ class Category:
     color: tuple[int, int, int] | None
 
 
+def _color(text: str) -> tuple[int, int, int]:
+    red, green, blue = map(int, text.split(","))
+    return red, green, blue
+
+
 @functools.cache
 def categories(kind: str) -> tuple[Category, ...]:
     """Returns the classes in published order: a label is a place in it.
@@ -54,7 +59,7 @@ def categories(kind: str) -> tuple[Category, ...]:
             row["name"],
             row["supercategory"],
             row["is_thing"] == "1",
-            tuple(map(int, row["color"].split(","))) if row["color"] else None,
+            _color(row["color"]) if row["color"] else None,
         )
         for row in tables.read_tsv(pathlib.Path(__file__).with_name("categories.tsv"))
         if row["kind"] == kind

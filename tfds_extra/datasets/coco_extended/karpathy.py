@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfds_extra import core
 from tfds_extra.formats import FormatError, json_stream
 
@@ -22,7 +24,7 @@ def read(tree: core.Tree) -> dict[int, str]:
     Raises:
       CorpusError: The list is damaged.
     """
-    found = {}
+    found: dict[Any, Any] = {}
     with core.find_member(tree, FILE) as member:
         with core.located(tree, FILE, core.GET_AGAIN), member.open() as file:
             for key, row in json_stream.read(file, ("images",)):

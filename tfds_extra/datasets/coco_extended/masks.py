@@ -58,11 +58,11 @@ def to_dense_tensor(rles: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.
 
 
 def _padded_to_dense(rles: np.ndarray, height: np.ndarray, width: np.ndarray) -> np.ndarray:
-    height, width = int(height), int(width)
+    rows, columns = int(height), int(width)
     runs = coco_rle.decode(rles.tolist())
     is_missing = runs.lengths == 0
-    coco_rle.check(runs, height * ~is_missing, width)
-    return coco_rle.to_dense(runs, height, width, _aligned_zeros)
+    coco_rle.check(runs, rows * ~is_missing, columns)
+    return coco_rle.to_dense(runs, rows, columns, _aligned_zeros)
 
 
 def _aligned_zeros(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

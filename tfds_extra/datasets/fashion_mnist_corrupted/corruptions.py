@@ -15,6 +15,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -489,4 +490,5 @@ def _zigzag(left_row: int, right_row: int) -> np.ndarray:
         points.append((length, points[-1][1] / (2 * (length - teeth))))
     sine, cosine = math.sin(slope), math.cos(slope)
     points = [(c * cosine - r * sine + 2, c * sine + r * cosine + left_row) for c, r in points]
-    return sum(_line(*start, *end) for start, end in itertools.pairwise(points))
+    drawn: Any = sum(_line(*start, *end) for start, end in itertools.pairwise(points))
+    return drawn

@@ -46,8 +46,8 @@ def _configs() -> Iterator[CorruptionConfig]:
         name="mixed", description="Fashion-MNIST-C as published, one corruption of 15 an image."
     )
     for name, recipe in recipes.RECIPES.items():
-        severity = f" at severity {recipe.default} of 5" if recipe.severities else ""
-        description = f"Fashion-MNIST, every image with {name}{severity}."
+        strength = f" at severity {recipe.default} of 5" if recipe.severities else ""
+        description = f"Fashion-MNIST, every image with {name}{strength}."
         if name == "identity":
             description = "Fashion-MNIST as it is."
         yield CorruptionConfig(name=name, corruption=name, description=description)
@@ -114,7 +114,7 @@ class Builder(core.Builder):
         published = _read_corrupted(files, split, labels, size) if is_mixed else None
         for start in range(0, len(originals), size):
             block = slice(start, start + size)
-            if is_mixed:
+            if published is not None:
                 columns = _recovered_columns(originals[block], next(published))
             else:
                 columns = self._generated_columns(originals[block], split, start)

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -155,10 +156,10 @@ def _glass_difference(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarra
     before = corruptions.blur_columns(originals, sigma).astype(np.uint8)
     blur = corruptions.blur_columns(np.eye(corruptions.SIZE)[np.newaxis], sigma)[0]
     after = np.linalg.inv(blur) @ (corrupted + 0.5)  # They were cut to whole numbers.
-    before, after = (
+    levels: list[np.ndarray] = [
         np.sort(pixels.reshape(len(pixels), corruptions.SIZE**2)) for pixels in (before, after)
-    )
-    return np.abs(after - before).mean(axis=1)
+    ]
+    return np.abs(levels[1] - levels[0]).mean(axis=1)
 
 
 def _find_closest(
@@ -167,7 +168,7 @@ def _find_closest(
     """Notes the nearest corruption of the images that are left, if it is near enough."""
     degrees = _nearest_motion(originals, corrupted)
     motion = corruptions.motion_blur(originals, degrees, *recipes.parameters("motion_blur"))
-    candidates = [("motion_blur", degrees, motion)]
+    candidates: list[tuple[str, Any, np.ndarray]] = [("motion_blur", degrees, motion)]
     candidates += [(name, angle, _made(name, angle, originals)) for name, angle in _certain()]
     differences = [_difference(made, corrupted) for _, _, made in candidates]
     nearest = np.argmin(differences, axis=0)
@@ -198,7 +199,7 @@ def _nearest_motion(originals: np.ndarray, corrupted: np.ndarray) -> np.ndarray:
     # tried.
     difference = _difference(made, corrupted)
     rest = (0 < difference) & (difference < _MISLED)
-    every_one = np.tile(np.arange(len(directions)), (np.count_nonzero(rest), 1))
+    every_one = np.tile(np.arange(len(directions)), (int(np.count_nonzero(rest)), 1))
     best[rest] = _nearest(originals[rest], corrupted[rest], every_one, every=1)
     return directions[best]
 
@@ -216,10 +217,15 @@ def _nearest(
     directions = _directions()
     best = tried[:, 0].copy()
     least = np.full(len(originals), np.inf)
+    radius, sigma = recipes.parameters("motion_blur")
     for numbers in tried.T:
         rows = np.flatnonzero(least > 0)
         made = corruptions.motion_blur(
-            originals[rows], directions[numbers[rows]], *recipes.parameters("motion_blur"), every
+            originals[rows],
+            directions[numbers[rows]],
+            radius,
+            sigma,
+            every,
         )
         difference = _difference(made, corrupted[rows, ::every, ::every])
         closer = difference < least[rows]

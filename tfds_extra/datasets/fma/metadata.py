@@ -144,7 +144,7 @@ class EchonestParser:
     def __call__(self, cells: Sequence[str] | None) -> dict[str, Any]:
         """Returns the values; without cells, missing ones."""
         available = cells is not None
-        temporal = cells[self._temporal :] if available else [""] * TEMPORAL
+        temporal = [""] * TEMPORAL if cells is None else cells[self._temporal :]
         return {
             "available": available,
             **self._columns(cells),
@@ -161,7 +161,9 @@ def _published_columns(table: str) -> list[pandas_csv.Column]:
             for statistic in STATISTICS
             for number in range(1, size + 1)
         ]
-    found = [(c["group"], c["name"]) if c["group"] else (c["name"],) for c in columns(table)]
+    found: list[pandas_csv.Column] = [
+        (c["group"], c["name"]) if c["group"] else (c["name"],) for c in columns(table)
+    ]
     if table == "echonest.csv":
         found += [("temporal_features", f"{number:03}") for number in range(TEMPORAL)]
     return found
@@ -190,7 +192,7 @@ class SortedTable:
         self,
         tree: core.Tree,
         name: str,
-        make_parser: Callable[[Sequence[pandas_csv.Column]], Callable[[Sequence[str]], Any]],
+        make_parser: Callable[[Sequence[pandas_csv.Column]], Callable[[Sequence[str] | None], Any]],
         published: tuple[int, str] | None,
     ):
         """Names the table, without opening it.
@@ -258,6 +260,7 @@ class SortedTable:
         with core.located(self._tree, self._name, _REMEDY):
             if self._next is not None:
                 self._passed = self._next.index
+            assert self._rows is not None  # `_open` was called.
             self._next = next(self._rows, None)
             if self._next is None:
                 self._check()
@@ -301,13 +304,13 @@ class Reader:
           CorpusError: There is no tracks.csv, which a part needs, too.
         """
         self._is_part = rows is None
-        makers = {
+        makers: dict[str, Callable[..., Any]] = {
             name: functools.partial(Parser, name) for name in ("tracks.csv", "raw_tracks.csv")
         }
         if computed:
             makers |= {"features.csv": LibrosaParser, "echonest.csv": EchonestParser}
         self._tables = {
-            name: SortedTable(tree, name, make, rows and (rows[name], sums[name]))
+            name: SortedTable(tree, name, make, (rows[name], sums[name]) if rows else None)
             for name, make in makers.items()
         }
         self._absent = makers.keys() - tree.index().keys() if self._is_part else set()

@@ -151,6 +151,7 @@ def _example(
         raise ValueError(
             "{} Hz, {} channels of {} bits are not how FSDD is recorded".format(*source)
         )
+    assert name  # Only such members are asked for.
     index = int(name["index"])
     speaker = speakers[name["speaker"]]
     example = {

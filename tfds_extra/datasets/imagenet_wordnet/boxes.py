@@ -38,6 +38,7 @@ class Boxes:
         numbers: dict[str, int] = {}
         self._of: dict[str, bytes] = {}
         for member in tree.members() if tree else ():
+            assert tree
             match = _NAME.fullmatch(member.name)
             if not match:
                 raise core.stranger(tree, member.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -122,12 +122,13 @@ def of_all_nouns(files: Mapping[str, Any]) -> Facts:
     Raises:
       CorpusError: One is damaged.
     """
-    found = {}
-    for name, parse in (
+    found: dict[str, Any] = {}
+    parsers: tuple[tuple[str, Callable[[bytes], Any]], ...] = (
         ("words", imagenet.parse_texts),
         ("gloss", imagenet.parse_texts),
         ("is_a", imagenet.parse_is_a),
-    ):
+    )
+    for name, parse in parsers:
         found[name] = {}
         if file := files.get(name):
             with core.located(file, "", core.GET_AGAIN):

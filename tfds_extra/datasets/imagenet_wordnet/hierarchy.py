@@ -67,7 +67,7 @@ class Hierarchy:
         Of several shortest ways it is the one with the smallest wnids, compared from the synset up.
         """
         start = self.wnid(synset)
-        came_from: dict[str, str | None] = {start: None}
+        came_from = {start: ""}
         waiting = collections.deque([start])
         while waiting:
             wnid = waiting.popleft()

@@ -117,7 +117,7 @@ class Builder(core.Builder):
         if classes:
             made |= features.of_objects()
         if "validation" in config.splits:
-            made |= features.of_judgements(classes)
+            made |= features.of_judgements(classes or ())
         return self.dataset_info(
             features=made,
             supervised_keys=("image", "label") if classes else None,
@@ -138,7 +138,7 @@ class Builder(core.Builder):
         if "validation" in config.splits:
             files["real"] = core.File(_REAL)
             files["label_errors"] = core.File(_LABEL_ERRORS)
-        optional = {
+        optional: dict[str, core.Archive | core.File] = {
             "devkit": core.Archive(
                 _by_hand(_OPTIONAL["devkit"][0]), "ILSVRC2012_devkit_t12", others=("*",)
             ),
@@ -151,6 +151,7 @@ class Builder(core.Builder):
                 for name in ("words", "gloss", "is_a")
             },
         }
+        wanted: tuple[str, ...]
         if config.whole:
             wanted = ("words", "gloss", "is_a")
         else:
@@ -177,7 +178,7 @@ class Builder(core.Builder):
 
     def _say_what_is_not_here(self, files: dict[str, Any]) -> None:
         config = self.builder_config
-        wanted = (
+        wanted: tuple[str, ...] = (
             ("words", "gloss", "is_a")
             if config.whole
             else ("devkit", "boxes_train", "boxes_validation")
@@ -284,10 +285,10 @@ class Builder(core.Builder):
 
     def _once(self, key: str, piece: Piece, make: Callable[[], Any]) -> Any:
         """Returns what was made of the files of a piece, made when it is first asked for."""
-        key = (key, *(str(file) for file in piece.files.values()))
-        if key not in self._read:
-            self._read[key] = make()
-        return self._read[key]
+        made_of = (key, *(str(file) for file in piece.files.values()))
+        if made_of not in self._read:
+            self._read[made_of] = make()
+        return self._read[made_of]
 
     def _facts(self, piece: Piece) -> facts.Facts:
         of = facts.of_all_nouns if self.builder_config.whole else facts.of_ilsvrc
@@ -379,7 +380,8 @@ def _streamed(tree: core.Tree) -> Iterator[Found]:
                     for one in inner:
                         if one.isfile():
                             name = _name_in_class(one.name, wnid)
-                            content = inner.extractfile(one).read()
+                            opened = inner.extractfile(one)
+                            content = opened.read() if opened else b""
                             yield f"{member.name}/{one.name}", name, wnid, 0, content
             except tarfile.TarError as e:
                 raise ValueError(f"damaged: {e}") from e

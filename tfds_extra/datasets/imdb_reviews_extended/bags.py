@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class Bags:
 
     def __init__(
         self,
-        waiting: BinaryIO,
+        waiting: IO[bytes],
         gitblobs: Mapping[str, str],
         counts: Mapping[str, int],
         words: int,

@@ -6,7 +6,7 @@ import dataclasses
 import html
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -70,7 +70,7 @@ class Builder(core.Builder):
         )
 
     def published_files(self) -> dict[str, core.Archive | core.File]:
-        files = {
+        files: dict[str, core.Archive | core.File] = {
             "corpus": core.Archive(
                 _ARCHIVE,
                 _ROOT,
@@ -99,7 +99,7 @@ class Builder(core.Builder):
         files = self.fetch(dl_manager)
         return core.by_split(list(self.expected_counts), [files], self._generate_examples)
 
-    def _generate_examples(self, files: Mapping[str, core.Tree]) -> Iterator[core.Rows]:
+    def _generate_examples(self, files: Mapping[str, Any]) -> Iterator[core.Rows]:
         """Yields all reviews, or all words."""
         if self.base_config_name == "vocabulary":
             yield self._words(files["corpus"])
@@ -114,7 +114,7 @@ class Builder(core.Builder):
                 for start in range(0, len(of_split), _BLOCK):
                     rows = of_split[start : start + _BLOCK]
                     paths = [found.path(row) for row in rows]
-                    block = {name: column[rows] for name, column in columns.items()}
+                    block: dict[str, Any] = {name: column[rows] for name, column in columns.items()}
                     block |= {
                         "path": paths,
                         "first_copy": [found.path(r) for r in block.pop("first")],
@@ -136,7 +136,7 @@ class Builder(core.Builder):
                     yield core.Rows(split, [f"{_ROOT}/{path}" for path in paths], block)
 
     def _read(
-        self, tree: core.Tree, waiting: BinaryIO
+        self, tree: core.Tree, waiting: IO[bytes]
     ) -> tuple[reviews.Reviews, dict[str, bytes], bags.Bags]:
         """Reads the archive once.
 
@@ -286,7 +286,7 @@ def _bags_of(
     return columns
 
 
-def _decoded(tree: core.Tree, path: str, start: int, size: int, waiting: BinaryIO) -> str:
+def _decoded(tree: core.Tree, path: str, start: int, size: int, waiting: IO[bytes]) -> str:
     """Returns a text from the temporary file."""
     waiting.seek(start)
     with core.located(tree, path, core.GET_AGAIN):

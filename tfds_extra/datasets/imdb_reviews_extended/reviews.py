@@ -7,7 +7,7 @@ import dataclasses
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -107,7 +107,7 @@ class Reviews:
         """Returns the number of reviews in a folder, and their `digests.of_listing`."""
         of_folder = {
             f"{root}/{self.path(row)}": self.digest[row].tobytes()
-            for row in np.flatnonzero(self.folder == FOLDERS.index(folder))
+            for row in np.flatnonzero(self.folder == FOLDERS.index(folder)).tolist()
         }
         return len(of_folder), digests.of_listing(of_folder)
 
@@ -119,7 +119,7 @@ class Collector:
       waiting: Takes the texts.
     """
 
-    def __init__(self, waiting: BinaryIO):
+    def __init__(self, waiting: IO[bytes]):
         self._waiting = waiting
         self._rows = array.array("q")
         self._digests = bytearray()

@@ -236,8 +236,9 @@ def _fits(pieces: list[str | None], word: str | None) -> bool:
     """Returns whether some pieces make up a word; an unknown piece may be any letters."""
     if word is None:
         return False
-    if None not in pieces:
-        return "".join(pieces) == word
+    known = [piece for piece in pieces if piece is not None]
+    if len(known) == len(pieces):
+        return "".join(known) == word
     if len(pieces) == 1:
         return True
     pattern = "".join(".+" if piece is None else re.escape(piece) for piece in pieces)

@@ -9,7 +9,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -92,7 +92,7 @@ class Builder(core.Builder):
         self._remember_arguments(check_pcm=check_pcm)
 
     @property
-    def DRAWN_TIMES(self) -> tuple[str, str] | None:  # pylint: disable=invalid-name
+    def DRAWN_TIMES(self) -> tuple[str, str] | None:  # type: ignore[override]
         """The times at which words begin; words that the aligner knows are strong."""
         return ("words/start", "words/is_oov") if self.builder_config.aligned else None
 
@@ -125,14 +125,9 @@ class Builder(core.Builder):
 
     def to_download(self, extracted):
         files = super().to_download(extracted)
-        if self.variant == core.PARTIAL and self._manual_dir is not None:
+        if self.variant == core.PARTIAL:
             wanted, published = self.builder_config.subsets, self.published_files()
-            here = {
-                subset
-                for subset in wanted
-                for url in published[subset].urls
-                if (self._manual_dir / self.url_infos[url].filename).is_file()
-            }
+            here = {one for one in wanted if self.is_here(published[one], only_packed=True)}
             # A part takes the subsets that are there; others are not fetched for it.
             if here or not set(extracted).isdisjoint(wanted):
                 files = {n: f for n, f in files.items() if n in here or n not in wanted}
@@ -164,7 +159,9 @@ class Builder(core.Builder):
         for prefix in part.prefixes:
             for name, content, text in self._utterances(part, prefix):
                 with core.located(part.audio, name, core.GET_AGAIN):
-                    yield self._example(part, tables, _MEMBER.fullmatch(name), content, text)
+                    named = _MEMBER.fullmatch(name)
+                    assert named  # Only such members are asked for.
+                    yield self._example(part, tables, named, content, text)
 
     def _utterances(self, part: Part, prefix: str) -> Iterator[tuple[str, bytes, str]]:
         """Yields the name and content of each recording, and its line of the transcript."""
@@ -294,7 +291,7 @@ class Builder(core.Builder):
             for name in required:
                 if name not in found and self.variant != core.PARTIAL:
                     raise core.CorpusError(part.audio, name, "it is missing", core.GET_AGAIN)
-            self._read_tables[key] = Tables(*(found.get(name, {}) for name in _TABLES))
+            self._read_tables[key] = Tables(*[cast(Any, found.get(name, {})) for name in _TABLES])
         return self._read_tables[key]
 
     @functools.cached_property

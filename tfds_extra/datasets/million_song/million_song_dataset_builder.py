@@ -7,7 +7,7 @@ import functools
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -147,8 +147,9 @@ class Builder(core.Builder):
 
     def published_files(self) -> dict[str, core.Archive | core.File]:
         config = self.builder_config
+        files: dict[str, core.Archive | core.File] = {}
         if config.rows == "songs":
-            files = self._archives_of_songs()
+            files |= self._archives_of_songs()
         elif config.rows == "summary":
             files = {"summary": self._summary()}
         elif config.rows == "taste_profile":
@@ -252,14 +253,14 @@ class Builder(core.Builder):
 
     def _generate_examples(self, piece: Piece) -> Iterator[core.Rows | core.SplitExample]:
         """Yields what a piece holds."""
-        read = {
+        readers: dict[str, Callable[[Piece], Iterator[core.Rows | core.SplitExample]]] = {
             "songs": self._songs,
             "summary": self._summaries,
             "musixmatch": self._lyrics,
             "second_hand_songs": self._covers,
             "taste_profile": self._plays,
-        }.get(self.builder_config.rows, self._genres)
-        yield from read(piece)
+        }
+        yield from readers.get(self.builder_config.rows, self._genres)(piece)
 
     @functools.cached_property
     def _read(self) -> dict[tuple[str, ...], Any]:
@@ -293,7 +294,9 @@ class Builder(core.Builder):
         lists, enrichments = self._lists(piece), self._enrichments(piece)
 
         def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
-            track = _SONG.fullmatch(name)["track"]
+            named = _SONG.fullmatch(name)
+            assert named  # Only such members are asked for.
+            track = named["track"]
             md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
             song = million_song.read_song(content)
             if song["track_id"] != track.encode():
@@ -341,7 +344,7 @@ class Builder(core.Builder):
             for i, row in enumerate(rows):
                 by_split.setdefault(self._split_of(row["tagging_split"]), []).append(i)
             for split, places in by_split.items():
-                found = {n: c[places] for n, c in columns.items() if n not in texts}
+                found: dict[str, Any] = {n: c[places] for n, c in columns.items() if n not in texts}
                 found |= {n: [column[i] for i in places] for n, column in texts.items()}
                 found |= {n: [rows[i][n] for i in places] for n in rows[0]}
                 yield core.Rows(split, [tracks[i] for i in places], found)

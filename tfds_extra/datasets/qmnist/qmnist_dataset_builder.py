@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -153,7 +153,7 @@ class Builder(core.Builder):
         return int(subsets["test10k"]["stop"])
 
     def _label_error_columns(
-        self, split: str, labels: np.ndarray, files: dict[str, core.Content]
+        self, split: str, labels: np.ndarray, files: Mapping[str, core.Content]
     ) -> dict[str, Any]:
         """Returns the columns about wrong labels: in test, of the digits that are MNIST's."""
         errors = [label_errors.NO_CANDIDATE] * len(labels)
@@ -182,7 +182,7 @@ class Builder(core.Builder):
         }
 
     def _origin_columns(
-        self, labels: np.ndarray, files: dict[str, core.Content]
+        self, labels: np.ndarray, files: Mapping[str, core.Content]
     ) -> dict[str, np.ndarray]:
         """Returns which QMNIST digit each NIST digit became."""
         core.check_same_rows(files["nist_labels"], labels[:, _NIST_INDEX], np.arange(len(labels)))

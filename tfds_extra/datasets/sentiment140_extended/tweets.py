@@ -82,12 +82,12 @@ class Repeats:
         return len(self.columns["id_count"])
 
 
-def count_rows(file: BinaryIO) -> int:
+def count_rows(file: quoted_csv.Readable) -> int:
     """Reads a file to its end, and returns its number of rows."""
     return sum(len(columns[0]) for columns in quoted_csv.read_blocks(file, _WIDTH))
 
 
-def find_repeats(file: BinaryIO) -> Repeats:
+def find_repeats(file: quoted_csv.Readable) -> Repeats:
     """Reads a file to its end and tells which ids and texts are there more than once.
 
     Memory is some 60 bytes a row.
@@ -159,7 +159,7 @@ class Block:
         return [f"{row}_{id_.decode()}" for row, id_ in enumerate(ids, self.first_row)]
 
 
-def _read_blocks(file: BinaryIO) -> Iterator[Block]:
+def _read_blocks(file: quoted_csv.Readable) -> Iterator[Block]:
     first_row = 0
     for columns in quoted_csv.read_blocks(file, _WIDTH):
         polarities = quoted_csv.integers(columns[_POLARITY], first_row)
@@ -174,7 +174,7 @@ def _read_blocks(file: BinaryIO) -> Iterator[Block]:
         first_row += len(ids)
 
 
-def read_as_standard(file: BinaryIO) -> Iterator[tuple[Block, dict[str, Any]]]:
+def read_as_standard(file: quoted_csv.Readable) -> Iterator[tuple[Block, dict[str, Any]]]:
     """Yields rows with the columns that the standard builder makes of them."""
     for block in _read_blocks(file):
         names = {"date": _DATE, "query": _QUERY, "user": _USER, "text": _TEXT}
@@ -183,7 +183,7 @@ def read_as_standard(file: BinaryIO) -> Iterator[tuple[Block, dict[str, Any]]]:
 
 
 def read(
-    file: BinaryIO, repeats: Repeats, classes: list[str]
+    file: quoted_csv.Readable, repeats: Repeats, classes: list[str]
 ) -> Iterator[tuple[Block, dict[str, Any]]]:
     """Yields rows with all columns that can be made of them.
 

@@ -75,7 +75,7 @@ class Builder(core.Builder):
         )
 
     def published_files(self) -> dict[str, core.Archive | core.File]:
-        files = {}
+        files: dict[str, core.Archive | core.File] = {}
         for split in self.builder_config.splits:
             files[split] = core.Archive(
                 f"{_HOMEPAGE}{split}.tar.gz", split, holds=(_BOXES,), others=(_BOXES, "*.m")

@@ -69,7 +69,7 @@ def stripped(text: str) -> dict[tuple[str, ...], str]:
     Returns:
       What is left for each of `CHOICES`.
     """
-    found = {(): text}
+    found: dict[tuple[str, ...], str] = {(): text}
     is_quote = _Quotes()
     for chosen in CHOICES:
         before = found[chosen[:-1]]

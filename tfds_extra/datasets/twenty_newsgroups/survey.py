@@ -53,7 +53,7 @@ class Survey:
 
     def header(self, path: str) -> str | None:
         """Returns the header of a message; None if there is no such message."""
-        if path not in self._places:
+        if path not in self._places or self._headers is None:
             return None
         start, size = self._places[path]
         self._headers.seek(start)
@@ -61,7 +61,7 @@ class Survey:
 
     def counts(self) -> collections.Counter[tuple[str, str]]:
         """Returns the number of files by folder and group."""
-        return collections.Counter(tuple(path.split("/")[:2]) for path in self._files)
+        return collections.Counter((p.split("/")[0], p.split("/")[1]) for p in self._files)
 
     def digest(self, folder: str) -> str:
         """Returns the digest of all files of a folder, as `digests.of_listing` has it."""

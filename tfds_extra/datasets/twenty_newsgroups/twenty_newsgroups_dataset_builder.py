@@ -33,9 +33,11 @@ _ARCHIVES = {
         also_called=("20news-bydate",),
     ),
     "original": core.Archive(
-        _HOMEPAGE + "20news-19997.tar.gz", *_FOLDERS["original"], holds=_HOLDS
+        _HOMEPAGE + "20news-19997.tar.gz", root=_FOLDERS["original"][0], holds=_HOLDS
     ),
-    "headers": core.Archive(_HOMEPAGE + "20news-18828.tar.gz", *_FOLDERS["headers"], holds=_HOLDS),
+    "headers": core.Archive(
+        _HOMEPAGE + "20news-18828.tar.gz", root=_FOLDERS["headers"][0], holds=_HOLDS
+    ),
 }
 # The archives of each config; its messages are those of the first archive.
 _ARCHIVES_OF = {
@@ -142,7 +144,7 @@ class Builder(core.Builder):
             if split not in self.expected_counts:
                 continue
             with core.located(files[edition], path, core.GET_AGAIN):
-                twin = original and original.header(twin_of(path))
+                twin = original.header(twin_of(path)) if original else None
                 example = make_example(path, content, twin) | marks.of(path)
             if errors is not None:
                 example |= errors[path]
@@ -248,7 +250,7 @@ class Marks:
         self._own, self._original = own, original
         message_ids = own.message_ids
         if original is not None:
-            message_ids = {path: original.message_ids.get(twin_of(path)) for path in own.bodies}
+            message_ids = {path: original.message_ids.get(twin_of(path), "") for path in own.bodies}
         self._duplicates = survey.alike(message_ids)
         self._same_body = survey.alike(own.bodies)
 

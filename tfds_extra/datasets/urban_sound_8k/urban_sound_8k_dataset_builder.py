@@ -145,6 +145,7 @@ class Builder(core.Builder):
                 raise ValueError(
                     f"{len(content):,} bytes, the published file has {int(published.bytes):,}"
                 )
+            assert slice_  # Only such members are asked for.
             recording = slice_["recording"]
             spans_folds = len(folds[recording]) > 1
             yield self._example(slice_, published, content, users[recording], spans_folds)

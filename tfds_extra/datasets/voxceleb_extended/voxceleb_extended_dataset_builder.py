@@ -128,8 +128,8 @@ class Builder(core.Builder):
         if not config.parts:
             read = self._trials if config.trials else self._speakers_of
             names = config.trials or ("vox1", "vox2")
-            pieces = [core.SplitFiles(name, published) for name in names]
-            return core.by_split(self.expected_counts, pieces, read)
+            lists_of = [core.SplitFiles(name, published) for name in names]
+            return core.by_split(self.expected_counts, lists_of, read)
         lists = {name: file for name, file in published.items() if name not in config.parts}
         pieces = [
             Piece(part, published[part], prefix, lists)
@@ -227,6 +227,7 @@ class Builder(core.Builder):
 
         def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
             match = part.member.fullmatch(name)
+            assert match  # Only such members are asked for.
             if self._is_of(part, match["speaker"]):
                 yield self._example(part, match, content, speakers, listed)
             elif part.corpus == 1 or match["speaker"] not in self._vox2:

@@ -109,8 +109,8 @@ def accuracy(
 
 
 def accuracies(
-    answers: Sequence[Sequence[str | bytes]],
-    predictions: Sequence[str | bytes],
+    answers: Sequence[Sequence[str | bytes]] | np.ndarray,
+    predictions: Sequence[str | bytes] | np.ndarray,
     edition: str = EDITIONS[0],
 ) -> np.ndarray:
     """Returns how right the answers to several questions are.

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 import tensorflow_datasets as tfds
 
 from tfds_extra import core
-from tfds_extra.datasets.vqa import annotations, features, releases
+from tfds_extra.datasets.vqa import annotations as annotation_files
+from tfds_extra.datasets.vqa import features, releases
 from tfds_extra.datasets.vqa.named_files import NamedById
 
 _HOMEPAGE = "https://visualqa.org/"
@@ -207,14 +208,16 @@ class Builder(core.Builder):
         )
         scenes = self._named(part, f"scenes_{name}", releases.SCENE, subset)
         with _open(part.files[f"questions_{name}"], self._questions(subset)) as file:
-            questions = annotations.read_questions(file, choices=config.choices)
+            questions = annotation_files.read_questions(file, choices=config.choices)
             for number, question in enumerate(questions):
                 row = answers.find(question) if answers else None
                 if row is None and answers and self.variant != core.PARTIAL:
                     raise ValueError(f"question {question['question_id']} has no answers")
                 if min(number // _PICTURED, part.count - 1) != part.number:
                     continue  # It belongs to another part, but counts as asked.
-                found = annotations.no_answers() if row is None else answers.of(row)
+                found = annotation_files.no_answers()
+                if row is not None and answers is not None:
+                    found = answers.of(row)
                 if release.people is not None:
                     found.pop("question_type_published")
                 image_id = question["image_id"]
@@ -242,27 +245,27 @@ class Builder(core.Builder):
                 core.GET_AGAIN,
             )
 
-    def _answers(self, part: Part, name: str, subset: str) -> annotations.Answers | None:
+    def _answers(self, part: Part, name: str, subset: str) -> annotation_files.Answers | None:
         """Returns the answers to the questions of a part; None for those of test."""
         key, release = f"annotations_{name}", self._release
         if key not in part.files:
             return None
-        answers = annotations.Answers(
+        answers = annotation_files.Answers(
             releases.question_types(release.question_types), people=release.people
         )
         with _open(part.files[key], release.annotations.format(subset=subset)) as file:
             answers.read(file)
         return answers
 
-    def _pairs(self, part: Part, name: str, subset: str) -> annotations.Pairs | None:
+    def _pairs(self, part: Part, name: str, subset: str) -> annotation_files.Pairs | None:
         """Returns the complementary pairs (none for test); None for releases without pairs."""
         key, release = f"pairs_{name}", self._release
         if not release.pairs:
             return None
         if key not in part.files:
-            return annotations.Pairs()
+            return annotation_files.Pairs()
         with _open(part.files[key], release.pairs.format(subset=subset)) as file:
-            return annotations.Pairs(file)
+            return annotation_files.Pairs(file)
 
     def _named(self, part: Part, key: str, pattern: str, subset: str) -> NamedById | None:
         """Returns the pictures, or scenes, of a part; None if there are none."""

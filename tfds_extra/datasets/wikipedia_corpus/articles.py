@@ -45,7 +45,7 @@ class Wiki:
           site: The dump's site information.
         """
         self.site = site
-        self.prefixes = _english() | _aliases(site.language)
+        self.prefixes = {**_english(), **_aliases(site.language)}
         self.prefixes |= {name.lower(): number for number, name in site.namespaces.items() if name}
         self.languages = _languages()
         # Titles of pages only begin with names of namespaces that the dump has.

@@ -159,7 +159,7 @@ def read_status(path: pathlib.Path, wanted: Collection[str]) -> dict[str, digest
 
 def read_lists(folder: pathlib.Path, wiki: str, date: str) -> dict[str, digests.Published]:
     """Reads digests of files from the lists in a folder; empty if there is none."""
-    found = {}
+    found: dict[str, digests.Published] = {}
     status = [folder / name for name in (STATUS, f"{wiki}-{date}-{STATUS}")]
     for path in filter(pathlib.Path.is_file, status):
         found |= read_status(path, ())

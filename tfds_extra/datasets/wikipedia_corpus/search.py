@@ -417,7 +417,8 @@ def _is_of(path: pathlib.Path, state: str) -> bool:
 
 def _within(column: str, category: str, title: str = "") -> tuple[str, tuple[str, ...]]:
     """Returns an SQL condition for the page in a column, and the values in it."""
-    conditions, values = "", ()
+    conditions = ""
+    values: tuple[str, ...] = ()
     if category:
         conditions += f" AND {column} IN (SELECT page FROM category WHERE name = ?)"
         values += (category,)
@@ -433,7 +434,7 @@ def _in_all(*ascending: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     heads = [next(other, None) for other in others]
     for one in first:
         for number, other in enumerate(others):
-            while heads[number] is not None and heads[number] < one:
+            while (head := heads[number]) is not None and head < one:
                 heads[number] = next(other, None)
             if heads[number] is None:
                 return

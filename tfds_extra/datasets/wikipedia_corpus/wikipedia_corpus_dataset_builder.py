@@ -239,6 +239,7 @@ class Builder(core.Builder):
         is_published = name in self._remote_names() or name.startswith(f"{wiki}-{date}-")
         if is_published:
             return dump_files.url(wiki, date, name)
+        assert self._manual_dir
         return (self._manual_dir / name).absolute().as_uri()
 
     def _own_files(self) -> list[dump_files.DumpFile]:
@@ -263,7 +264,7 @@ class Builder(core.Builder):
     def also_published(self):
         """Returns digests from the lists in the `manual_dir`, for the files there."""
         known = {}
-        if own := self._own_files():
+        if (own := self._own_files()) and self._manual_dir:
             known = dump_files.read_lists(self._manual_dir, *self._dump)
             for name in [name for file in own for name in (file.name, file.index) if name]:
                 known.setdefault(name, digests.Published(units.Size(0), "", name))

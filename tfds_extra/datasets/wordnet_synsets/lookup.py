@@ -287,5 +287,5 @@ def _read_synsets(builder: Any) -> tuple[list[Synset], dict[tuple[str, str], lis
         )
         for word, number in zip(words, numbers):
             places.setdefault((_lower(word), _main(pos)), {})[synset_id] = number
-    senses = {place: sorted(ids, key=ids.get) for place, ids in places.items()}
+    senses = {place: sorted(ids, key=ids.__getitem__) for place, ids in places.items()}
     return found, senses

@@ -63,8 +63,8 @@ def _rows_above(wordnet: lookup.WordNet, synset: lookup.Synset) -> list[list[loo
         for level, one in enumerate(path):
             levels[one] = max(levels.get(one, 0), level)
     rows: dict[int, list[lookup.Synset]] = {}
-    for one in wordnet.hypernym_closure(synset):
-        rows.setdefault(levels[one.synset_id], []).append(one)
+    for above in wordnet.hypernym_closure(synset):
+        rows.setdefault(levels[above.synset_id], []).append(above)
     return [*(rows[level] for level in sorted(rows, reverse=True)), [synset]]
 
 

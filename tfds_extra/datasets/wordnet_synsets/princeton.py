@@ -333,7 +333,8 @@ class Database:
 
     def _relation_rows(self) -> Iterator[Row]:
         for synset in self._synsets.values():
-            source_id, seen = synset.id, {}
+            source_id = synset.id
+            seen: dict[Any, Any] = {}
             for pointer in synset.pointers:
                 target = self.target(synset, pointer)
                 target_id = self.id_of(pointer.pos, pointer.offset)

@@ -9,6 +9,7 @@ import hashlib
 import pathlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -112,7 +113,7 @@ class Files:
       maps: CILI's maps by name; those of a part may be missing.
     """
 
-    database: core.Tree | core.Content
+    database: Any
     maps: dict[str, core.Content]
 
 
@@ -162,9 +163,7 @@ class Builder(core.Builder):
         else:
             urls = [url.format(edition.year, edition.file) for url in _OPEN_ENGLISH]
             files["lmf"] = core.File(core.Mirrors(urls), root=edition.file)
-        for name in self._maps:
-            files[name] = core.File(_CILI.format(name))
-        return files
+        return files | self._maps
 
     @property
     def _needed(self) -> tuple[str, ...]:
@@ -172,18 +171,18 @@ class Builder(core.Builder):
         return princeton.NEEDS[self.builder_config.view]
 
     @property
-    def _maps(self) -> tuple[str, ...]:
+    def _maps(self) -> dict[str, core.File]:
         """The needed maps of CILI: the edition's, and that of 3.0, from which ids in ImageNet come.
 
         A part needs only maps that lie there, because somebody may have only the database files.
         """
         if self.builder_config.view != "synsets":
-            return ()
-        names = tuple(dict.fromkeys(filter(None, (self._edition.own_map, "pwn30"))))
+            return {}
+        names = dict.fromkeys(filter(None, (self._edition.own_map, "pwn30")))
+        maps = {name: core.File(_CILI.format(name)) for name in names}
         if self.variant != core.PARTIAL:
-            return names
-        folder = self._manual_dir
-        return tuple(n for n in names if folder and (folder / f"ili-map-{n}.tab").is_file())
+            return maps
+        return {name: file for name, file in maps.items() if self.is_here(file, only_packed=True)}
 
     def member_digests(self, file, tree, prefix=""):
         if file != "dict":

@@ -17,7 +17,7 @@ Columns = dict[str, Any]
 _ID = dict.fromkeys(("user_id", "business_id"), TEXT)
 _VOTES = dict.fromkeys(features.VOTES, INTEGER)
 # The keys of each table, and what their values are.
-_KINDS = {
+_KINDS: dict[str, dict[str, Any]] = {
     "review": {"review_id": TEXT, **_ID, "stars": REAL, **_VOTES, "text": TEXT, "date": TEXT},
     "user": {
         "user_id": TEXT,
@@ -42,7 +42,7 @@ _KINDS = {
 }
 # Keys of older editions that can be read, and what they stand for: up to 2018 tips had likes, and
 # businesses a neighbourhood.
-_OLDER = {
+_OLDER: dict[str, tuple[dict[str, Any], set[str]]] = {
     "tip": ({"likes": INTEGER}, {"compliment_count"}),
     "business": ({"neighborhood": None}, set()),
 }
@@ -113,7 +113,7 @@ def read(
     stop: int | None = None,
     *,
     with_friends: bool = False,
-) -> Iterator[tuple[list[Any], Columns]]:
+) -> Iterator[tuple[Sequence[Any], Columns]]:
     """Yields keys and columns of features of the rows that begin in a part of a file.
 
     Args:
@@ -127,6 +127,7 @@ def read(
       FormatError: A line is damaged, or of another edition; the message says which line.
     """
     row = 0
+    keys: Sequence[Any]
     for block, kinds in blocks(table, file, start, stop):
         if table == "business":
             keys, columns = _businesses(block)

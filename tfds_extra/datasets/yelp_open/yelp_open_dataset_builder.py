@@ -12,7 +12,7 @@ import os
 import pathlib
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import tensorflow_datasets as tfds
@@ -227,6 +227,7 @@ class Builder(core.Builder):
         trees = {name: self._inner(tree) for name, tree in published.items()}
         facts = self._joined_from(dl_manager, trees)
         config = self.builder_config
+        pieces: Sequence[Part | Pictures]
         if config.table == "photo":
             pieces = self._pieces_of_photos(trees["photos"], facts)
         else:
@@ -422,13 +423,14 @@ class Builder(core.Builder):
 
     def _generate_examples(self, piece: Part | Pictures) -> Iterator[core.Rows | core.SplitExample]:
         """Yields the rows of a part of a table, or photos."""
+        facts: Any  # Nothing is looked up where there are none.
         with joins.Reader(piece.facts) if piece.facts else contextlib.nullcontext() as facts:
             if isinstance(piece, Pictures):
                 yield from self._photos(piece, facts)
             else:
                 yield from self._rows(piece, facts)
 
-    def _rows(self, part: Part, facts: joins.Reader | None) -> Iterator[core.Rows]:
+    def _rows(self, part: Part, facts: Any) -> Iterator[core.Rows]:
         config = self.builder_config
         for name, file in self._open_part(part):
             with core.located(part.tree, name, core.GET_AGAIN):

@@ -1,0 +1,53 @@
+"""Worker processes read a data source without importing TensorFlow, whatever the features are."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+import tfds_extra  # noqa: F401
+from tfds_extra import registry
+
+# WAV files of many kinds; JPEG and PNG in any colours; lists, classes and texts, nested.
+_QUICK = ("urban_sound_8k", "imagenet_wordnet", "yelp_open/business")
+_OTHERS = ("vqa/v2_images", "voxceleb_extended/vox2", "librispeech_extended/clean_100_pcm_aligned",
+           "svhn_full/cropped_digits", "yelp_open/photo")  # fmt: skip
+# What a worker must not import: it would take seconds, or the GPU.
+_HEAVY = {"tensorflow", "keras", "apache_beam", "matplotlib", "pandas"}
+
+
+def read(source) -> tuple[int, dict[str, object], set[str]]:
+    """Runs in a worker: the number of examples, one of them, and what has been imported."""
+    one_by_one = [source[i] for i in range(len(source))]
+    together = source.__getitems__(list(range(len(source))))
+    assert len(one_by_one) == len(together)
+    return len(one_by_one), one_by_one[-1], _HEAVY & set(sys.modules)
+
+
+def check(names, data_dir) -> None:
+    """Reads the first split of each corpus in one spawned process."""
+    sources = {}
+    for name in names:
+        kwargs = {"file_format": "array_record", "miniature": True, "num_workers": 1}
+        found = tfds.data_source(name, data_dir=data_dir, builder_kwargs=kwargs)
+        sources[name] = next(iter(found.values()))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        for name, source in sources.items():
+            number, last, imported = pool.apply(read, (source,))
+            assert number == len(source) and imported == set(), name
+            for key, expected in source[number - 1].items():
+                if isinstance(expected, np.ndarray):
+                    np.testing.assert_array_equal(last[key], expected)
+
+
+def test_workers_import_no_tensorflow(data_dir):
+    check(_QUICK, data_dir)
+
+
+@pytest.mark.slow
+def test_workers_of_all_corpora_import_no_tensorflow(data_dir):
+    check([*(set(registry.names()) - set(_QUICK)), *_OTHERS], data_dir)
