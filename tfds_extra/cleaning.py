@@ -14,14 +14,13 @@ from collections.abc import Collection, Iterator, Sequence
 
 from tensorflow_datasets.core import constants, units
 
-from tfds_extra import listing, registry
+from tfds_extra import listing, registry, tfds_seam
 from tfds_extra.core import digests, locks
 
 PREPARED, UNFINISHED, DOWNLOADS = "prepared", "unfinished", "downloads"
 KINDS = (PREPARED, UNFINISHED, DOWNLOADS)
 
 _VERSION = r"\d+\.\d+\.\d+"
-_CONFIG_FILE = ".config"  # TFDS keeps the name of the default config in it.
 # Work folders of preparing, converting and TFDS; unfinished indexes and tables of joins.
 _UNFINISHED = re.compile(
     rf"unfinished\.({_VERSION})(\..+)?|{re.escape(constants.INCOMPLETE_PREFIX)}.+_({_VERSION})"
@@ -246,7 +245,7 @@ def remove_empty(data_dir: pathlib.Path, items: Sequence[Item]) -> None:
     for item in items:
         for folder in (item.path.parent, item.path.parent.parent):
             if folder.is_relative_to(data_dir) and folder != data_dir:
-                if [path.name for path in _listed(folder)] == [_CONFIG_FILE]:
-                    shutil.rmtree(folder / _CONFIG_FILE, ignore_errors=True)
+                if [path.name for path in _listed(folder)] == [tfds_seam.CONFIG_FOLDER]:
+                    shutil.rmtree(folder / tfds_seam.CONFIG_FOLDER, ignore_errors=True)
                 with contextlib.suppress(OSError):
                     folder.rmdir()
