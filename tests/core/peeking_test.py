@@ -488,6 +488,7 @@ def test_arguments():
         cls(peek=True)._download_and_prepare(None, config)
 
 
+@pytest.mark.slow
 def test_command(shown, of_miniature, capsys, tmp_path):
     data_dir, builder = shown
     picture = tmp_path / "peek.png"
@@ -503,8 +504,6 @@ def test_command(shown, of_miniature, capsys, tmp_path):
     with peeked.served(builder):
         done = cli.main(["peek", "free_spoken_digit", "--examples=3", f"--data_dir={data_dir}"])
     assert done == 0 and "Shown: train 3, test 3." in capsys.readouterr().out
-    with peeked.served(builder):
-        assert cli.main(["peek", "free_spoken_digit", *options]) == 0
 
 
 def test_command_in_words(capsys, data_dir):
