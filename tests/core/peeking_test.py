@@ -23,7 +23,7 @@ from tensorflow_datasets.core import units
 from tests import peeked
 from tests.tiers import sampled
 from tfds_extra import cli, core, registry
-from tfds_extra.core import digests, downloads, pieces
+from tfds_extra.core import digests, downloads, peeking, pieces
 from tfds_extra.core.downloads import transfer
 from tfds_extra.core.peeking import costs, sources
 from tfds_extra.core.peeking import purse as purses
@@ -174,6 +174,39 @@ def test_splits_of_pieces_that_are_full_are_not_read(server, peek_at):
     assert builder.info.metadata["peek"]["shown"] == {"train": 3, "test": 3}
     assert not server.requests("/more")
     assert all(server.routes[f"/{name}"].sent < 10 * _SIZE for name in ("train", "test"))
+
+
+def test_split_that_does_not_come_leaves_something_to_the_others(server, peek_at, tmp_path):
+    names = {"train": "other/", "test": "test/"}
+    files = {
+        name: core.Archive(server.add(f"/{name}", generated_archives.tar(4000, _SIZE, prefix)))
+        for name, prefix in names.items()
+    }
+    facts = {"files": files, "expected_counts": {"train": 0, "test": 0}}
+    facts["splits_of"] = lambda self, piece: (piece[0],)
+    cls = type("PeekedCorpus", (peeked_corpus.PeekedCorpus,), facts)
+    builder = cls(data_dir=tmp_path, peek=core.Peek(5, 6_000_000))
+    builder.download_and_prepare()
+    found = builder.info.metadata["peek"]
+    assert found["shown"] == {"test": 5} and list(found["not_shown"]) == ["train"]
+    # In the end it has all that the other one has left.
+    assert 5_800_000 < found["bytes"] <= 6_000_000
+    assert server.routes["/train"].sent > 4_000_000
+
+
+def test_members_that_are_needed_whole_are_not_begun(server, tmp_path):
+    (content,) = generated_archives.zipped(100, _SIZE)
+    url = server.add("/corpus.zip", content)
+    builder = peeked_corpus.corpus({"data": core.Archive(url)})(
+        data_dir=tmp_path, peek=core.Peek(budget=300_000)
+    )
+    config = tfds.download.DownloadConfig()
+    tree = builder.fetch(builder.download_manager(tmp_path / "downloads", config))["data"]
+    builder.needs_whole(tree, "train/000001.bin")
+    spent = server.routes["/corpus.zip"].sent
+    with pytest.raises(peeking.BeyondBudget, match="train/000002.bin of .*corpus.zip needs 200 kB"):
+        builder.needs_whole(tree, "train/000001.bin", "train/000002.bin")
+    assert server.routes["/corpus.zip"].sent == spent < 150_000
 
 
 # ----------------------------------------------------------------------------------- bad servers

@@ -55,6 +55,7 @@ class Peeking:
         """Forgets what was read; what was spent stays spent."""
         self.not_shown = {}
         self._left = {split: self._peek.examples for split in self._builder.expected_counts}
+        self._is_cut_short = False
         # What is read by parts: the name of the file, what was published of it, and its source.
         self._opened: list[tuple[str, Published, sources.Remote | sources.Local]] = []
         self._whole: list[downloads.PlannedFile] = []
@@ -284,26 +285,66 @@ class Peeking:
         )
 
     def of_pieces(self, some: Sequence[Any], read: Callable[[Any], Any]) -> Iterator[Any]:
-        """Yields the first examples of each split."""
+        """Yields the first examples of each split.
+
+        Each split may spend its share of the budget, so that one whose examples do not come leaves
+        something to the others. What these leave is spent in a second round, in which nothing is
+        fetched again that has come.
+        """
+        seen: set[tuple[str, Any]] = set()
+        again = []
         for piece in some:
-            wanted = [split for split in self._builder.splits_of(piece) if self.wants(split)]
-            if not wanted:
-                continue
-            try:
-                with contextlib.closing(pieces.one_by_one(piece, read)) as examples:
-                    for (split, key), example in examples:
-                        if self.wants(split):
-                            yield (split, key), example
-                            self._left[split] -= 1
-                        if not any(map(self.wants, wanted)):
-                            break
-            except Exception as e:
-                if isinstance(e, sources.Changed) or (beyond := self._beyond(e)) is None:
-                    raise
-                for split in filter(self.wants, wanted):
-                    self.not_shown[split] = str(beyond)
-                self._purse.exceeded = self._on_disk.exceeded = None
-            self.rest()
+            if wanted := self._wanted_of(piece):
+                unread = [split for split in self._left if self.wants(split)]
+                unread = [split for split in unread if split not in self.not_shown]
+                share = len(set(wanted) & set(unread)) / max(1, len(unread))
+                is_limited = self._purse.allow(share or 1)
+                yield from self._of_piece(piece, wanted, read, seen)
+                if is_limited and any(map(self.wants, wanted)) and self._is_cut_short:
+                    again.append(piece)
+        self._purse.allow(1)
+        for piece in again:
+            wanted = self._wanted_of(piece)
+            for split in wanted:
+                self.not_shown.pop(split, None)
+            if wanted:
+                yield from self._of_piece(piece, wanted, read, seen)
+        self._check_what_came_whole()
+
+    def _wanted_of(self, piece: Any) -> list[str]:
+        """Returns the splits of a piece of which more examples are wanted."""
+        return [split for split in self._builder.splits_of(piece) if self.wants(split)]
+
+    def _of_piece(
+        self,
+        piece: Any,
+        wanted: Sequence[str],
+        read: Callable[[Any], Any],
+        seen: set[tuple[str, Any]],
+    ) -> Iterator[Any]:
+        """Yields the examples of a piece that are wanted and were not seen."""
+        try:
+            with contextlib.closing(pieces.one_by_one(piece, read)) as examples:
+                for (split, key), example in examples:
+                    if self.wants(split) and (split, key) not in seen:
+                        seen.add((split, key))
+                        yield (split, key), example
+                        self._left[split] -= 1
+                    if not any(map(self.wants, wanted)):
+                        break
+        except Exception as e:
+            beyond = self._beyond(e)
+            # What was cut short once may be an error of another kind later.
+            if isinstance(e, sources.Changed) or (beyond is None and not self._is_cut_short):
+                raise
+            self._is_cut_short = True
+            for split in filter(self.wants, wanted):
+                self.not_shown[split] = str(beyond or e).rstrip(".")
+            self._purse.exceeded = self._on_disk.exceeded = None
+        self.rest()
+
+    def _check_what_came_whole(self) -> None:
+        """Raises if the digest of a file that has come whole is not the published one."""
         for name, published, source in self._opened:
             if difference := source.difference(published):
                 remedy = "Get it from another server, or tell its publisher."

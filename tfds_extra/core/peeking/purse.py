@@ -57,7 +57,7 @@ class Purse:
     """
 
     def __init__(self, budget: int):
-        self.budget = budget
+        self.budget = self._limit = budget
         self.spent = 0
         self.requests = 0
         self.exceeded: BeyondBudget | None = None
@@ -65,7 +65,12 @@ class Purse:
     @property
     def left(self) -> int:
         """Bytes that may still be taken."""
-        return max(0, self.budget - self.spent)
+        return max(0, self._limit - self.spent)
+
+    def allow(self, share: float) -> bool:
+        """Allows to spend a share of what is left of the budget; returns whether it is not all."""
+        self._limit = self.spent + int(share * max(0, self.budget - self.spent))
+        return self._limit < self.budget
 
     def check(self, wanted: int, what: str) -> None:
         """Raises if `wanted` more bytes are too many.
