@@ -156,7 +156,7 @@ def test_split_that_lies_deep_is_named(server, peek_at, capsys):
     assert "Not checked: the digests of corpus.tar" in output
 
 
-def test_splits_of_pieces_that_are_full_are_not_read(server, peek_at):
+def test_splits_of_pieces_that_are_full_are_not_read(server, tmp_path):
     files = {
         name: core.Archive(server.add(f"/{name}", generated_archives.tar(4000, _SIZE, f"{name}/")))
         for name in ("train", "test", "more")
@@ -169,14 +169,14 @@ def test_splits_of_pieces_that_are_full_are_not_read(server, peek_at):
     cls = type(
         "PeekedCorpus", (Apart,), {"files": files, "expected_counts": {"train": 0, "test": 0}}
     )
-    builder = cls(data_dir=peek_at.__closure__[0].cell_contents / "apart", peek=core.Peek(3))
+    builder = cls(data_dir=tmp_path, peek=core.Peek(3))
     builder.download_and_prepare()
     assert builder.info.metadata["peek"]["shown"] == {"train": 3, "test": 3}
     assert not server.requests("/more")
     assert all(server.routes[f"/{name}"].sent < 10 * _SIZE for name in ("train", "test"))
 
 
-def test_split_that_does_not_come_leaves_something_to_the_others(server, peek_at, tmp_path):
+def test_split_that_does_not_come_leaves_something_to_the_others(server, tmp_path):
     names = {"train": "other/", "test": "test/"}
     files = {
         name: core.Archive(server.add(f"/{name}", generated_archives.tar(4000, _SIZE, prefix)))
