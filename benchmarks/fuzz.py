@@ -434,6 +434,14 @@ def parser_targets() -> list[Target]:
             ("npy.parse",),
         ),
         Target(
+            "npy.read_blocks",
+            [given],
+            lambda content: collections.deque(
+                npy.read_blocks(io.BytesIO(content), np.uint16, (), 5, 12), 0
+            ),
+            ("npy.read_blocks",),
+        ),
+        Target(
             "pandas_csv.Table",
             tables,
             _read_table,

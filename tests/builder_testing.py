@@ -25,12 +25,14 @@ import tensorflow_datasets as tfds
 from apache_beam.options import pipeline_options
 from matplotlib.backends import backend_agg
 
+from tests import peeked
 from tfds_extra import core, listing, registry, show
-from tfds_extra.core import downloads, own_copies, pieces, tables, validation
+from tfds_extra.core import downloads, own_copies, pieces, prepared, tables, validation
 from tfds_extra.core.archives.names import rename
 from tfds_extra.features import Audio, EncodedAudio
 
 _OTHERS = "_in_the_other_configs"
+_PEEKED = 4  # So many examples of each split are peeked at.
 
 
 class each_config:
@@ -317,7 +319,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         cls = self.DATASET_CLASS
         names = [config.name for config in cls.BUILDER_CONFIGS]
         rows = tables.read_tsv(pathlib.Path(inspect.getfile(cls)).parent / "about.tsv")
-        facts = ("summary", "licence", "alias", "bytes_per_example")
+        facts = ("summary", "licence", "alias", "bytes_per_example", "peek")
         for row in rows:
             self.assertIn(row["config"], ["*", *names])
             self.assertIn(row["fact"], facts)
@@ -566,6 +568,32 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         self.assertFalse(corpus.is_prepared())
         self.assertNotIn("MINIATURE", corpus.info.description)
 
+    @pytest.mark.slow
+    def test_peek(self):
+        """What is read by parts from a server is what is prepared of the whole files."""
+        config = next(iter(self.MINIATURE))
+        whole = self.prepare(config)
+        peek = self.DATASET_CLASS(
+            data_dir=tempfile.mkdtemp(dir=self._folder.name),
+            config=config or None,
+            peek=core.Peek(examples=_PEEKED),
+        )
+        manual_dir = peek.miniature_dir() if listing.by_hand(peek) else None
+        with peeked.served(peek) as served:
+            peek.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
+            )
+        self.assertIn("peek", peek.data_dir)
+        for split, count in self.MINIATURE[config].items():
+            shown, all_records = (_records(builder, split) for builder in (peek, whole))
+            self.assertLen(shown, min(_PEEKED, count))
+            self.assertContainsSubset(shown, all_records)
+        found = peek.info.metadata["peek"]
+        self.assertEqual(found["requests"], sum(map(len, served.asked.values())))
+        self.assertEqual(found["bytes"], served.sent)
+        if manual_dir is None:
+            self.assertGreater(found["bytes"], 0)
+
     @each_config
     @pytest.mark.slow
     def test_one_step_of_training(self, config):
@@ -614,6 +642,12 @@ def _digested(dataset: Any) -> list[bytes]:
             digest.update(repr(value.ravel().tolist()).encode() if is_text else value.tobytes())
         digests.append(digest.digest())
     return digests
+
+
+def _records(builder: core.Builder, split: str) -> list[bytes]:
+    """The serialized examples of a split."""
+    shards = prepared.records(builder.info.splits[split].filepaths, builder.info.file_format)
+    return [record for shard in shards for record in shard]
 
 
 def _without_lists(value: Any) -> Any:

@@ -21,7 +21,7 @@ import tfds_extra
 from tfds_extra import listing, registry
 
 if TYPE_CHECKING:
-    from tfds_extra.core import Builder, downloads
+    from tfds_extra.core import Builder, Peek, downloads
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        print("\ntfds-extra: stopped. The same command goes on from here.", file=sys.stderr)
+        after = "Nothing of it is left." if run is _peek else "The same command goes on from here."
+        print(f"\ntfds-extra: stopped. {after}", file=sys.stderr)
         return 130
     except (
         ValueError,
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
             variant = command.add_mutually_exclusive_group()
             variant.add_argument("--miniature", action="store_true", help="the miniature's data")
             variant.add_argument("--partial", action="store_true", help="a partial corpus's data")
+            variant.add_argument("--peek", action="store_true", help="the data of a peek")
         return command
 
     add("list", _list, "all corpora: size, licence, and what is prepared here", corpus=False)
@@ -109,6 +111,21 @@ def _parser() -> argparse.ArgumentParser:
     fetch = add("fetch", _fetch, "download what a corpus needs, and prepare nothing")
     fetch.add_argument(
         "--dry-run", action="store_true", help="only say what would be downloaded, and how much"
+    )
+    peek = add("peek", _peek, "show the first real examples, and fetch only what they take",
+               corpus=False)  # fmt: skip
+    peek.add_argument("corpus", metavar="NAME[/CONFIG]", nargs="?")
+    peek.add_argument(
+        "--examples", type=int, default=20, help="how many of each split (default: 20)"
+    )
+    peek.add_argument(
+        "--budget", default="50MB", help="the most that is fetched, such as 200MB (default: 50MB)"
+    )
+    peek.add_argument("--output", help="draw a handful of them into this picture, as `show` does")
+    peek.add_argument(
+        "--costs",
+        action="store_true",
+        help="only say what a peek takes, of all corpora or of each config of one",
     )
     show = add("show", _show, "draw a handful of prepared examples into a picture, or write them as"
                " text into the terminal")  # fmt: skip
@@ -176,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     validate = add("validate", _validate, "hold downloads, manual files and prepared data against"
                    " digests and counts; without a name, all that is prepared here",
                    corpus="optional")  # fmt: skip
-    for command in (info, fetch, show, validate):
+    for command in (info, fetch, peek, show, validate):
         command.add_argument("--download_dir", help="where downloads lie; TFDS's default if unset")
         command.add_argument("--manual_dir", help="where files that you brought lie")
     return parser
@@ -272,6 +289,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
     from tfds_extra.core import digests
 
     builder = _builder(arguments)
+    if builder.variant == "peek":
+        raise ValueError("a peek fetches what it shows: `tfds-extra peek` does both")
     manager = _manager(builder, arguments)
     extracted = builder.extracted()
     files = list(builder.to_download(extracted).values())
@@ -286,9 +305,66 @@ def _fetch(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(arguments: argparse.Namespace) -> int:
-    from tfds_extra import show
+def _peek(arguments: argparse.Namespace) -> int:
+    from tfds_extra.core import peeking
 
+    peek = peeking.Peek(arguments.examples, _bytes(arguments.budget))
+    if arguments.costs:
+        return _costs(arguments, peek)
+    if not arguments.corpus:
+        raise ValueError("which corpus? `tfds-extra list` shows them all")
+    builder = _builder(arguments, peek=peek)
+    mode = tfds.download.GenerateMode.REUSE_DATASET_IF_EXISTS
+    if not builder.is_prepared() or not builder.is_as_asked():
+        mode = tfds.download.GenerateMode.REUSE_CACHE_IF_EXISTS
+    else:
+        print(f"{builder.info.full_name} is here already, in {builder.data_dir}")
+        print(*peeking.described(builder.info.metadata["peek"]), sep="\n")
+    config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir, download_mode=mode)
+    builder.download_and_prepare(download_dir=arguments.download_dir, download_config=config)
+    if arguments.output:
+        shown = {"split": None, "number": 6, "random": False, "seed": None, "text": False}
+        _draw(builder, argparse.Namespace(**{**vars(arguments), **shown}))
+    else:
+        print(f"To see them: tfds-extra show {builder.name}/{builder.builder_config.name}")
+    print(f"To load them: tfds.load({f'{builder.name}/{builder.builder_config.name}'!r})")
+    return 0
+
+
+def _costs(arguments: argparse.Namespace, peek: Peek) -> int:
+    """Prints a table of what peeks take; no server is asked."""
+    from tfds_extra.core.peeking import costs
+
+    names = list(registry.names())
+    if arguments.corpus:
+        name, kwargs = _parsed(arguments.corpus)
+        configs = registry.builder_cls(name).BUILDER_CONFIGS
+        names = [f"{name}/{config.name}" for config in configs] or [name]
+        names = [arguments.corpus] if kwargs else names
+    rows = []
+    for name in names:
+        builder = _builder(argparse.Namespace(**{**vars(arguments), "corpus": name}), peek=peek)
+        one = costs.cost(builder, _manager(builder, arguments), peek)
+        rows.append(("/".join(filter(None, (builder.name, builder.base_config_name))), one))
+    print(*costs.table(rows), sep="\n")
+    return 0
+
+
+def _bytes(text: str) -> int:
+    """Returns a number of bytes that is written with a unit, such as 50MB.
+
+    Raises:
+      ValueError: It is no number of bytes.
+    """
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    units |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) *([A-Za-z]*)", text.strip())
+    if found is None or found[2].upper() not in units:
+        raise ValueError(f"{text!r} is no number of bytes, such as 50MB or 1.5GB.")
+    return int(float(found[1]) * units[found[2].upper()])
+
+
+def _show(arguments: argparse.Namespace) -> int:
     builder = _builder(arguments)
     if arguments.manual_dir and not builder.is_prepared():  # The files are prepared first.
         config = tfds.download.DownloadConfig(manual_dir=arguments.manual_dir)
@@ -300,6 +376,13 @@ def _show(arguments: argparse.Namespace) -> int:
         raise ValueError("--seed goes with --random.")
     if arguments.text and arguments.output:
         raise ValueError("--text writes into the terminal: leave --output out.")
+    return _draw(builder, arguments)
+
+
+def _draw(builder: Builder, arguments: argparse.Namespace) -> int:
+    """Draws examples into a picture, or writes them as text, as the options of `show` say."""
+    from tfds_extra import show
+
     output = pathlib.Path(arguments.output or f"{builder.name}.png")
     if not arguments.text and not os.access(output.parent, os.W_OK):
         raise ValueError(
@@ -505,21 +588,26 @@ def _parsed(corpus: str) -> tuple[str, dict[str, Any]]:
     return str(name), kwargs
 
 
-def _builder(arguments: argparse.Namespace) -> Builder:
-    """Returns the builder that the command line names."""
+def _builder(arguments: argparse.Namespace, **chosen: Any) -> Builder:
+    """Returns the builder that the command line names; `chosen` are arguments for it."""
     name, kwargs = _parsed(arguments.corpus)
+    variants = {
+        variant: getattr(arguments, variant, False) for variant in ("miniature", "partial", "peek")
+    }
     return registry.builder_cls(name)(
-        data_dir=arguments.data_dir,
-        **{"miniature": arguments.miniature, "partial": arguments.partial, **kwargs},
+        data_dir=arguments.data_dir, **{**variants, **chosen, **kwargs}
     )
 
 
 def _check_prepared(builder: Builder, arguments: argparse.Namespace) -> None:
     """Raises a `ValueError` that says how to prepare the data, if it is not prepared."""
     if not builder.is_prepared():
+        command = f"build {arguments.corpus}{' --' + builder.variant if builder.variant else ''}"
+        if builder.variant == "peek":
+            command = f"peek {'/'.join(filter(None, (builder.name, builder.base_config_name)))}"
         raise ValueError(
             f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
-            f" build {arguments.corpus}{' --' + builder.variant if builder.variant else ''}"
+            f" {command}"
         )
 
 

@@ -66,6 +66,8 @@ def corpus(
       planned: The other files that it needs.
     """
     info = builder.info
+    from tfds_extra.core import peeking
+
     config = builder.builder_config.name if builder.builder_config else "yes"
     summary = "".join(builder.about("summary"))
     yield f"{info.full_name}: {summary} ({', '.join(kinds(type(builder)))})"
@@ -79,6 +81,8 @@ def corpus(
     keys = info.supervised_keys
     yield from _paragraph("as_supervised", f"({', '.join(map(str, keys))})" if keys else "no pair")
     yield from _paragraph("Prepared", builder.data_dir if builder.is_prepared() else "no")
+    if builder.is_prepared() and (peek := builder.info.metadata.get("peek")):
+        yield from peeking.described(peek)
     if others := [name for name in prepared(builder) if name != config]:
         yield from _paragraph("Prepared as well", ", ".join(others))
     if not builder.prepared_amount.is_least:

@@ -13,9 +13,18 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 _BLOCK = 1 << 16
 _FOREVER = 20  # Seconds for which a silent server is silent: longer than any test waits.
+
+
+class Content(Protocol):
+    """Bytes, or what makes them when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: slice, /) -> bytes: ...
 
 
 @dataclasses.dataclass
@@ -25,7 +34,7 @@ class Route:
     A list holds what happens to one request after the other; when it is used up, all is well.
 
     Attributes:
-      content: The body.
+      content: The body: bytes, or anything with a length of which slices are bytes.
       statuses: Answers before the first good one: status, headers, body.
       cuts: Close the connection after so many bytes of the whole file.
       stalls: Fall silent after so many bytes of the whole file.
@@ -51,7 +60,7 @@ class Route:
       requests: Headers of the requests.
     """
 
-    content: bytes = b""
+    content: Content = b""
     statuses: list[tuple[int, dict[str, str], bytes]] = dataclasses.field(default_factory=list)
     cuts: list[int] = dataclasses.field(default_factory=list)
     stalls: list[int] = dataclasses.field(default_factory=list)
@@ -93,7 +102,7 @@ class Server:
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
-    def add(self, path: str, content: bytes = b"", **behaviour: object) -> str:
+    def add(self, path: str, content: Content = b"", **behaviour: object) -> str:
         """Serves `content` under `path`; returns the URL."""
         # Lists are used up, and a test's table of behaviours is used more than once.
         own = {k: list(v) if isinstance(v, list) else v for k, v in behaviour.items()}
@@ -206,63 +215,69 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if endless:
             return self._send_for_ever(route, *endless)
         tags = _tags(route, content)
-        start = self._start(route, content, tags)
+        start, stop = self._span(route, content, tags)
+        is_part = (start, stop) != (0, None)
+        stop = len(content) if stop is None else stop
         if start > 0 and start >= len(content):
             return self._short(416, {"Content-Range": f"bytes */{len(content)}"}, b"")
-        body = content[start:]
-        if start and route.shifted:
-            start -= 1
+        size = stop - start
+        if is_part and route.shifted:
+            start, stop = start - 1, stop - 1
         self.protocol_version = "HTTP/1.1" if route.chunked else "HTTP/1.0"
-        self.send_response(206 if start else 200)
+        self.send_response(206 if is_part else 200)
         headers = {**tags, "Content-Type": route.content_type}
-        if start and not route.no_content_range:
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        if is_part and not route.no_content_range:
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(content)}"
         if route.encode or route.mislabel:
             headers["Content-Encoding"] = "gzip"
         if route.chunked:
             headers["Transfer-Encoding"] = "chunked"
         elif route.length != "none":
-            headers["Content-Length"] = str(len(body) + route.length)
+            headers["Content-Length"] = str(size + route.length)
         for name, value in {**headers, **route.headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self._send(route, body, start, cut, stall)
+        if is_part and route.shifted:
+            start, stop = start + 1, stop + 1
+        self._send(route, content, start, stop, cut, stall)
 
-    def _start(self, route: Route, content: bytes, tags: dict[str, str]) -> int:
-        """Where the body starts."""
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+    def _span(self, route: Route, content: Content, tags: dict[str, str]) -> tuple[int, int | None]:
+        """Where the body starts, and where it stops; 0 and None for all of it."""
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if not asked or not route.ranges:
-            return 0
+            return 0, None
         condition = self.headers.get("If-Range")
         if condition and route.if_range:
             # A weak tag never matches: it says that two files are as good as the same.
             strong = route.etag == "strong" and condition == tags["ETag"]
             if not strong and condition != tags.get("Last-Modified"):
-                return 0
-        return int(asked[1])
+                return 0, None
+        return int(asked[1]), min(int(asked[2]) + 1, len(content)) if asked[2] else None
 
     def _send(
-        self, route: Route, body: bytes, start: int, cut: int | None, stall: int | None
-    ) -> None:
+        self, route: Route, content: Content, start: int, stop: int, cut: int | None,
+        stall: int | None,
+    ) -> None:  # fmt: skip
         cut = cut if cut is not None and cut > start else None
         stall = stall if stall is not None and stall > start else None
         step, pause = route.drip or (_BLOCK, 0)
         begun = time.monotonic()
         at = 0
-        while at < len(body):
-            end = min(len(body), at + step)
+        size = stop - start
+        while at < size:
+            end = min(size, at + step)
             for limit in (cut, stall):
                 if limit is not None:
                     end = min(end, limit - start)
-            block = body[at:end]
-            if end == len(body):  # The client may open the next one before this thread goes on.
+            block = content[start + at : start + end]
+            if end == size:  # The client may open the next one before this thread goes on.
                 self.owner.open_connections.discard(self)
+            with self.owner.lock:  # Before the client can have it.
+                route.sent += len(block)
             if route.chunked:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(block), block) if block else b"")
             else:
                 self.wfile.write(block)
-            with self.owner.lock:
-                route.sent += len(block)
             at = end
             if cut is not None and start + at >= cut:
                 self.wfile.flush()
@@ -295,7 +310,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _tags(route: Route, content: bytes) -> dict[str, str]:
+def _tags(route: Route, content: Content) -> dict[str, str]:
     """ETag and Last-Modified of a content."""
     tag = hashlib.blake2b(content[:_BLOCK] + content[-_BLOCK:], digest_size=8).hexdigest()
     tags = {}

@@ -65,3 +65,24 @@ def test_damaged_headers(header):
     with pytest.raises(FormatError) as caught:
         npy.parse(content, np.float64, (2,))
     assert str(caught.value).startswith("byte ") and len(str(caught.value)) <= 500
+
+
+def test_blocks():
+    """They are the rows of the whole file, whose end is looked at before the last ones come."""
+    array = np.arange(70, dtype=np.int16).reshape(7, 5, 2)
+    content = _file(array)
+
+    def blocks(content, count=7):
+        return list(npy.read_blocks(io.BytesIO(content), np.int16, (5, 2), 3, count))
+
+    assert [len(block) for block in blocks(content)] == [3, 3, 1]
+    np.testing.assert_array_equal(np.concatenate(blocks(content)), array)
+    for changed, problem in (
+        (content[:-1], "the file ends here, and should have 268 bytes"),
+        (content + b"x", "byte 268: the file goes on here"),
+        (content[:5], "EOF"),
+    ):
+        with pytest.raises(FormatError, match=problem):
+            blocks(changed)
+    with pytest.raises(FormatError, match="7 rows, expected 8"):
+        blocks(content, count=8)

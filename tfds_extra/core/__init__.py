@@ -1,7 +1,7 @@
 """The base of all builders."""
 
 from tfds_extra.core.archives import Content, Member, Tree
-from tfds_extra.core.builder import MINIATURE, PARTIAL, Builder, Objects, Segments
+from tfds_extra.core.builder import MINIATURE, PARTIAL, PEEK, Builder, Objects, Segments
 from tfds_extra.core.downloads import ManualFile, Mirrors
 from tfds_extra.core.errors import CorpusError, check_same_rows, located
 from tfds_extra.core.members import (
@@ -12,6 +12,7 @@ from tfds_extra.core.members import (
     stranger,
     with_companions,
 )
+from tfds_extra.core.peeking import Peek
 from tfds_extra.core.pieces import Rows, SplitExample, SplitFiles, by_split
 from tfds_extra.core.published import Archive, File
 
@@ -20,6 +21,7 @@ __all__ = [
     "IF_PARTIAL",
     "MINIATURE",
     "PARTIAL",
+    "PEEK",
     "Archive",
     "Builder",
     "Content",
@@ -30,6 +32,7 @@ __all__ = [
     "Members",
     "Mirrors",
     "Objects",
+    "Peek",
     "Rows",
     "Segments",
     "SplitExample",

@@ -2,7 +2,7 @@
 
 A builder's own module states what is peculiar to its corpus: configs, features, URLs, and how a raw
 record becomes an example. What all builders share is in the layers of `builders`, of which this
-module makes the class: variants, facts, published files, prepared data, preparing, and reading. Each
+module makes the class: variants, facts, peeks, published files, prepared data, preparing, and reading. Each
 layer uses those below it.
 """
 
@@ -18,12 +18,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
-from tfds_extra.core import spelling
+from tfds_extra.core import peeking, spelling
 from tfds_extra.core.builders.declarations import Objects, Segments
 from tfds_extra.core.builders.reading import ReadingLayer
-from tfds_extra.core.builders.variants import MINIATURE, PARTIAL, split_variant
+from tfds_extra.core.builders.variants import MINIATURE, PARTIAL, PEEK, split_variant
 
-__all__ = ["MINIATURE", "PARTIAL", "Builder", "Objects", "Segments"]
+__all__ = ["MINIATURE", "PARTIAL", "PEEK", "Builder", "Objects", "Segments"]
 
 
 class Builder(ReadingLayer):
@@ -50,6 +50,7 @@ class Builder(ReadingLayer):
         `outer/inner` if it is nested. `tfds-extra show` prints them before the others.
       DRAWN_SPLIT: The split that `tfds-extra show` draws from if none is named, the first by default.
       SERIAL_BYTES: Of how many bytes on several processes prepare the corpus; see `PreparingLayer`.
+      READ_AT_ONCE: Of how many examples at once as much is read as of one; see `PeeksLayer`.
     """
 
     DRAWN_TIMES: tuple[str, str] | None = None
@@ -70,6 +71,7 @@ class Builder(ReadingLayer):
         config: str | tfds.core.BuilderConfig | None = None,
         miniature: bool = False,
         partial: bool = False,
+        peek: bool | peeking.Peek = False,
         num_workers: int | None = None,
         file_format: str | file_adapters.FileFormat | None = None,
         **kwargs: Any,
@@ -77,12 +79,15 @@ class Builder(ReadingLayer):
         """Creates a builder.
 
         Args:
-          config: Name of a config, or a config. A name that ends in `-miniature` or `-partial`, as
-            found under the data folder, means the same as the argument of that name.
+          config: Name of a config, or a config. A name that ends in `-miniature`, `-partial` or
+            `-peek`, as found under the data folder, means the same as the argument of that name.
           miniature: Prepare from the small made-up corpus that comes with this package, offline.
             The data lies under a config name of its own and is never taken for the corpus.
           partial: Prepare from whatever part of the published files there is. The data, too, lies
             under a config name of its own; `info.metadata` counts the missing examples.
+          peek: Show the first examples of each split, and fetch only what they take. True means 20
+            of each from at most 50 MB; a `core.Peek` has other numbers. The data lies under a config
+            name of its own; `info.metadata` says what could not be checked or shown.
           num_workers: Number of processes that prepare the data: 1 for this process alone, None for
             one process per core where that saves time. The prepared bytes do not depend on it.
           file_format: Format of the record files, as in `tfds.core.GeneratorBasedBuilder`. None
@@ -92,23 +97,33 @@ class Builder(ReadingLayer):
 
         Raises:
           ValueError: There is no argument, config or version of that name, an argument has a wrong
-            type, or both `miniature` and `partial` are set.
+            type, or two of `miniature`, `partial` and `peek` are set.
           CorpusError: The data is prepared in another format than `file_format`.
         """
         self._check_arguments(
-            {MINIATURE: miniature, PARTIAL: partial, "num_workers": num_workers, **kwargs}
+            {
+                MINIATURE: miniature,
+                PARTIAL: partial,
+                PEEK: bool(peek) if isinstance(peek, peeking.Peek) else peek,
+                "num_workers": num_workers,
+                **kwargs,
+            }
         )
-        chosen = {MINIATURE: miniature, PARTIAL: partial}
+        chosen = {MINIATURE: miniature, PARTIAL: partial, PEEK: bool(peek)}
         if kwargs.get("data_dir"):
             kwargs["data_dir"] = os.path.expanduser(kwargs["data_dir"])
         config, named = split_variant(config)
         if named:
             chosen[named] = True
-        if all(chosen.values()):
-            raise ValueError("A miniature is complete: choose `miniature` or `partial`, not both.")
+        if sum(map(bool, chosen.values())) > 1:
+            raise ValueError(
+                "A miniature is complete, and a peek or a part is not: choose one of `miniature`,"
+                " `partial` and `peek`."
+            )
         self.variant: str | None = next((name for name, on in chosen.items() if on), None)
         self._manual_dir: pathlib.Path | None = None
         self._num_workers = num_workers
+        self._peek = peek if isinstance(peek, peeking.Peek) else peeking.Peek()
         self._work_folder: pathlib.Path | None = None
         self._unpublished = ""  # TFDS's temporary folder, before it gets its final name.
         self._sources: dict[str, str] = {}  # Paths that were read, by name in `published_files`.
@@ -118,6 +133,7 @@ class Builder(ReadingLayer):
         self._remember_arguments(
             miniature=self.variant == MINIATURE,
             partial=self.variant == PARTIAL,
+            peek=self.variant == PEEK and self._peek,
             num_workers=num_workers,
             file_format=file_format,
         )
@@ -130,8 +146,9 @@ class Builder(ReadingLayer):
             if name not in known:
                 question = spelling.hint(name, list(known)) or f"There are: {', '.join(known)}."
                 raise ValueError(f"{cls.name} has no argument {name!r}. {question}")
-            if name in (MINIATURE, PARTIAL) and not isinstance(value, (bool, np.bool_)):
-                raise ValueError(f"{name} is True or False, not {value!r}.")
+            if name in (MINIATURE, PARTIAL, PEEK) and not isinstance(value, (bool, np.bool_)):
+                also = " (or a core.Peek)" if name == PEEK else ""
+                raise ValueError(f"{name} is True or False{also}, not {value!r}.")
         workers = given["num_workers"]
         is_number = isinstance(workers, (int, np.integer)) and not isinstance(workers, bool)
         if workers is not None and not (is_number and workers > 0):

@@ -53,6 +53,9 @@ class Members:
         ones and returns what to call them.
       is_part: Whether the corpus may be a part.
       checks_rest: Whether members that are not asked for are compared with their digests.
+      is_skipped: Tells by its name whether a member that is asked for is passed over all the same.
+      stops_early: Whether the rest of the archive is left when all `wanted` have come; the rest is
+        then not looked at. It is read if there is a `pattern`.
     """
 
     tree: archives.Tree
@@ -64,6 +67,8 @@ class Members:
     what: str | Callable[[Collection[str]], str] = "files"
     is_part: bool = False
     checks_rest: bool = True
+    is_skipped: Callable[[str], bool] | None = None
+    stops_early: bool = False
 
     def make(self, make: Make[T]) -> Iterator[T]:
         """Yields what `make` makes of the members that are asked for, one after the other.
@@ -83,6 +88,8 @@ class Members:
                 if not is_wanted and not self._is_checked(name):
                     continue
                 missing.pop(name, None)
+                if is_wanted and self.is_skipped is not None and self.is_skipped(name):
+                    continue
                 content = member.read()
                 if problem := expected and digests.altered(content, expected):
                     raise ValueError(
@@ -90,6 +97,8 @@ class Members:
                     )
                 if is_wanted:
                     yield from make(name, content)
+            if self.stops_early and not missing and self.pattern is None:
+                return
         what = self.what if isinstance(self.what, str) else self.what(missing) if missing else ""
         _check_none_missing(self.tree, self.prefix.rstrip("/"), missing, what, self.is_part)
 

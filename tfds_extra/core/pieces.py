@@ -9,7 +9,7 @@ piece once for all splits together.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 Key = str | int
@@ -60,7 +60,7 @@ def _item(column: Any, index: int) -> Any:
     return value.as_py() if hasattr(value, "as_py") else value
 
 
-def one_by_one(piece: Any, read: ReadPiece) -> Iterator[SplitExample]:
+def one_by_one(piece: Any, read: ReadPiece) -> Generator[SplitExample, None, None]:
     """Yields the examples of a piece one after the other; takes `Rows` apart."""
     for item in read(piece):
         yield from item if isinstance(item, Rows) else (item,)

@@ -9,9 +9,9 @@ from typing import BinaryIO
 from tfds_extra.core import magic
 from tfds_extra.core.archives import errors
 from tfds_extra.core.archives.decompression import BLOCK_OUT, Inflated
-from tfds_extra.core.archives.files import ForwardReader, ReadInto
+from tfds_extra.core.archives.files import ForwardReader, ReadInto, SourceFile
 from tfds_extra.core.archives.limits import Limits
-from tfds_extra.core.archives.sources import Files
+from tfds_extra.core.archives.sources import BLOCK_IN, Files, Source
 
 _HEAD = 16
 
@@ -53,11 +53,19 @@ class Content:
           ArchiveError: The file cannot be read. Reading raises it too, also if the file is damaged
             or cut short.
         """
-        source = Files([self._path])
+        source = self._source()
         kind = magic.compression(source.head(_HEAD))
         blocks = Inflated(source, kind, self._limits) if kind else source.blocks()
         reader = ForwardReader(blocks)
         return io.BufferedReader(ReadInto(reader.take_some), BLOCK_OUT)
+
+    def open_as_published(self) -> BinaryIO:
+        """Returns the file as it lies, not unpacked; it is seekable."""
+        return io.BufferedReader(SourceFile(self._source()), BLOCK_IN)
+
+    def _source(self) -> Source:
+        """Returns the bytes of the file; `core.peeking` takes them from elsewhere."""
+        return Files([self._path])
 
     def read(self) -> bytes:
         """Returns the whole content; see `open`."""

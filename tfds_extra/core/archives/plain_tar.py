@@ -61,6 +61,9 @@ class PlainTar:
         self._source = source
         self._limits = limits
         self._index: dict[str, tuple[int, int]] | None = None
+        # Of a remote source, files are looked at only up to the one that is asked for.
+        self._found: dict[str, tuple[int, int]] = {}
+        self._unscanned: Iterator[tar_stream.Entry] | None = None
 
     def _entries(self) -> Iterator[tar_stream.Entry]:
         return tar_stream.entries(_PlainCursor(self._source), self._limits)
@@ -81,12 +84,27 @@ class PlainTar:
         return window.size, _SourceContent(window)
 
     def source(self, name: str, label: str) -> Source:
-        if name not in self._scanned():
+        known = self._scanned_to(name) if self._source.is_remote else self._scanned()
+        if name not in known:
             raise no_such(self.name, name)
-        return Window(self._source, *self._scanned()[name], label)
+        return Window(self._source, *known[name], label)
+
+    def _scanned_to(self, name: str) -> dict[str, tuple[int, int]]:
+        """Returns offset and size of the files up to one of them, or of all if it is not there."""
+        if self._unscanned is None:
+            self._unscanned = self._entries()
+        while name not in self._found:
+            entry = next(self._unscanned, None)
+            if entry is None:
+                break
+            self._found[entry.name] = (entry.offset, entry.size)
+        return self._found
 
     def _scanned(self) -> dict[str, tuple[int, int]]:
         """Returns offset and size of each file by name."""
+        if self._unscanned is not None:  # Only some were looked at so far.
+            self._found |= {e.name: (e.offset, e.size) for e in self._unscanned}
+            return self._found
         if self._index is None:
             self._index = remembered(
                 "tar",

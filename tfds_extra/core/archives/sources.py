@@ -27,6 +27,8 @@ class Source:
     name: str
     size: int
     seekable = True
+    # Whether each look at another place costs time, so that only what is needed is looked at.
+    is_remote = False
     # Equal for sources with equal bytes, None if that cannot be told without reading them.
     identity: Hashable = None
     # Where each part begins; split zips count their offsets from there.
@@ -35,6 +37,9 @@ class Source:
     def read_at(self, offset: int, count: int) -> bytes:
         """Returns `count` bytes at `offset`, fewer only at the end of the source."""
         raise io.UnsupportedOperation(f"{self.name} can only be read from its beginning")
+
+    def announce(self, offset: int, count: int) -> None:
+        """Is told that `count` bytes at `offset` are about to be read, all or hardly any more."""
 
     def blocks(self) -> Iterator[bytes]:
         """Yields all bytes from the beginning."""
@@ -152,12 +157,16 @@ class Window(Source):
         self._start = start
         self.size = size
         self.name = name
+        self.is_remote = source.is_remote
         if source.identity is not None:
             self.identity = (source.identity, start, size)
 
     def read_at(self, offset: int, count: int) -> bytes:
         count = min(count, self.size - offset)
         return self._source.read_at(self._start + offset, count) if count > 0 else b""
+
+    def announce(self, offset: int, count: int) -> None:
+        self._source.announce(self._start + offset, count)
 
 
 class Stream(Source):

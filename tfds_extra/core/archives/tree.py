@@ -38,7 +38,7 @@ from tfds_extra.core.archives.errors import NOT_SAFE
 from tfds_extra.core.archives.folder import Folder
 from tfds_extra.core.archives.limits import Limits
 from tfds_extra.core.archives.reader import Content, NoSuchMember, Reader, Selection
-from tfds_extra.core.archives.sources import Files
+from tfds_extra.core.archives.sources import Files, Source
 
 _MAX_NESTED = 32  # Levels of archives in archives; nobody publishes more than three.
 
@@ -239,6 +239,11 @@ class Tree:
         """Returns the content of a file, see `open_member`."""
         return self._find(name).read()
 
+    def packed_size(self, name: str) -> int:
+        """Returns how many bytes a file takes in the archive; see `open_member`."""
+        size, content = self._open().find(self._top() + name)
+        return getattr(content, "packed_size", size)
+
     def holds(self, name: str) -> bool:
         """Returns whether there is a file of this name.
 
@@ -264,8 +269,12 @@ class Tree:
             elif len(self._paths) == 1 and os.path.isdir(self._paths[0]):
                 self._archive = Folder(self._paths[0], self._renamed)
             else:
-                self._archive = opening.open_archive(Files(self._paths), self._limits)
+                self._archive = opening.open_archive(self._source(), self._limits)
         return self._archive
+
+    def _source(self) -> Source:
+        """Returns the bytes of the archive; `core.peeking` takes them from elsewhere."""
+        return Files(self._paths)
 
     def _open_nested(self, name: str, label: str, limits: Limits) -> Reader:
         archive = self._open()

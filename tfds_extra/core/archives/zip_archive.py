@@ -17,6 +17,7 @@ class Zip:
 
     def __init__(self, source: Source, limits: Limits):
         self.name = source.name
+        self._is_remote = source.is_remote
         self._reader = Directory(source, limits)
 
     def members(self, selection: Selection) -> Iterator[tuple[str, int, Content]]:
@@ -24,7 +25,7 @@ class Zip:
             if entry.is_folder:
                 # Only its header tells a folder from a file whose name was damaged. Each check
                 # takes a seek, so that only folders that belong to the selection are checked.
-                if selection.below(f"{name}/"):
+                if selection.below(f"{name}/") and not self._is_remote:
                     self._reader.locate(number, entry)
             elif selection(name):
                 yield name, entry.size, self._reader.content(number, entry)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import functools
 import stat
 import struct
 from array import array
@@ -45,6 +46,8 @@ _FILE_TYPES = {
     stat.S_IFSOCK: "a socket",
 }
 
+_SMALL = 4 << 20
+_EXTRA = 128  # More bytes than extra fields of a local header have, as a rule.
 _LEAST_DEFLATE = 0.99  # No deflate encoder needs more than 1 % on top of what it cannot compress.
 
 
@@ -345,6 +348,8 @@ class Directory:
         source = self._source
         start = self._index.starts[number]
         name_length = len(entry.raw_name)
+        if entry.packed <= _SMALL:  # Of a larger member perhaps only the beginning is read.
+            source.announce(start, _LOCAL.size + name_length + _EXTRA + entry.packed)
         head = source.read_at(start, _LOCAL.size + name_length)
         if len(head) < _LOCAL.size or not head.startswith(b"PK\3\4"):
             raise source.error(entry.name, f"its local header is missing at byte {start:,}")
@@ -364,8 +369,15 @@ class Directory:
         return data
 
     def content(self, number: int, entry: Entry) -> ZipContent:
-        """Returns the content of a member, after a check of its local header."""
-        return ZipContent(self._source, self._limits, entry, self.locate(number, entry))
+        """Returns the content of a member, after a check of its local header.
+
+        In a source that is remote, its local header is checked when it is read.
+        """
+        locate = functools.partial(self.locate, number, entry)
+        content = ZipContent(self._source, self._limits, entry, locate)
+        if not self._source.is_remote:
+            content.locate()
+        return content
 
 
 def _decode(raw: bytes, flags: int) -> str:

@@ -6,7 +6,7 @@ import bz2
 import io
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tfds_extra.core.archives.decompression import (
@@ -54,11 +54,23 @@ class Entry(NamedTuple):
 class ZipContent:
     """The bytes of one member."""
 
-    def __init__(self, source: Source, limits: Limits, entry: Entry, start: int):
+    def __init__(self, source: Source, limits: Limits, entry: Entry, locate: Callable[[], int]):
         self._source = source
         self._limits = limits
         self._entry = entry
-        self._start = start
+        self._locate = locate
+        self._at: int | None = None
+
+    @property
+    def packed_size(self) -> int:
+        """Number of bytes in the archive."""
+        return self._entry.packed
+
+    def locate(self) -> int:
+        """Returns where the data begin."""
+        if self._at is None:
+            self._at = self._locate()
+        return self._at
 
     def open(self) -> io.BufferedReader:
         reader = ForwardReader(self.blocks())
@@ -70,7 +82,7 @@ class ZipContent:
     def source(self, name: str) -> Source:
         """Returns the member as a source for another archive reader; seekable only if stored."""
         if self._entry.method == STORED:
-            return Window(self._source, self._start, self._entry.packed, name)
+            return Window(self._source, self.locate(), self._entry.packed, name)
         return Stream(self.blocks, self._entry.size, name)
 
     def blocks(self) -> Iterator[bytes]:
@@ -126,7 +138,7 @@ class ZipContent:
     def _decompressor(self) -> tuple[Decompressor, int, int]:
         """Returns the member's decompressor, and position and number of the bytes to feed it."""
         entry = self._entry
-        at, packed = self._start, entry.packed
+        at, packed = self.locate(), entry.packed
         if entry.method == STORED:
             return _Copier(packed), at, packed
         if entry.method == _DEFLATED:
@@ -147,7 +159,7 @@ class ZipContent:
 
         LZMA data begin with a version, the length of the properties (5), and the properties.
         """
-        head = self._source.read_at(self._start, 9)
+        head = self._source.read_at(self.locate(), 9)
         if self._entry.packed < 9 or len(head) < 9 or head[2:4] != b"\5\0":
             raise self._source.error(self._entry.name, "its LZMA header is damaged")
         literal_bits, dictionary = head[4], int.from_bytes(head[5:], "little")

@@ -27,7 +27,7 @@ class _UrlInfos:
     ) -> dict[str, digests.Published]:
         if builder is None:
             return digests.load_published(cls.checksums_path())
-        if builder.variant == MINIATURE:
+        if builder.of_miniature:
             published = digests.load_published(builder.facts_path("checksums.tsv"))
         else:
             published = digests.load_published(cls.checksums_path())
@@ -52,9 +52,14 @@ class FactsLayer(VariantsLayer):
         """Returns the folder of the miniature, with files under published names and with facts."""
         return registry.resource_dir("dummy_data") / cls.name
 
+    @property
+    def of_miniature(self) -> bool:
+        """Whether the published files and the facts are those of the miniature."""
+        return self.variant == MINIATURE
+
     def facts_path(self, file_name: str) -> pathlib.Path:
         """Returns the path of a table of facts, of the miniature or in the builder's folder."""
-        if self.variant == MINIATURE:
+        if self.of_miniature:
             return self.miniature_dir() / file_name
         return self.folder() / file_name
 

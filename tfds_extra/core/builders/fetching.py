@@ -12,8 +12,8 @@ from etils import epath
 from tensorflow_datasets.core import download
 
 from tfds_extra.core import archives, digests, downloads, own_copies
-from tfds_extra.core.builders.facts import FactsLayer
-from tfds_extra.core.builders.variants import MINIATURE, PARTIAL
+from tfds_extra.core.builders.peeks import PeeksLayer
+from tfds_extra.core.builders.variants import MINIATURE, PARTIAL, PEEK
 from tfds_extra.core.downloads import by_hand
 from tfds_extra.core.errors import CorpusError
 from tfds_extra.core.members import IF_PARTIAL, Members
@@ -22,7 +22,7 @@ from tfds_extra.core.published import Archive, File
 _SHOWN = 3  # An error names at most so many patterns of paths.
 
 
-class FetchingLayer(FactsLayer):
+class FetchingLayer(PeeksLayer):
     """Brings the published files."""
 
     _manual_dir: pathlib.Path | None
@@ -43,6 +43,8 @@ class FetchingLayer(FactsLayer):
             if download_config.register_checksums:
                 raise ValueError("A miniature's digests are not the corpus's: nothing to register.")
             given = self.miniature_dir()
+        if self.variant == PEEK and download_config.register_checksums:
+            raise ValueError("A peek reads no file to its end: there is no digest to register.")
         self._manual_dir = pathlib.Path(os.fspath(given or download_dir / "manual")).expanduser()
         if given is not None:
             _check_readable(self._manual_dir)
@@ -114,6 +116,7 @@ class FetchingLayer(FactsLayer):
         prefix: str = "",
         what: str | Callable[[Collection[str]], str] = "files",
         checks_rest: bool = True,
+        split_of: Callable[[str], str] | None = None,
     ) -> Members:
         """Returns the members of a published archive, ready to be read.
 
@@ -125,6 +128,8 @@ class FetchingLayer(FactsLayer):
           prefix: As in `Members`.
           what: As in `Members`.
           checks_rest: As in `Members`.
+          split_of: Takes the name of a member that is asked for, and returns its split, for archives
+            whose splits are mixed. A peek passes over members of splits of which it has enough.
         """
         return Members(
             tree,
@@ -136,6 +141,8 @@ class FetchingLayer(FactsLayer):
             what=what,
             is_part=self.variant == PARTIAL,
             checks_rest=checks_rest,
+            is_skipped=self._is_skipped(split_of),
+            stops_early=self.variant == PEEK,
         )
 
     def fetch(self, dl_manager: download.DownloadManager) -> dict[str, Any]:
@@ -156,6 +163,8 @@ class FetchingLayer(FactsLayer):
           CorpusError: A file cannot be downloaded or is not the published one, or a manual folder
             cannot be read.
         """
+        if self.variant == PEEK:
+            return self._peeking.fetch(dl_manager)
         extracted = self.extracted()
         # One call for all files, so that an error names all that are missing, and the sum of their
         # sizes is compared with the free disk.

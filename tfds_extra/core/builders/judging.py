@@ -13,7 +13,7 @@ from tensorflow_datasets.core import constants, file_adapters
 
 from tfds_extra.core import hooks, prepared
 from tfds_extra.core.builders.fetching import FetchingLayer
-from tfds_extra.core.builders.variants import NOTICES
+from tfds_extra.core.builders.variants import NOTICES, PEEK
 from tfds_extra.core.errors import CorpusError
 
 
@@ -150,10 +150,12 @@ class JudgingLayer(FetchingLayer):
         if fault := self.fault():
             name = "/".join(filter(None, (self.name, self.base_config_name)))
             variant = f" --{self.variant}" if self.variant else ""
+            command = f"tfds-extra build {name}{variant} --overwrite"
+            if self.variant == PEEK:
+                command = f"tfds-extra peek {name}"
             raise CorpusError(
                 self.data_dir,
                 "",
                 fault,
-                f"Prepare it anew: tfds-extra build {name}{variant} --overwrite, or with the"
-                " download_mode REUSE_CACHE_IF_EXISTS.",
+                f"Prepare it anew: {command}, or with the download_mode REUSE_CACHE_IF_EXISTS.",
             )

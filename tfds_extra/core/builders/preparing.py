@@ -20,9 +20,9 @@ from etils import epath
 from tensorflow_datasets.core import constants, download, file_adapters, utils
 
 from tfds_extra import tfds_seam
-from tfds_extra.core import disk, downloads, engines, hooks, locks, prepared
+from tfds_extra.core import disk, downloads, engines, hooks, locks, peeking, prepared
 from tfds_extra.core.builders.judging import JudgingLayer
-from tfds_extra.core.builders.variants import MINIATURE, PARTIAL
+from tfds_extra.core.builders.variants import MINIATURE, PARTIAL, PEEK
 from tfds_extra.core.errors import CorpusError
 from tfds_extra.core.members import IF_PARTIAL
 from tfds_extra.core.published import Archive
@@ -54,6 +54,14 @@ class PreparingLayer(JudgingLayer):
             source = f"from a part of {published}"
         else:
             source = f"from {published}"
+        if self.variant == PEEK:
+            budget = peeking.amount(self._peek.budget)
+            print(
+                f"Peeking at {self.info.full_name}: at most {budget} of {published}, to"
+                f" {self.data_dir}",
+                flush=True,
+            )
+            return
         size = self.prepared_amount
         takes = "" if size.is_least else f", which takes {size}"
         # Printed, as TFDS does with its own line, so that the user can still stop the preparation.
@@ -70,6 +78,12 @@ class PreparingLayer(JudgingLayer):
             raise ValueError(
                 f"{self.info.full_name} is small: leave max_examples_per_split out, and read a part of"
                 " it with split='train[:5]', say."
+            )
+        if limit is not None and self.variant == PEEK:
+            raise ValueError(
+                f"How many examples of {self.info.full_name} are shown says"
+                f" builder_kwargs={{'peek': core.Peek(examples={limit})}}; leave"
+                " max_examples_per_split out."
             )
         if limit is not None and (self.variant != PARTIAL or limit < 1):
             # TFDS would store the first few examples where later calls look for the corpus.
@@ -117,7 +131,10 @@ class PreparingLayer(JudgingLayer):
         if (reused and is_alone) or not _is_local(self.data_dir):
             super().download_and_prepare(**kwargs)
             return
-        with locks.alone(lock, time.sleep) as locked:
+        cleared: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+        if self.variant == PEEK:
+            cleared = self._peeking.leaving_nothing(final.parent)
+        with cleared, locks.alone(lock, time.sleep) as locked:
             if locked:
                 for remains in final.parent.glob(f"{_TFDS_INCOMPLETE}*_{final.name}"):
                     shutil.rmtree(remains, ignore_errors=True)  # A killed process left them.
@@ -143,7 +160,7 @@ class PreparingLayer(JudgingLayer):
                     if folder == pathlib.Path(self.data_dir_root):
                         break
             except BaseException as e:
-                if is_own:
+                if is_own or self.variant == PEEK:
                     shutil.rmtree(work_folder, ignore_errors=True)
                 is_there = isinstance(e, FileExistsError) or (
                     isinstance(e, OSError) and e.errno == errno.ENOTEMPTY
@@ -180,6 +197,13 @@ class PreparingLayer(JudgingLayer):
         download_config: download.DownloadConfig,
         make: Callable[[Any, Any], Sequence[tfds.core.SplitInfo]],
     ) -> Sequence[tfds.core.SplitInfo]:
+        if self.variant == PEEK and not self._work_folder:
+            raise CorpusError(
+                self.data_dir,
+                "",
+                "a peek is prepared in a folder of this machine",
+                "Choose another data_dir.",
+            )
         on_beam = bool(download_config.beam_runner or download_config.beam_options)
         work_folder = self._work_folder
         if work_folder is None and not on_beam:  # The data is in a bucket: TFDS prepares it alone.
@@ -199,6 +223,16 @@ class PreparingLayer(JudgingLayer):
             "disable_shuffling": self.info.disable_shuffling,
             "check_counts": self._check_counts,
         }
+        if self.variant == PEEK:
+            made = self._peeking.prepare(
+                dl_manager,
+                expected_counts=self.expected_counts,
+                work_folder=self._work_folder,
+                identity=self._identity(),
+                serial_bytes=0,
+                **common,
+            )
+            return self._described(made)
         generators = self._split_generators(dl_manager)
         if on_beam or work_folder is None:
             path = pathlib.Path if _is_local(self.data_dir) else epath.Path
@@ -215,10 +249,16 @@ class PreparingLayer(JudgingLayer):
                 serial_bytes=self.SERIAL_BYTES,
                 **common,
             )
-        self._describe(
-            {one.split_info.name: one.split_info.num_examples for one in made},
-            {one.split_info.name: one.order_digest for one in made},
-        )
+        return self._described(made)
+
+    def _described(self, made: Sequence[engines.PreparedSplit]) -> list[tfds.core.SplitInfo]:
+        """Notes in the metadata what was made; prints it if it is a peek."""
+        counts = {one.split_info.name: one.split_info.num_examples for one in made}
+        self._describe(counts, {one.split_info.name: one.order_digest for one in made})
+        if self.variant == PEEK:
+            found = {**self._peeking.metadata(), "shown": counts}
+            self.info.metadata["peek"] = found
+            print(*peeking.described(found), sep="\n", flush=True)
         return [one.split_info for one in made]
 
     def _describe(self, counts: dict[str, int], order_digests: dict[str, str]) -> None:
@@ -255,22 +295,23 @@ class PreparingLayer(JudgingLayer):
           found: Number of examples by split.
 
         Returns:
-          How many are missing in each split; all zero unless the builder is partial.
+          How many are missing in each split; all zero unless the builder is partial or a peek.
 
         Raises:
-          CorpusError: There are too many examples, or too few and the builder is not partial.
+          CorpusError: There are too many examples, or too few and the builder is complete.
         """
         if not sum(found.values()):
             raise CorpusError(
                 self.info.full_name, "", "not a single example was read", self._where_it_looked()
             )
+        is_part = self.variant in (PARTIAL, PEEK)
         missing = {s: n - found.get(s, 0) for s, n in self.expected_counts.items()}
         for split in [split for split, count in self.expected_counts.items() if not count]:
             # Nobody states how many there are, but a complete corpus has some.
-            missing[split] = int(self.variant != PARTIAL and not found.get(split))
+            missing[split] = int(not is_part and not found.get(split))
         for split, short in missing.items():
             count = f"{self.expected_counts[split]:,}" if self.expected_counts[split] else "some"
-            if short < 0 or (short and self.variant != PARTIAL):
+            if short < 0 or (short and not is_part):
                 raise CorpusError(
                     self.info.full_name,
                     f"split {split}",

@@ -1,4 +1,4 @@
-"""Configs, versions and variants: a config is chosen by name, whole, in miniature or in part."""
+"""Configs, versions and variants: a config is chosen by name, whole, in miniature, in part or for a peek."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tfds_extra.core import spelling
 
 MINIATURE = "miniature"
 PARTIAL = "partial"
+PEEK = "peek"
 _LISTED = 12  # An error names at most so many configs.
 
 NOTICES = {
@@ -20,6 +21,8 @@ NOTICES = {
     " corpus.",
     PARTIAL: "PARTIAL: prepared from a part of the published files. What is missing is counted in"
     " the metadata.",
+    PEEK: "PEEK: the first examples only, read from a few bytes of the published files. What could not"
+    " be checked stands in the metadata. Not the corpus.",
 }
 
 
@@ -27,7 +30,7 @@ class VariantsLayer(tfds_seam.Builder):
     """Chooses config, version and variant.
 
     Attributes:
-      variant: `MINIATURE`, `PARTIAL`, or None for the complete corpus.
+      variant: `MINIATURE`, `PARTIAL`, `PEEK`, or None for the complete corpus.
       base_config_name: Name of the config without the variant; empty if the builder has no configs.
     """
 
@@ -66,7 +69,7 @@ def split_variant(
 ) -> tuple[str | tfds.core.BuilderConfig | None, str | None]:
     """Returns the config without the variant that its name ends in, and the variant."""
     name = config if isinstance(config, str) else getattr(config, "name", "")
-    for variant in (MINIATURE, PARTIAL):
+    for variant in NOTICES:
         if name == variant:
             return None, variant
         if name.endswith(f"-{variant}"):

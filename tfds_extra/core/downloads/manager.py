@@ -103,6 +103,15 @@ class DownloadManager(tfds_seam.DownloadManager):
         resources = {key_of(r): r for r in map(as_resource, tree.flatten(urls))}
         return [self._find(self._wanted(resource)) for resource in resources.values()]
 
+    def transfer_options(self) -> dict[str, Any]:
+        """Returns how this manager talks to servers: arguments of `transfer.Transfer`."""
+        return {"policy": self._policy, "verify_ssl": self.verify_ssl}
+
+    @property
+    def pins_path(self) -> pathlib.Path:
+        """Where the digests are noted of files without published ones."""
+        return self.pins.path
+
     def free_disk(self) -> int:
         """Returns how many bytes can be written to the download folder."""
         return shutil.disk_usage(self.download_dir).free

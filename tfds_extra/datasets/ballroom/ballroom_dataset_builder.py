@@ -155,7 +155,14 @@ class Builder(core.Builder):
                 example = _example(row, _samples(content), tempo_of, beats_of)
                 yield (self._split_of(row), row["track_id"]), example
 
-        yield from self.members("audio", piece.audio, rows, prefix=piece.folder).make(make)
+        recordings = self.members(
+            "audio",
+            piece.audio,
+            rows,
+            prefix=piece.folder,
+            split_of=lambda name: self._split_of(rows[name]),
+        )
+        yield from recordings.make(make)
 
     def _parse_beats(self, content: bytes) -> beats.Beats:
         found = beats.parse(content)

@@ -50,6 +50,7 @@ class Builder(core.Builder):
         "2.0.0": "`worker1_id` to `worker3_id` are int64, as in TFDS's cifar10_n. The stored bytes are"
         " those of 1.0.0.",
     }
+    READ_AT_ONCE = 10_000  # A batch is a pickle.
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(
             name="default",
@@ -113,6 +114,9 @@ class Builder(core.Builder):
             return {}
         return {row["member"]: row["md5"] for row in self.read_facts("members.tsv")}
 
+    def whole_files(self, split):
+        return ("votes",) if self.base_config_name == "raw_votes" else ()
+
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
         piece = _Piece(files.pop("cifar10"), files)
@@ -149,7 +153,14 @@ class Builder(core.Builder):
                 yield core.Rows(split, keys, {name: rows[name][block] for name in rows})
 
         wanted = [*_BATCHES, _NAMES]
-        yield from self.members("cifar10", piece.batches, wanted, what="batches").make(make)
+        batches = self.members(
+            "cifar10",
+            piece.batches,
+            wanted,
+            what="batches",
+            split_of=lambda name: _BATCHES.get(name, ("",))[0],
+        )
+        yield from batches.make(make)
 
     def _batch_size(self, split: str) -> int:
         batches = [name for name, (in_split, _) in _BATCHES.items() if in_split == split]

@@ -215,6 +215,9 @@ class Builder(core.Builder):
 
     # ------------------------------------------------------------------------------ the pieces
 
+    def splits_of(self, piece):
+        return tuple(self.expected_counts) if self._is_karpathy else super().splits_of(piece)
+
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
         pieces, told = [], []
@@ -259,6 +262,9 @@ class Builder(core.Builder):
     def _generate_examples(self, piece: Piece) -> Iterator[core.SplitExample]:
         """Yields the pictures of a piece."""
         is_part = self.variant == core.PARTIAL
+        for archive in dict.fromkeys(piece.annotations(kind)[0] for kind in piece.kinds):
+            named = (piece.annotations(kind) for kind in piece.kinds)
+            self.needs_whole(archive, *(name for tree, name in named if tree is archive))
         joined = Joined(lambda image_id: image_id % piece.count == piece.number, is_part=is_part)
         for kind in piece.kinds:
             tree, name = piece.annotations(kind)

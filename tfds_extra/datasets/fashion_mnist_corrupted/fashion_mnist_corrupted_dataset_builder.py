@@ -66,6 +66,7 @@ class Builder(core.Builder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
+    READ_AT_ONCE = _BLOCK
     BUILDER_CONFIGS = list(_configs())
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -88,6 +89,10 @@ class Builder(core.Builder):
                 files[f"corrupted_{split}_labels"] = core.File(f"{name}-labels.npy")
         return files
 
+    def whole_files(self, split):
+        # An original may be there twice, in both splits, so that all are compared.
+        return [name for name in self.published_files() if not name.startswith("corrupted")]
+
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
         pieces = [core.SplitFiles(split, files) for split in _FILES]
@@ -105,12 +110,12 @@ class Builder(core.Builder):
             raise core.CorpusError(files[f"{split}_images"], "", problem, _REMEDY)
         duplicates = _duplicates(all_originals, split)
         is_mixed = not self.builder_config.corruption
-        published = _read_corrupted(files, split, labels) if is_mixed else None
-        size = _MIXED_BLOCK if is_mixed else _BLOCK
+        size = _MIXED_BLOCK if is_mixed and self.variant != core.PEEK else _BLOCK
+        published = _read_corrupted(files, split, labels, size) if is_mixed else None
         for start in range(0, len(originals), size):
             block = slice(start, start + size)
             if published is not None:
-                columns = _recovered_columns(originals[block], published[block])
+                columns = _recovered_columns(originals[block], next(published))
             else:
                 columns = self._generated_columns(originals[block], split, start)
             yield core.Rows(
@@ -209,16 +214,13 @@ def _read_images(file: core.Content) -> np.ndarray:
 
 
 def _read_corrupted(
-    files: Mapping[str, core.Content], split: str, labels: np.ndarray
-) -> np.ndarray:
-    """Returns the published corrupted images of a split, which has these labels."""
+    files: Mapping[str, core.Content], split: str, labels: np.ndarray, size: int
+) -> Iterator[np.ndarray]:
+    """Yields the published corrupted images of a split, which has these labels, `size` at a time."""
     file = files[f"corrupted_{split}_labels"]
     with core.located(file, "", _REMEDY):
         found = npy.parse(file.read(), np.int64)
     core.check_same_rows(file, found, labels)
     file = files[f"corrupted_{split}_images"]
-    with core.located(file, "", _REMEDY):
-        images = npy.parse(file.read(), np.uint8, features.SHAPE[:2])
-        if len(images) != len(labels):
-            raise ValueError(f"{len(images):,} images for {len(labels):,} labels")
-    return images
+    with core.located(file, "", _REMEDY), file.open() as content:
+        yield from npy.read_blocks(content, np.uint8, features.SHAPE[:2], size, len(labels))

@@ -161,7 +161,13 @@ class Builder(core.Builder):
         prefix = f"{piece.number:03}/"
         by_name = {f"{prefix}{track_id:06}.mp3": track for track_id, track in tracks.items()}
         recordings = self.members(
-            "audio", piece.audio, by_name, prefix=prefix, what="recordings", checks_rest=False
+            "audio",
+            piece.audio,
+            by_name,
+            prefix=prefix,
+            what="recordings",
+            checks_rest=False,
+            split_of=lambda name: _SPLITS[by_name[name]["set"]["split"]],
         )
         # The tracks of this set are those that tracks.csv lists; `checksums` may list more.
         listed = {name: sha1 for name, sha1 in recordings.digests.items() if name in by_name}

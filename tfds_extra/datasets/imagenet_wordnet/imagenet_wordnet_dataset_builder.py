@@ -157,7 +157,7 @@ class Builder(core.Builder):
         else:
             wanted = ("devkit", *(f"boxes_{split}" for split in config.splits if split != "test"))
         files |= {name: optional[name] for name in wanted if self.is_here(optional[name])}
-        if self.variant == core.PARTIAL:
+        if self.variant in (core.PARTIAL, core.PEEK):
             # In a part, splits and lists that are not there are left out.
             kept = {name: file for name, file in files.items() if self.is_here(file)}
             return kept if kept.keys() & {"train", "validation", "test"} else files

@@ -91,6 +91,10 @@ class Builder(core.Builder):
     def member_digests(self, file, tree, prefix=""):
         return {row["member"]: row["sha256"] for row in self.read_facts("members.tsv")}
 
+    def whole_files(self, split):
+        # Whether a text is there again, and the digest of its folder, tells only the whole archive.
+        return ("corpus",) if self.base_config_name != "vocabulary" else ()
+
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
         return core.by_split(list(self.expected_counts), [files], self._generate_examples)

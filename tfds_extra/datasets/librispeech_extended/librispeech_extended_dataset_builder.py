@@ -147,6 +147,10 @@ class Builder(core.Builder):
                     parts.append(Part(subset, published[subset], prefixes, copy is None, aligned))
         return core.by_split(self.expected_counts, parts, self._generate_examples)
 
+    def splits_of(self, piece):
+        known = subsets.SUBSETS.get(piece.subset)
+        return known[:1] if known else super().splits_of(piece)
+
     # ------------------------------------------------------------------------------ utterances
 
     def _generate_examples(self, part: Part) -> Iterator[core.SplitExample]:

@@ -48,7 +48,7 @@ def prefixes(copy: own_copies.Copy, letter: str) -> list[str]:
 def open_summary(file: core.Content) -> Iterator[million_song.Songs]:
     """Yields the songs of a summary, which can be read in slices."""
     with core.located(file, "", core.GET_AGAIN):
-        opened = open(str(file), "rb")
+        opened = file.open_as_published()
     with opened:
         with core.located(file, "", core.GET_AGAIN):
             songs = million_song.open_file(opened)

@@ -166,11 +166,13 @@ class Builder(core.Builder):
             for name in (published.OF_SONGS if about_songs else published.OF_TRACKS)
         }
         files |= {name: published.ENRICHMENTS[name] for name in self._joined_files()}
-        if self.variant != core.PARTIAL:
+        if self.variant not in (core.PARTIAL, core.PEEK):
             return files
         # A part reads letters, and joins data sets that are not on GitHub, only if they are there.
         letters = files.keys() & set(published.LETTERS)
         optional = {"duplicates", *self._joined_files(), *letters}
+        if self.variant == core.PEEK:  # Its examples have all that they have in the whole corpus.
+            optional = letters
         here = {n: file for n, file in files.items() if n not in optional or self.is_here(file)}
         return files if letters and not letters & here.keys() else here
 
@@ -213,6 +215,10 @@ class Builder(core.Builder):
                 self._check_list(name, content)
         pieces = list(self._pieces(files))
         return core.by_split(self.expected_counts, pieces, self._generate_examples)
+
+    def splits_of(self, piece):
+        side = piece.name.removeprefix("mxm_").removeprefix("shs_")
+        return (side,) if side in self.expected_counts else super().splits_of(piece)
 
     def _check_list(self, name: str, content: core.Content) -> None:
         """Raises if a list that was not downloaded is not the published one."""

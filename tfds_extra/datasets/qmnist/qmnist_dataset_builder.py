@@ -40,6 +40,7 @@ class Builder(core.Builder):
 
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "Initial release."}
+    READ_AT_ONCE = _BLOCK
     BUILDER_CONFIGS = [
         tfds.core.BuilderConfig(
             name="qmnist",

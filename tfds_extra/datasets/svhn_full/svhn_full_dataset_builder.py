@@ -91,6 +91,12 @@ class Builder(core.Builder):
         pieces = [(s, published[s], published.get(f"{s}_32x32.mat")) for s in splits]
         return core.by_split(splits, pieces, self._generate_examples)
 
+    def splits_of(self, piece):
+        return (piece[0],)
+
+    def whole_files(self, split):
+        return (f"{split}_32x32.mat",) if self.builder_config.cropped else ()
+
     def _generate_examples(
         self, piece: tuple[str, core.Tree, core.Content | None]
     ) -> Iterator[core.SplitExample | core.Rows]:

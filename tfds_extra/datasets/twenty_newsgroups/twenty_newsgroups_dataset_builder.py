@@ -124,6 +124,9 @@ class Builder(core.Builder):
             }
         return files
 
+    def whole_files(self, split):
+        return _ARCHIVES_OF[self.base_config_name]  # Messages are compared with all others.
+
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
         return core.by_split(list(self.expected_counts), [files], self._generate_examples)

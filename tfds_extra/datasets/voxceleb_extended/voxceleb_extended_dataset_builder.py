@@ -102,7 +102,8 @@ class Builder(core.Builder):
     def to_download(self, extracted):
         files = super().to_download(extracted)
         config, published = self.builder_config, self.published_files()
-        if self.variant != core.PARTIAL or self._manual_dir is None or not config.parts:
+        is_part = self.variant in (core.PARTIAL, core.PEEK)
+        if not is_part or self._manual_dir is None or not config.parts:
             return files
         here = {
             name
@@ -210,6 +211,11 @@ class Builder(core.Builder):
         if part.corpus == 1:
             return 0 <= int(speaker[2:]) - _FIRST < _COUNT
         return self._vox2.get(speaker) == part.partition
+
+    def splits_of(self, piece):
+        if isinstance(piece, Piece) and not self.builder_config.by_identification:
+            return (sources.PARTS[piece.part].partition,)
+        return super().splits_of(piece)
 
     # ----------------------------------------------------------------------------- utterances
 

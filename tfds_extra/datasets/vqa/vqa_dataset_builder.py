@@ -178,6 +178,15 @@ class Builder(core.Builder):
             pieces += [Part(split, files, number, count) for number in range(count)]
         return core.by_split(self.expected_counts, pieces, self._generate_examples)
 
+    def whole_files(self, split):
+        # Answers may come in another order than the questions.
+        name, _ = self._release.subsets[split]
+        return [
+            file
+            for file in (f"annotations_{name}", f"pairs_{name}")
+            if file in self.published_files()
+        ]
+
     def _generate_examples(self, part: Part) -> Iterator[core.Rows | core.SplitExample]:
         """Yields the questions of a part."""
         examples = self._examples(part)

@@ -227,6 +227,12 @@ class Builder(core.Builder):
             return {name: core.File(core.ManualFile(name, self._url(name))) for name in names}
         return {name: core.File(dump_files.url(*self._dump, name)) for name in self._remote_names()}
 
+    def to_download(self, extracted):
+        files = super().to_download(extracted)
+        if self.variant == core.PEEK:  # It reads from the beginning, and needs no index.
+            files = {n: file for n, file in files.items() if "multistream-index" not in n}
+        return files
+
     def _url(self, name: str) -> str:
         """Returns the URL of a file of the dump, or the path of a part with another name."""
         wiki, date = self._dump
@@ -323,6 +329,9 @@ class Builder(core.Builder):
         with core.located(content, "", core.GET_AGAIN), _open(content, is_part=is_part) as opened:
             site = mediawiki_dump.read_site(opened)
         self._check_site(content, site)
+        if self.variant == core.PEEK:
+            yield Piece(content, site)
+            return
         streams = self._streams(file, published) if file.index else []
         if not streams:
             size = os.path.getsize(str(content))

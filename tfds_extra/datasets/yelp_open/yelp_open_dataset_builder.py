@@ -326,6 +326,9 @@ class Builder(core.Builder):
         config = self.builder_config
         if not config.joined and config.table != "photo":
             return ""
+        if config.joined and trees["data"].random_access:
+            names = self._names(trees["data"])
+            self.needs_whole(trees["data"], *(names[t][0] for t in config.joined if t in names))
         path = self._facts_path(dl_manager, trees)
         self._facts = os.fspath(path)
         if not path.exists():
