@@ -206,6 +206,15 @@ _FEATURES = _dicts(
 )
 
 
+def test_features_under_an_empty_name():
+    features = F.FeaturesDict({"": {"m": F.Text(), "n": {"": F.Scalar(np.int64)}}})
+    example = {"": {"m": "text", "n": {"": 7}}}
+    encoded = features.encode_example(example)
+    expected = reference_of_spec(features.get_serialized_info(), encoded)
+    assert Serializer(features.get_serialized_info()).serialize_example(encoded) == expected
+    assert ExampleEncoder(features).encode(example) == expected
+
+
 @_SETTINGS
 @given(st.data())
 def test_same_bytes_for_any_features(data):

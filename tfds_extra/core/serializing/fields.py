@@ -354,7 +354,7 @@ def compile_fields(
     return fields, [b""] * (2 * len(keys))
 
 
-def compile_tree(tree: Any, fields: Mapping[str, Field], key: str = "") -> Store:
+def compile_tree(tree: Any, fields: Mapping[str, Field], key: str | None = None) -> Store:
     """Returns a function that stores a value with exactly the nesting of the spec.
 
     The function raises an exception for any other value.
@@ -362,11 +362,11 @@ def compile_tree(tree: Any, fields: Mapping[str, Field], key: str = "") -> Store
     Args:
       tree: Nested dict of `TensorInfo`, or one `TensorInfo`.
       fields: By flat name.
-      key: Flat name of the tree; empty for the whole spec.
+      key: Flat name of the tree, which may be empty; None for the whole spec.
     """
     if not isinstance(tree, dict):
-        return fields[key].store
-    prefix = f"{key}/" if key else ""
+        return fields[key or ""].store
+    prefix = "" if key is None else f"{key}/"
     stores = [(k, compile_tree(sub, fields, prefix + k)) for k, sub in tree.items()]
 
     def store_dict(value: Any, parts: list) -> None:

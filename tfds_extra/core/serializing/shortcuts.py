@@ -196,7 +196,7 @@ def _by_the_feature_itself(
     feature: tfds.features.FeatureConnector, key: str | None, fields: Mapping[str, Field]
 ) -> Store:
     specs = feature.get_serialized_info()
-    store = fields_lib.compile_tree(specs, fields, key or "")
+    store = fields_lib.compile_tree(specs, fields, key)
     flat_specs = utils.flatten_nest_dict(specs if key is None else {key: specs})
     own_fields = {k: fields[k] for k in flat_specs}
 
