@@ -1,5 +1,5 @@
 # Commands of those who work on the package; `make` lists them.
-.PHONY: help format check test slow bench
+.PHONY: help format check test slow bench docs
 help:
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/'
 
@@ -17,6 +17,9 @@ test: ## the quick tests, some minutes
 
 slow: ## what the quick tests leave out
 	pytest -m slow
+
+docs: ## the catalogue site, into site/, without a network
+	python docs/site/make_site.py
 
 bench: ## the benchmarks that need no published files
 	for script in engines images syncing reading imagenet vqa yelp; do python benchmarks/$$script.py; done

@@ -71,16 +71,12 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
       MINIATURE: Number of examples in the miniature by config and split; the config is "" for a
         builder without configs. Of a builder with very many, those in TFDS's
         `BUILDER_CONFIG_NAMES_TO_TEST` will do.
-      STANDARD_BUILDER: Name of the builder in the standard catalogue that this one extends, if any.
-      ALSO_STANDARD: Names of further ones whose features it has, too, with the config that has them.
       UNKNOWN_COUNTS: By config, the splits whose number of examples nobody states.
       OTHER_TYPES: Shared features whose dtype, shape or number of classes is another one on purpose,
         and why.
     """
 
     MINIATURE: dict[str, dict[str, int]] = {}
-    STANDARD_BUILDER: str | None = None
-    ALSO_STANDARD: dict[str, str] = {}
     UNKNOWN_COUNTS: dict[str, set[str]] = {}
     OTHER_TYPES: dict[str, str] = {}
 
@@ -319,7 +315,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         cls = self.DATASET_CLASS
         names = [config.name for config in cls.BUILDER_CONFIGS]
         rows = tables.read_tsv(pathlib.Path(inspect.getfile(cls)).parent / "about.tsv")
-        facts = ("summary", "licence", "alias", "bytes_per_example", "peek")
+        facts = ("summary", "licence", "alias", "standard", "bytes_per_example", "peek")
         for row in rows:
             self.assertIn(row["config"], ["*", *names])
             self.assertIn(row["fact"], facts)
@@ -378,15 +374,20 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
         check(self.builder.info.features, "")
 
     def test_superset_of_standard_builder(self):
-        if self.STANDARD_BUILDER is None:
+        """Of those that `about.tsv` names, the one for all configs with its supervised keys, too."""
+        cls = self.DATASET_CLASS
+        everywhere = cls.about("standard")
+        if not everywhere:
             self.skipTest("the standard catalogue has no such corpus")
-        standard = tfds.builder(self.STANDARD_BUILDER, data_dir=self.tmp_dir).info
-        self.assertEqual(self.builder.info.supervised_keys, standard.supervised_keys)
-        different = self._assert_superset_of(standard.features, self.builder.info.features)
-        for name, config in self.ALSO_STANDARD.items():
-            standard = tfds.builder(name, data_dir=self.tmp_dir).info
-            ours = self._make_builder(config).info
-            different |= self._assert_superset_of(standard.features, ours.features)
+        different = set()
+        for config in [None, *(config.name for config in cls.BUILDER_CONFIGS)]:
+            of_config = set(cls.about("standard", config)) - set(everywhere)
+            for name in sorted(of_config) if config else everywhere:
+                standard = tfds.builder(name, data_dir=self.tmp_dir).info
+                ours = self._make_builder(config).info if config else self.builder.info
+                if not config:
+                    self.assertEqual(ours.supervised_keys, standard.supervised_keys)
+                different |= self._assert_superset_of(standard.features, ours.features)
         self.assertEqual(different, set(self.OTHER_TYPES))
 
     def _assert_superset_of(self, standard: Any, ours: Any) -> set[str]:

@@ -172,7 +172,6 @@ _MADE = miniature_scripts.load("$name")
 
 class ${camel}Test(builder_testing.BuilderTestCase):
     DATASET_CLASS = ${name}_dataset_builder.Builder
-    STANDARD_BUILDER = None  # HINT: the builder of TFDS that this one extends, if any.
     MINIATURE = {"": {"train": 8, "test": 4}}  # HINT: by config.
 
     def test_every_value(self):
@@ -273,7 +272,8 @@ _CITATIONS = """@misc{$name,
 }
 """
 
-_ABOUT = """# In short; CONTRIBUTING.md explains the facts. HINT: how the size of an example is known.
+_ABOUT = """# In short; docs/tasks/add_a_corpus.md explains the facts. HINT: how the size of an example is known; a row `standard`
+# with the name of the builder of TFDS that this one extends, if any.
 config\tfact\tvalue
 *\tsummary\tHINT: words
 *\tlicence\tCC BY 4.0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,9 @@ def checkout(repository, tmp_path):
     folder = tmp_path / "checkout"
     unneeded = shutil.ignore_patterns("__pycache__", "core", "features", "formats", "datasets")
     shutil.copytree(repository / "tests", folder / "tests", ignore=unneeded)
+    # What the contract test serves peeks with is there.
+    tests = shutil.ignore_patterns("__pycache__", "*_test.py")
+    shutil.copytree(repository / "tests" / "core", folder / "tests" / "core", ignore=tests)
     for name in ("tfds_extra", "checksums", "dummy_data"):
         leave_out = shutil.ignore_patterns("__pycache__")
         shutil.copytree(repository / name, folder / name, ignore=leave_out)
@@ -25,19 +30,29 @@ def checkout(repository, tmp_path):
 
 
 def run(checkout, *command):
-    environment = {**os.environ, "PYTHONPATH": str(checkout)}
-    command = [sys.executable, *map(str, command)]
+    environment = {
+        **os.environ, "PYTHONPATH": str(checkout), "TFDS_DATA_DIR": str(checkout / "data")
+    }  # fmt: skip
+    programs = {"python": [], "pytest": ["-m", "pytest"], "tfds-extra": ["-m", "tfds_extra"]}
+    if command[0] in programs:
+        command = [sys.executable, *programs[command[0]], *command[1:]]
     return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.slow
-def test_what_it_lays_down_passes_its_tests(checkout):
-    made = run(checkout, checkout / "tests" / "new_corpus.py", "small_talk")
-    assert made.returncode == 0, made.stderr
-    assert "tfds_extra/datasets/small_talk/small_talk_dataset_builder.py" in made.stdout.split()
-    tested = run(checkout, "-m", "pytest", "-n", "0", "-m", "", "-q", "tests/datasets/small_talk")
-    assert tested.returncode == 0, tested.stdout[-3000:]
-    again = run(checkout, checkout / "tests" / "new_corpus.py", "small_talk")
+def test_the_commands_that_lay_it_down_and_test_it(checkout, repository):
+    """Those of the page on adding a corpus, in a checkout."""
+    page = (repository / "docs" / "tasks" / "add_a_corpus.md").read_text("utf-8")
+    (block,) = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    commands = [shlex.split(line) for line in block.splitlines()]
+    assert [command[0] for command in commands] == ["python", "pytest", "tfds-extra", "grep"]
+    done = [run(checkout, *command) for command in commands]
+    for one in done:
+        assert one.returncode == 0, one.stdout[-3000:] + one.stderr[-3000:]
+    assert "tfds_extra/datasets/small_talk/small_talk_dataset_builder.py" in done[0].stdout.split()
+    assert (checkout / "data" / "small_talk").is_dir()
+    assert "small_talk/about.tsv" in done[3].stdout
+    again = run(checkout, *commands[0])
     assert again.returncode == 2 and "is there already" in again.stderr
 
 

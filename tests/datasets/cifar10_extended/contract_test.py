@@ -31,8 +31,6 @@ _MADE = miniature_scripts.load("cifar10_extended")
 
 class Cifar10ExtendedTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = cifar10_extended_dataset_builder.Builder
-    STANDARD_BUILDER = "cifar10"
-    ALSO_STANDARD = {"cifar10_h": "raw_votes", "cifar10_n": "default"}
     MINIATURE = {"default": _COUNTS, "raw_votes": _COUNTS, "cifair": _COUNTS}
 
     @classmethod

@@ -27,8 +27,6 @@ class CocoExtendedTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
     BUILDER_CONFIG_NAMES_TO_TEST = _CONFIGS
     MINIATURE = {config: _MADE.counts()[config] for config in _CONFIGS}
-    STANDARD_BUILDER = "coco"
-    ALSO_STANDARD = {"coco_captions": "2014_karpathy"}
     UNKNOWN_COUNTS = {"2017_test_dev": {"test_dev"}}
     OVERLAPPING_SPLITS = ["test2015"]  # It has the pictures of test.
 

@@ -45,7 +45,6 @@ def digest(images: np.ndarray) -> str:
 
 class FashionMnistCorruptedTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = fashion_mnist_corrupted_dataset_builder.Builder
-    STANDARD_BUILDER = "fashion_mnist"
     # The published set, one config of each kind that is made here, and one with a severity.
     BUILDER_CONFIG_NAMES_TO_TEST = ["mixed", "identity", "shot_noise", "rotate_1"]
     MINIATURE = {name: dict(_MADE.COUNTS) for name in BUILDER_CONFIG_NAMES_TO_TEST}

@@ -24,7 +24,6 @@ _COUNTS = {
 
 class FreeSpokenDigitTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = free_spoken_digit_dataset_builder.Builder
-    STANDARD_BUILDER = "spoken_digit"
     OTHER_TYPES = {"audio": "int16, as published: the standard one stores each sample in 64 bits"}
     # The newest, the oldest, and two between them.
     BUILDER_CONFIG_NAMES_TO_TEST = ["v1.0.10", "v1.0.6", "v1.0.4", "v1.0"]

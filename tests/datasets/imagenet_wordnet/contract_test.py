@@ -31,7 +31,6 @@ def _texts(values: Any) -> list[str]:
 
 class ImagenetWordnetTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
-    STANDARD_BUILDER = "imagenet2012"
     # ILSVRC without and with pictures of test, classes packed in a stream and in a tar.
     BUILDER_CONFIG_NAMES_TO_TEST = [
         "ilsvrc2012", "ilsvrc2012_with_test", "imagenet21k_winter21", "imagenet21k_fall11"

@@ -24,7 +24,6 @@ _COUNTS = {"train": 12, "test": 10, "unsupervised": 4}
 
 class ImdbReviewsExtendedTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
-    STANDARD_BUILDER = "imdb_reviews"
     MINIATURE = {
         "plain_text": _COUNTS,
         "bag_of_words": _COUNTS,

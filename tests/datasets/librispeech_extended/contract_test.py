@@ -33,7 +33,6 @@ def _splits(config: str) -> list[str]:
 
 class LibriSpeechExtendedTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = librispeech_extended_dataset_builder.Builder
-    STANDARD_BUILDER = "librispeech"
     BUILDER_CONFIG_NAMES_TO_TEST = _CONFIGS
     MINIATURE = {
         config: {split: _MADE.counts()[split] for split in _splits(config)} for config in _CONFIGS

@@ -22,7 +22,6 @@ _MADE = miniature_scripts.load("qmnist")
 
 class QmnistTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = qmnist_dataset_builder.Builder
-    STANDARD_BUILDER = "mnist"
     MINIATURE = {
         "qmnist": {"train": 20, "test": 20},
         "qmnist_mnist": {"train": 20, "test": 20},

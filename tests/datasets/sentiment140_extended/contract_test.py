@@ -20,7 +20,6 @@ _FILES = {"train": _MADE.TRAIN, "test": _MADE.TEST}
 
 class Sentiment140ExtendedTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = sentiment140_extended_dataset_builder.Builder
-    STANDARD_BUILDER = "sentiment140"
     MINIATURE = {
         "full": {"train": 21, "test": 6},
         "clean": {"train": 19, "test": 6},

@@ -24,7 +24,6 @@ _SPLITS = ["train", "test", "extra"]
 
 class SvhnFullTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
-    STANDARD_BUILDER = "svhn_cropped"
     MINIATURE = {
         "full_numbers": {"train": 10, "test": 3},
         "full_numbers_extra": {"train": 10, "test": 3, "extra": 3},

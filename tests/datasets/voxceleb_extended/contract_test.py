@@ -33,7 +33,6 @@ _CONFIGS = {
 
 class VoxCelebExtendedTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
-    STANDARD_BUILDER = "voxceleb"
     OTHER_TYPES = {
         "audio": "16 bits, as published, not 64",
         "label": "1,251 speakers; the standard builder has a class 0 that nobody is of",

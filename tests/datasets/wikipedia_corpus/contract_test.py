@@ -23,7 +23,6 @@ def _texts(values: Any) -> list[str]:
 
 class WikipediaCorpusTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
-    STANDARD_BUILDER = "wikipedia"
     BUILDER_CONFIG_NAMES_TO_TEST = [_ARTICLES, _REDIRECTS]
     MINIATURE = {
         _ARTICLES: {"train": len(_MADE.articles())},

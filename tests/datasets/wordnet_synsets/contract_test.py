@@ -34,7 +34,6 @@ def _texts(values: Any) -> list[str]:
 class WordnetSynsetsTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
     # The standard `wordnet` has the triples of WN18 and WN18RR, with splits made for a benchmark.
-    STANDARD_BUILDER = None
     BUILDER_CONFIG_NAMES_TO_TEST = _CONFIGS
     MINIATURE = {
         config: {split: count} for config, split, count in _MADE.counts() if config in _CONFIGS

@@ -47,8 +47,7 @@ def _texts(values: Any) -> list[str]:
 
 class YelpOpenTest(builder_testing.BuilderTestCase):
     DATASET_CLASS = module.Builder
-    # yelp_polarity_reviews has other rows (a sample of 2015) and other classes.
-    STANDARD_BUILDER = None
+    # In about.tsv there is no `standard`: yelp_polarity_reviews has other rows (a sample of 2015), other classes.
     MINIATURE = {
         config: {"train": count}
         for config, count in (
