@@ -356,5 +356,5 @@ def test_miniature_digests_are_not_registered(data_dir):
 
 
 def test_miniature_is_complete():
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="choose one of"):
         registry.builder_cls(_NAME)(miniature=True, partial=True)
