@@ -20,9 +20,6 @@ from readme_renderer import markdown
 import tfds_extra
 from tfds_extra import registry
 
-# Most modules are never imported, and compiling all of them takes a minute.
-_PIP_INSTALL = ["-m", "pip", "install", "--quiet", "--no-compile"]
-
 _MAIN_JOB = """
     import pathlib, sys
     import tensorflow_datasets as tfds
@@ -136,7 +133,7 @@ def check_fresh_environment(python: str, distributions, repository, folder: path
     run(python, "-m", "venv", str(folder / "venv"))
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     (wheel,) = distributions.glob("*.whl")
-    run(str(scripts / "python"), *_PIP_INSTALL, str(wheel))
+    run(str(scripts / "python"), "-m", "pip", "install", "--quiet", str(wheel))
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     script = elsewhere / "main_job.py"
@@ -199,7 +196,7 @@ def test_light_environment(distributions, repository, tmp_path):
     run(sys.executable, "-m", "venv", str(tmp_path / "venv"))
     scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
     (wheel,) = distributions.glob("*.whl")
-    pip = [str(scripts / "python"), *_PIP_INSTALL]
+    pip = [str(scripts / "python"), "-m", "pip", "install", "--quiet"]
     run(*pip, "--no-deps", str(wheel))
     readme = (repository / "README.md").read_text(encoding="utf-8")
     packages = re.search(r"pip install (tensorflow-datasets .*)", readme)[1].split()
