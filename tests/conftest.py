@@ -18,7 +18,13 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
 
 # The test files that take several minutes, the longest first.
-_LONGEST = ("packaging_test.py", "examples_test.py", "datasets/wordnet_synsets/real_test.py")
+_LONGEST = (
+    "packaging_test.py",
+    "examples_test.py",
+    "datasets/wordnet_synsets/real_test.py",
+    "site_test.py",
+    "tasks_test.py",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest takes out what is not of the chosen tier.
