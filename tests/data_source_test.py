@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import sys
+from concurrent import futures
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+import worker_reading
 
 import tfds_extra  # noqa: F401
 from tfds_extra import registry
@@ -15,16 +16,6 @@ from tfds_extra import registry
 # Besides the first config of each corpus: published pictures, AAC, samples, texts in lists.
 _OTHERS = ("vqa/v2_images", "voxceleb_extended/vox2", "librispeech_extended/clean_100_pcm_aligned",
            "svhn_full/cropped_digits", "yelp_open/photo", "yelp_open/business")  # fmt: skip
-# What a worker must not import: it would take seconds, or the GPU.
-_HEAVY = {"tensorflow", "keras", "apache_beam", "matplotlib", "pandas"}
-
-
-def read(source) -> tuple[int, dict[str, object], set[str]]:
-    """Runs in a worker: the number of examples, one of them, and what has been imported."""
-    one_by_one = [source[i] for i in range(len(source))]
-    together = source.__getitems__(list(range(len(source))))
-    assert len(one_by_one) == len(together)
-    return len(one_by_one), one_by_one[-1], _HEAVY & set(sys.modules)
 
 
 @pytest.mark.slow  # A process of its own in the quick tier is that of file_formats_test.py.
@@ -34,9 +25,11 @@ def test_workers_import_no_tensorflow(data_dir):
         kwargs = {"file_format": "array_record", "miniature": True, "num_workers": 1}
         found = tfds.data_source(name, data_dir=data_dir, builder_kwargs=kwargs)
         sources[name] = next(iter(found.values()))
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    # An error if the worker dies; `multiprocessing.Pool` would wait for its answer for ever.
+    with futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
         for name, source in sources.items():
-            number, last, imported = pool.apply(read, (source,))
+            number, last, imported = pool.submit(worker_reading.read, source).result()
             assert number == len(source) and imported == set(), name
             for key, expected in source[number - 1].items():
                 if isinstance(expected, np.ndarray):
