@@ -337,15 +337,12 @@ def _costs(arguments: argparse.Namespace, peek: Peek) -> int:
 
     names = list(registry.names())
     if arguments.corpus:
-        name, kwargs = _parsed(arguments.corpus)
-        configs = registry.builder_cls(name).BUILDER_CONFIGS
-        names = [f"{name}/{config.name}" for config in configs] or [name]
-        names = [arguments.corpus] if kwargs else names
+        names = _configs(arguments.corpus)
     rows = []
     for name in names:
         builder = _builder(argparse.Namespace(**{**vars(arguments), "corpus": name}), peek=peek)
         one = costs.cost(builder, _manager(builder, arguments), peek)
-        rows.append(("/".join(filter(None, (builder.name, builder.base_config_name))), one))
+        rows.append((builder.name_with_config, one))
     print(*costs.table(rows), sep="\n")
     return 0
 
@@ -534,11 +531,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _to_validate(arguments: argparse.Namespace) -> list[str]:
     """Returns the named configs; if none is named, all that are prepared, damaged or not."""
     if arguments.corpus:
-        corpus = _resolved(arguments.corpus)
-        name, kwargs = _parsed(corpus)
-        configs = registry.builder_cls(name).BUILDER_CONFIGS
-        one = bool(kwargs) or not configs
-        return [corpus] if one else [f"{name}/{config.name}" for config in configs]
+        return _configs(arguments.corpus)
     found = []
     for name in registry.names():
         builder = registry.builder_cls(name)(data_dir=arguments.data_dir)
@@ -588,6 +581,15 @@ def _parsed(corpus: str) -> tuple[str, dict[str, Any]]:
     return str(name), kwargs
 
 
+def _configs(corpus: str) -> list[str]:
+    """Returns all configs of a corpus, or what was named if that is more than a corpus."""
+    corpus = _resolved(corpus)
+    name, kwargs = _parsed(corpus)
+    configs = registry.builder_cls(name).BUILDER_CONFIGS
+    one = bool(kwargs) or not configs
+    return [corpus] if one else [f"{name}/{config.name}" for config in configs]
+
+
 def _builder(arguments: argparse.Namespace, **chosen: Any) -> Builder:
     """Returns the builder that the command line names; `chosen` are arguments for it."""
     name, kwargs = _parsed(arguments.corpus)
@@ -604,7 +606,7 @@ def _check_prepared(builder: Builder, arguments: argparse.Namespace) -> None:
     if not builder.is_prepared():
         command = f"build {arguments.corpus}{' --' + builder.variant if builder.variant else ''}"
         if builder.variant == "peek":
-            command = f"peek {'/'.join(filter(None, (builder.name, builder.base_config_name)))}"
+            command = f"peek {builder.name_with_config}"
         raise ValueError(
             f"{builder.info.full_name} is not prepared in {builder.data_dir}. First run: tfds-extra"
             f" {command}"

@@ -13,7 +13,6 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
-import google_crc32c
 import numpy as np
 from tensorflow_datasets.core import constants, file_adapters, utils
 
@@ -152,9 +151,8 @@ def _blocks(shard: Iterator[bytes], bar: utils.tqdm) -> Iterator[runs.Block]:
 
 
 def _block(found: list[bytes]) -> runs.Block:
-    crcs = np.array([google_crc32c.value(record) for record in found], np.uint32)
     # The records are in order already: nobody looks at ranks and keys.
-    return runs.Block(np.zeros((len(found), 2), np.uint64), crcs, [], found)
+    return runs.Block(np.zeros((len(found), 2), np.uint64), runs.crcs_of(found), [], found)
 
 
 def _describe(folder: pathlib.Path, formats: list[file_adapters.FileFormat]) -> None:

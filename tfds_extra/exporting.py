@@ -312,6 +312,8 @@ def _batches(
 class _Writer(contextlib.AbstractContextManager):
     """Writes the examples of one split."""
 
+    _writer: Any = None  # Arrow's, made for the first examples, whose schema it takes.
+
     def __init__(
         self,
         folder: pathlib.Path,
@@ -323,6 +325,10 @@ class _Writer(contextlib.AbstractContextManager):
         self._folder, self._split = folder, split
         self._columns, self._media, self._binary = columns, media, binary
         self._files = 0
+
+    def __exit__(self, *error: object) -> None:
+        if self._writer:
+            self._writer.close()
 
     def _table(self, rows: list[dict[str, Any]]) -> dict[str, pa.Array]:
         """Returns the columns of some examples."""
@@ -354,7 +360,7 @@ class _Writer(contextlib.AbstractContextManager):
 class _Parquet(_Writer):
     """Writes Parquet files that have recordings and images in them."""
 
-    _writer, _bytes, _number = None, 0, 0
+    _bytes = _number = 0
 
     def write(self, rows: list[dict[str, Any]], size: int) -> None:
         arrays = self._table(rows)
@@ -381,15 +387,9 @@ class _Parquet(_Writer):
             self._writer.close()
             self._writer, self._bytes, self._number = None, 0, self._number + 1
 
-    def __exit__(self, *error: object) -> None:
-        if self._writer:
-            self._writer.close()
-
 
 class _Folder(_Writer):
     """Writes files, and a table of Parquet beside them."""
-
-    _writer = None
 
     def write(self, rows: list[dict[str, Any]], size: int) -> None:
         del size
@@ -408,15 +408,9 @@ class _Folder(_Writer):
             self._writer = parquet.ParquetWriter(below / "metadata.parquet", table.schema)
         self._writer.write_table(table)
 
-    def __exit__(self, *error: object) -> None:
-        if self._writer:
-            self._writer.close()
-
 
 class _Csv(_Writer):
     """Writes files, and a table of CSV with their paths."""
-
-    _writer = None
 
     def write(self, rows: list[dict[str, Any]], size: int) -> None:
         del size
@@ -432,10 +426,6 @@ class _Csv(_Writer):
         if self._writer is None:
             self._writer = csv.CSVWriter(self._folder / f"{self._split}.csv", table.schema)
         self._writer.write_table(table)
-
-    def __exit__(self, *error: object) -> None:
-        if self._writer:
-            self._writer.close()
 
 
 def _array(column: _Column, values: list[Any], is_binary: bool) -> pa.Array:

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from tfds_extra import registry
 
 _FOLDER = pathlib.Path(__file__).resolve().parent / "datasets"
-_FOLD = re.compile(r"fold(\d+)")
+_FOLD = re.compile(r"fold\d+")
 
 
 class Fold(NamedTuple):
@@ -59,7 +59,7 @@ def folds(builder: tfds.core.DatasetBuilder) -> list[Fold]:
 def names(builder: tfds.core.DatasetBuilder) -> list[str]:
     """Returns the splits of a builder that are folds, in order; none if it has none."""
     splits = filter(_FOLD.fullmatch, getattr(builder, "expected_counts", {}))
-    return sorted(splits, key=lambda name: int(re.sub(r"\D", "", name)))
+    return sorted(splits, key=lambda name: int(name.removeprefix("fold")))
 
 
 def published() -> dict[str, list[str]]:

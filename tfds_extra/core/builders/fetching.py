@@ -171,21 +171,34 @@ class FetchingLayer(PeeksLayer):
         paths = dl_manager.download(self.to_download(extracted))
         published: dict[str, Any] = {}
         for name, file in self.published_files().items():
-            copy = extracted.get(name)
-            if not copy and name not in paths:
-                continue  # `to_download` has left it out.
-            if isinstance(file, File):
-                published[name] = archives.Content(copy.path if copy else os.fspath(paths[name]))
-            elif copy:
-                is_shared = copy.path == self._manual_dir
-                published[name] = archives.Tree(
-                    copy.path, renamed=copy.renamed, is_shared=is_shared
-                )
-            else:
-                parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
-                published[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
+            if copy := extracted.get(name):
+                published[name] = self.opened_copy(file, copy)
+            elif name in paths:  # Otherwise `to_download` has left it out.
+                published[name] = self.opened(file, paths[name])
         self._sources = {name: str(content) for name, content in published.items()}
         return published
+
+    def opened_copy(
+        self, file: Archive | File, copy: own_copies.Copy
+    ) -> archives.Tree | archives.Content:
+        """Returns what the user has extracted or unpacked, ready to be read."""
+        if isinstance(file, File):
+            return archives.Content(copy.path)
+        is_shared = copy.path == self._manual_dir
+        return archives.Tree(copy.path, renamed=copy.renamed, is_shared=is_shared)
+
+    @staticmethod
+    def opened(file: Archive | File, paths: Any) -> archives.Tree | archives.Content:
+        """Returns a published file that is on the disk, ready to be read.
+
+        Args:
+          file: The file.
+          paths: Where it is, in the structure of `file.files`: one path, or a tuple of them.
+        """
+        parts = paths if isinstance(file.files, tuple) else (paths,)
+        if isinstance(file, File):
+            return archives.Content(os.fspath(parts[0]))
+        return archives.Tree(*map(os.fspath, parts), root=file.root)
 
     def extracted(self) -> dict[str, own_copies.Copy]:
         """Finds the archives that the user has extracted in `manual_dir`, and unpacked files.

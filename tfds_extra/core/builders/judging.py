@@ -106,7 +106,7 @@ class JudgingLayer(FetchingLayer):
         )
         formats = (file_adapters.FileFormat.TFRECORD, file_adapters.FileFormat.ARRAY_RECORD)
         if wanted in formats and self.info.file_format in formats:
-            name = "/".join(filter(None, (self.name, self.base_config_name)))
+            name = self.name_with_config
             variant = f" --{self.variant}" if self.variant else ""
             remedy = (
                 f"Add that format from the same records, `tfds-extra convert {name}{variant}"
@@ -148,7 +148,7 @@ class JudgingLayer(FetchingLayer):
     def _check_whole(self) -> None:
         """Raises a `CorpusError` if there is prepared data that must not be read."""
         if fault := self.fault():
-            name = "/".join(filter(None, (self.name, self.base_config_name)))
+            name = self.name_with_config
             variant = f" --{self.variant}" if self.variant else ""
             command = f"tfds-extra build {name}{variant} --overwrite"
             if self.variant == PEEK:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import pathlib
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -22,17 +21,11 @@ class PeeksLayer(FactsLayer):
 
     READ_AT_ONCE = 1
 
-    _manual_dir: pathlib.Path | None
     _peek: peeking.Peek
 
     @functools.cached_property
     def _peeking(self) -> peeking.Peeking:
         return peeking.Peeking(self, self._peek)
-
-    @property
-    def manual_folder(self) -> pathlib.Path | None:
-        """The `manual_dir`; None before anything was looked for there."""
-        return self._manual_dir
 
     def is_as_asked(self) -> bool:
         """Returns whether the prepared peek was as far as this one is asked to go."""

@@ -37,6 +37,11 @@ class VariantsLayer(tfds_seam.Builder):
     variant: str | None
     base_config_name: str
 
+    @property
+    def name_with_config(self) -> str:
+        """The name and config as the command takes them, without the variant."""
+        return "/".join(filter(None, (self.name, self.base_config_name)))
+
     def _choose_version(self, requested: Any, pick: Callable[[Any], Any]) -> Any:
         try:
             return pick(requested)

@@ -10,6 +10,7 @@ import dataclasses
 import errno
 import http
 import http.client
+import itertools
 import pathlib
 import random
 import shutil
@@ -305,11 +306,7 @@ class Transfer:
     ) -> Iterator[bytes]:
         """Refuses an answer whose beginning shows that it is not the file; returns its blocks."""
         published, source = self._published, answers.source(url, response)
-        head = b""
-        for block in blocks:
-            head += block
-            if len(head) >= answers.HEAD:
-                break
+        head, blocks = beginning(blocks)
         answers.judge_head(head, source, published)
         length = source["length"]
         if length is not None:
@@ -322,7 +319,7 @@ class Transfer:
             _check_room(self._partial.path.parent, length - self._partial.size)
         self.file_name = answers.file_name(response)
         self._begin(source)
-        return _chain(head, blocks)
+        return blocks
 
     def _blocks(self, response: requests.Response) -> Iterator[bytes]:
         """Yields the blocks of the body as they come, not decoded."""
@@ -444,10 +441,14 @@ def user_agent() -> str:
     return f"tfds_extra/{tfds_extra.__version__} (plugin of TensorFlow Datasets)"
 
 
-def _chain(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from blocks
+def beginning(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Returns as much of a body as tells what it is, and all blocks of the body."""
+    head = b""
+    for block in blocks:
+        head += block
+        if len(head) >= answers.HEAD:
+            break
+    return head, itertools.chain([head] if head else [], blocks)
 
 
 def _check_room(folder: pathlib.Path, needed: int) -> None:

@@ -190,7 +190,9 @@ class Block:
             ranks = order.ranks(split, keys, self.keys)
         except ValueError:  # A key is no number.
             return False
-        return np.array_equal(ranks, self.ranks) and np.array_equal(_crcs(self.records), self.crcs)
+        return np.array_equal(ranks, self.ranks) and np.array_equal(
+            crcs_of(self.records), self.crcs
+        )
 
     @property
     def sizes(self) -> np.ndarray:
@@ -302,7 +304,8 @@ def _sizes(strings: list[bytes]) -> np.ndarray:
     return np.fromiter(map(len, strings), np.int64, len(strings))
 
 
-def _crcs(strings: Sequence[bytes]) -> np.ndarray:
+def crcs_of(strings: Sequence[bytes]) -> np.ndarray:
+    """Returns the CRC-32C of each byte string, uint32."""
     return np.fromiter(map(google_crc32c.value, strings), np.uint32, len(strings))
 
 
@@ -343,7 +346,7 @@ class RunWriter:
         for split, (keys, records) in buffers.items():
             names = _to_bytes(keys)
             ranks = self._order.ranks(split, keys, names)
-            self._filer.add(split, Block(ranks, _crcs(records), names, records))
+            self._filer.add(split, Block(ranks, crcs_of(records), names, records))
 
 
 class _Filer:

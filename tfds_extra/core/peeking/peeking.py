@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfds_extra import tfds_seam
-from tfds_extra.core import archives, downloads, engines, own_copies, pieces
+from tfds_extra.core import archives, downloads, engines, pieces
 from tfds_extra.core.digests import Published
 from tfds_extra.core.errors import CorpusError
 from tfds_extra.core.peeking import costs, sources
@@ -86,13 +86,10 @@ class Peeking:
         found: dict[str, archives.Tree | archives.Content] = {}
         for name, file in builder.published_files().items():
             if copy := extracted.get(name):
-                found[name] = self._as_it_lies(file, copy)
+                self._copies.append(str(copy.path))
+                found[name] = builder.opened_copy(file, copy)
             elif name in paths:
-                parts = paths[name] if isinstance(file.files, tuple) else (paths[name],)
-                if isinstance(file, File):
-                    found[name] = archives.Content(os.fspath(parts[0]))
-                else:
-                    found[name] = archives.Tree(*map(os.fspath, parts), root=file.root)
+                found[name] = builder.opened(file, paths[name])
             elif name in planned:
                 found[name] = self._by_parts(manager, file, planned[name])
         return found
@@ -145,16 +142,6 @@ class Peeking:
             if not one.is_here:
                 self._counted.add(one.url)
         return paths
-
-    def _as_it_lies(
-        self, file: Archive | File, copy: own_copies.Copy
-    ) -> archives.Tree | archives.Content:
-        """Returns the user's own extracted copy."""
-        self._copies.append(str(copy.path))
-        if isinstance(file, File):
-            return archives.Content(copy.path)
-        is_shared = copy.path == self._builder.manual_folder
-        return archives.Tree(copy.path, renamed=copy.renamed, is_shared=is_shared)
 
     def _by_parts(
         self,

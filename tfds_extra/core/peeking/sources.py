@@ -1,6 +1,6 @@
 """Files that are read by parts: on a server, or where they lie.
 
-`Remote` is a source (see `archives.archive_io`) like a file on the disk, so that the readers of all
+`Remote` is a source (see `archives.sources`) like a file on the disk, so that the readers of all
 formats read from a server what they would read from a file, and no more. It asks for parts of the
 file by HTTP ranges. What has come once is kept in an unnamed temporary file, so that going back
 costs nothing. A server that gives no parts is read from the beginning, as far as needed.
@@ -343,14 +343,10 @@ class _Parts(transfer.Transfer):
 
     def _judged(self, url: str, response: Any, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Refuses a beginning that shows that it is not the file; returns all blocks."""
-        head = b""
-        for block in blocks:
-            head += block
-            if len(head) >= answers.HEAD:
-                break
+        head, blocks = transfer.beginning(blocks)
         known = {**answers.source(url, response), "length": self.total}
         answers.judge_head(head, known, self._published)
-        return _chained(head, blocks)
+        return blocks
 
     def _keep(self, blocks: Iterator[bytes], start: int, end: int) -> int:
         """Keeps the pages from `start` to `end` as they come; returns what was reached."""
@@ -467,12 +463,6 @@ class _Stream:
 
     def close(self) -> None:
         self.answer.close()
-
-
-def _chained(head: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    if head:
-        yield head
-    yield from blocks
 
 
 class Local(Files):
