@@ -28,6 +28,7 @@ _ODD = re.compile(r"^(?:## )?What is (?:known to be )?odd[^\n:]*:?$", re.MULTILI
 _MISSING = re.compile(r"(?<![\w.-])(-1|NaN|empty)(?![\w-])")
 _SIZES = ((100 << 20, "under 100 MiB"), (10 << 30, "100 MiB to 10 GiB"))
 _LARGE, _UNKNOWN = "over 10 GiB", "unknown"
+SIZE_CLASSES = (*(words for _, words in _SIZES), _LARGE, _UNKNOWN)  # In their order.
 
 
 @dataclasses.dataclass

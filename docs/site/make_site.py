@@ -31,7 +31,6 @@ _DOCS = _FOLDER.parent
 _REPOSITORY = _DOCS.parent
 # In the order in which somebody meets them; others would follow.
 _TASKS = ("load", "look", "train", "own_copy", "offline", "cluster", "verify", "add_a_corpus")
-_SIZES = ("under 100 MiB", "100 MiB to 10 GiB", "over 10 GiB", "unknown")
 
 
 def build(output: pathlib.Path, names: list[str]) -> None:
@@ -117,7 +116,10 @@ def _overview(corpora: list[corpus_page.Page]) -> str:
             "<label>Words<input type='search' name='words' placeholder='speech, digits, ...'></label>",
             _select("kind", sorted({kind for page in corpora for kind in page.kinds})),
             _select("task", sorted({task for page in corpora for task in page.tasks})),
-            _select("size", [one for one in _SIZES if any(p.size == one for p in corpora)]),
+            _select(
+                "size",
+                [one for one in corpus_page.SIZE_CLASSES if any(p.size == one for p in corpora)],
+            ),
             _select("licence", sorted({page.licence for page in corpora}, key=str.lower)),
             "<button type='reset'>Show all</button>",
         ]
