@@ -19,22 +19,27 @@ _SECONDS = {"slow": 0.3, "stuck": 60.0}  # That a piece takes.
 class EngineCorpus(core.Builder):
     """Numbered rows in several pieces that mix two splits.
 
-    Trouble, as "what:piece": the piece raises, kills its process, is slow, is stuck, or repeats a key.
+    If they are chunked, these pieces are the chunks of the only one.
+
+    Trouble, as "what:piece": the piece raises, cannot be read, kills its process, is slow, is stuck, or
+    repeats a key.
     """
 
     VERSION = tfds.core.Version("1.0.0")
     url_infos = {}
 
     def __init__(
-        self, *, rows=600, num_pieces=6, batched=False, ordered=False, trouble="", log="", **kwargs
-    ):
+        self, *, rows=600, num_pieces=6, batched=False, chunked=False, ordered=False, trouble="",
+        log="", **kwargs,
+    ):  # fmt: skip
         self.rows, self.num_pieces, self.batched, self.ordered = rows, num_pieces, batched, ordered
+        self.chunked = chunked
         self.trouble, _, self.troubled = trouble.partition(":")
         self.log = log
         super().__init__(**kwargs)
         self._original_state.update(
-            rows=rows, num_pieces=num_pieces, batched=batched, ordered=ordered, trouble=trouble,
-            log=log,
+            rows=rows, num_pieces=num_pieces, batched=batched, chunked=chunked, ordered=ordered,
+            trouble=trouble, log=log,
         )  # fmt: skip
 
     @property
@@ -64,10 +69,27 @@ class EngineCorpus(core.Builder):
 
     def _split_generators(self, dl_manager):
         pieces = [f"piece {i}" for i in range(self.num_pieces)]
+        if self.chunked:
+            return core.by_split(["train", "test"], ["stream"], self._by_chunks)
         return core.by_split(["train", "test"], pieces, self._generate_examples)
 
+    @property
+    def _by_chunks(self):
+        return core.Chunked(self._read, self._make)
+
+    def _read(self, piece):
+        for i in range(self.num_pieces):
+            if self.trouble == "unreadable" and str(i) == self.troubled:
+                raise core.CorpusError(piece, f"piece {i}", "cannot be read")
+            yield core.Chunk(f"piece {i}", i)
+
+    def _make(self, piece, chunk):
+        yield from self._of(chunk.content)
+
     def _generate_examples(self, piece):
-        index = int(piece.split()[1])
+        yield from self._by_chunks(piece) if self.chunked else self._of(int(piece.split()[1]))
+
+    def _of(self, index):
         if self.log:
             with open(self.log, "a") as log:
                 log.write(f"{index}\n")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import hashlib
+import itertools
 import os
 import pathlib
 import pickle
@@ -26,7 +28,7 @@ from tfds_extra import core
 from tfds_extra.core import locks
 from tfds_extra.core.builders import preparing
 from tfds_extra.core.engines import beam as beam_engine
-from tfds_extra.core.engines import journal, pool, records, runs, tasks
+from tfds_extra.core.engines import journal, local, pool, records, runs, tasks
 
 
 def prepare(data_dir: pathlib.Path, *, config=None, **kwargs) -> EngineCorpus:
@@ -88,10 +90,10 @@ def test_every_example_in_the_order_of_tfds(serial, tmp_path):
         assert numbers(reference, split) == numbers(serial, split)
 
 
-@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("how", [{}, {"batched": True}, {"chunked": True}])
 @pytest.mark.parametrize("num_workers", tiers.sampled([1, 2, 3], [2]))
-def test_same_bytes(serial, tmp_path, num_workers, batched, no_process_left):
-    builder = prepare(tmp_path, num_workers=num_workers, batched=batched)
+def test_same_bytes(serial, tmp_path, num_workers, how, no_process_left):
+    builder = prepare(tmp_path, num_workers=num_workers, **how)
     assert digests(builder) == digests(serial)
     assert remains(tmp_path) == []
 
@@ -206,14 +208,14 @@ class InstantWorker:
     """Stands for a worker process: answers at once, with the task itself."""
 
     def __init__(self, job, modules, answers):
-        self.task, self.ready, self._answers = None, False, answers
+        self.tasks, self.ready, self._answers = collections.deque(), False, answers
 
     def get_ready(self):
         self.ready = True
         self._answers.put((self, "ready", None))
 
-    def give(self, task):
-        self.task = task
+    def give(self, number, task):
+        self.tasks.append((number, task))
         self._answers.put((self, "done", task))
 
     def stop(self):
@@ -230,6 +232,107 @@ def test_worker_that_is_ready_when_others_have_done_all(monkeypatch):
         late.get_ready()
         assert sorted(workers.do("cdefg", print)) == [(task, task) for task in "cdefg"]
         assert sorted(workers.do("hij", print)) == [(task, task) for task in "hij"]
+
+
+class LateAnswers:
+    """Answers of workers, of whom the one always comes first that does the latest task.
+
+    Tasks called "stuck" are never done, and when nothing else is left, somebody presses Ctrl-C.
+    """
+
+    def __init__(self, workers):
+        self._workers = workers
+
+    def put(self, answer):
+        pass
+
+    def get(self):
+        busy = [one for one in self._workers if one.tasks and one.tasks[0][1] != "stuck"]
+        if not busy:
+            raise KeyboardInterrupt
+        one = max(busy, key=lambda one: one.tasks[0])
+        number, task = one.tasks[0]
+        return (one, "failed", ValueError(number)) if task == "wrong" else (one, "done", task)
+
+
+@pytest.fixture
+def late(monkeypatch) -> pool.Pool:
+    """Two workers that are ready, and give such answers."""
+    monkeypatch.setattr(pool, "_Worker", InstantWorker)
+    with pool.Pool(b"", {}, 2) as workers:
+        workers._ready = list(workers._workers)
+        workers._answers = LateAnswers(workers._workers)
+        for one in workers._workers:
+            one._answers = workers._answers
+        yield workers
+
+
+def test_few_chunks_are_in_flight(late):
+    """Two for each worker, and the next one: memory is bounded however slow the workers are."""
+    taken = itertools.count()
+    with pytest.raises(KeyboardInterrupt):
+        list(late.do(("stuck" for _ in taken), print, is_stream=True))
+    assert next(taken) == 5
+
+
+def test_the_earliest_error_of_a_stream(late):
+    """It is not the first one that comes; what follows after an error is not begun."""
+    taken = iter(["right", "right", "wrong", "wrong", "wrong", "right", "right"])
+    with pytest.raises(ValueError, match="^2$"):
+        list(late.do(taken, print, is_stream=True))
+    assert list(taken) == ["right"]
+
+    def unreadable(*before):
+        yield from before
+        raise OSError("cannot be read")
+
+    with pytest.raises(OSError, match="cannot be read"):
+        list(late.do(unreadable("right", "right"), print, is_stream=True))
+    with pytest.raises(ValueError, match="^1$"):
+        list(late.do(unreadable("right", "wrong"), print, is_stream=True))
+
+
+def test_each_worker_is_asked_once(late):
+    asked = []
+    for one in late._workers:
+        one.give = lambda number, task, give=one.give, one=one: (
+            asked.append(one) or give(number, task)
+        )
+    assert late.each("finish") == ["finish"] * 2
+    assert asked == late._workers
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_error_of_a_chunk(tmp_path, num_workers, no_process_left):
+    """What is wrong before the place that cannot be read is the earlier error."""
+    with pytest.raises(core.CorpusError, match=r"^piece 3: line 3: made trouble\.$"):
+        prepare(tmp_path, chunked=True, trouble="raise:3", num_workers=num_workers)
+    with pytest.raises(core.CorpusError, match=r"^stream: piece 3: cannot be read\.$"):
+        prepare(tmp_path, chunked=True, trouble="unreadable:3", num_workers=num_workers)
+    assert remains(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_death_of_a_worker_in_a_stream(serial, tmp_path, no_process_left):
+    """The stream is read again, and what was filed of it before is gone."""
+    with pytest.raises(pool.WorkerDiedError, match=r"^stream: piece 4: the process .*status -9"):
+        prepare(tmp_path, chunked=True, trouble="die:4", num_workers=2)
+    assert remains(tmp_path) == ["unfinished.1.0.0"]
+    left = tmp_path / "engine_corpus" / "unfinished.1.0.0"
+    (left / "12-ab-train-0.run").write_bytes(b"of a process that was killed")
+    builder = prepare(tmp_path, chunked=True, num_workers=2)
+    assert digests(builder) == digests(serial)
+    assert remains(tmp_path) == []
+
+
+def test_records_of_what_was_not_finished_are_removed(tmp_path):
+    work = journal.Journal(tmp_path / "work", "one")
+    work.add_piece(0, [runs.Segment("train", 3, "a.run", 0, 10, 2, 8)])
+    for name in ("a.run", "b.run"):
+        (work.folder / name).write_bytes(bytes(17))
+    local._clear_unfinished(work)
+    found = {path.name: path.stat().st_size for path in work.folder.glob("*.run")}
+    assert found == {"a.run": 10}
 
 
 def test_workers_do_not_import_tensorflow(tmp_path, no_process_left):
@@ -273,15 +376,15 @@ def test_first_examples_only(tmp_path, limit, train, test):
         ),
     ],
 )
-@pytest.mark.parametrize("batched", [False, True])
-def test_beam_writes_the_same_bytes(tmp_path, flags, batched, monkeypatch):
+@pytest.mark.parametrize("how", [{}, {"batched": True, "chunked": True}])
+def test_beam_writes_the_same_bytes(tmp_path, flags, how, monkeypatch):
     # Beam's own worker processes have to find the corpus of these tests.
     monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(__file__).parent))
     options = pipeline_options.PipelineOptions(flags)
     config = tfds.download.DownloadConfig(
         beam_runner=fn_api_runner.FnApiRunner(), beam_options=options, num_shards=3
     )
-    builder = prepare(tmp_path / "beam", config=config, batched=batched)
+    builder = prepare(tmp_path / "beam", config=config, **how)
     config = tfds.download.DownloadConfig(num_shards=3)
     assert digests(builder) == digests(prepare(tmp_path, config=config, num_workers=1))
 

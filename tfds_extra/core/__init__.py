@@ -9,14 +9,26 @@ from tfds_extra.core.members import (
     IF_PARTIAL,
     Members,
     find_member,
+    make_of_chunk,
     stranger,
     with_companions,
 )
 from tfds_extra.core.peeking import Peek
-from tfds_extra.core.pieces import Rows, SplitExample, SplitFiles, by_split
+from tfds_extra.core.pieces import (
+    CHUNK_BYTES,
+    Chunk,
+    Chunked,
+    ReadPiece,
+    Rows,
+    SplitExample,
+    SplitFiles,
+    by_split,
+    in_chunks,
+)
 from tfds_extra.core.published import Archive, File
 
 __all__ = [
+    "CHUNK_BYTES",
     "GET_AGAIN",
     "IF_PARTIAL",
     "MINIATURE",
@@ -24,6 +36,8 @@ __all__ = [
     "PEEK",
     "Archive",
     "Builder",
+    "Chunk",
+    "Chunked",
     "Content",
     "CorpusError",
     "File",
@@ -33,6 +47,7 @@ __all__ = [
     "Mirrors",
     "Objects",
     "Peek",
+    "ReadPiece",
     "Rows",
     "Segments",
     "SplitExample",
@@ -41,7 +56,9 @@ __all__ = [
     "by_split",
     "check_same_rows",
     "find_member",
+    "in_chunks",
     "located",
+    "make_of_chunk",
     "stranger",
     "with_companions",
 ]

@@ -20,10 +20,11 @@ import fnmatch
 import re
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from tfds_extra.core import archives, digests
 from tfds_extra.core.errors import CorpusError, located
+from tfds_extra.core.pieces import Chunk, in_chunks
 
 GET_AGAIN = "Get the published archive again, or remove what does not belong to it."
 # The remedy if published files are missing.
@@ -35,6 +36,22 @@ _IN_MEMORY = 64 << 20  # Bytes of members that wait for their companion; more wa
 
 T = TypeVar("T")
 Make = Callable[[str, bytes], Iterable[T]]
+
+
+class Raw(NamedTuple):
+    """A member that was read, and is still to be verified.
+
+    Attributes:
+      name: Its name.
+      content: Its content.
+      digest: Its published digest; empty if nobody listed it.
+      is_wanted: Whether examples are made of it.
+    """
+
+    name: str
+    content: bytes
+    digest: str
+    is_wanted: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +97,26 @@ class Members:
         Raises:
           CorpusError: A member is damaged, altered or unknown, or one is missing.
         """
+        for member in self._read():
+            yield from _made(self.tree, member, make)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yields the members that have to be read, for `make_of_chunk`, which verifies them.
+
+        Raises:
+          CorpusError: A member cannot be read or is unknown, or one is missing.
+        """
+        return in_chunks(
+            self._read(),
+            lambda member: len(member.content),
+            lambda member: member.name,
+            one_by_one=self.stops_early,
+        )
+
+    def _read(self) -> Iterator[Raw]:
         missing = dict.fromkeys(self.wanted)
         for member in self.tree.members(self.prefix):
-            name, expected = member.name, self.digests.get(member.name)
+            name = member.name
             with located(self.tree, name, GET_AGAIN):
                 is_wanted = name in missing or bool(self.pattern and self.pattern.fullmatch(name))
                 if not is_wanted and not self._is_checked(name):
@@ -91,12 +125,7 @@ class Members:
                 if is_wanted and self.is_skipped is not None and self.is_skipped(name):
                     continue
                 content = member.read()
-                if problem := expected and digests.altered(content, expected):
-                    raise ValueError(
-                        problem + (_found_by(make, name, content) if is_wanted else "")
-                    )
-                if is_wanted:
-                    yield from make(name, content)
+            yield Raw(name, content, self.digests.get(name, ""), is_wanted)
             if self.stops_early and not missing and self.pattern is None:
                 return
         what = self.what if isinstance(self.what, str) else self.what(missing) if missing else ""
@@ -121,6 +150,31 @@ class Members:
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in self.others):
             raise stranger(self.tree, name)
         return False
+
+
+def make_of_chunk(tree: archives.Tree, chunk: Chunk, make: Make[T]) -> Iterator[T]:
+    """Yields what `make` makes of the members of a chunk, as `Members.make` does.
+
+    Args:
+      tree: The archive that the chunk is from.
+      chunk: One of `Members.chunks`.
+      make: As in `Members.make`.
+
+    Raises:
+      CorpusError: A member is damaged or altered.
+    """
+    for member in chunk.content:
+        yield from _made(tree, member, make)
+
+
+def _made(tree: archives.Tree, member: Raw, make: Make[T]) -> Iterator[T]:
+    """Verifies a member, and yields what is made of it."""
+    name, content, digest, is_wanted = member
+    with located(tree, name, GET_AGAIN):
+        if problem := digest and digests.altered(content, digest):
+            raise ValueError(problem + (_found_by(make, name, content) if is_wanted else ""))
+        if is_wanted:
+            yield from make(name, content)
 
 
 def stranger(tree: archives.Tree, name: str) -> CorpusError:

@@ -18,7 +18,11 @@ from tfds_extra.core import disk, errors
 from tfds_extra.core.archives import ArchiveError
 from tfds_extra.core.engines import journal, pool, records, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
-from tfds_extra.core.pieces import SplitExamples
+from tfds_extra.core.pieces import Chunked, SplitExamples, builder_of
+
+# Pieces that can be divided are given to workers whole if there are so many for each worker: the
+# last ones then take little of the time. Fewer are read here, one after the other, and divided.
+_WHOLE_PIECES = 4
 
 _LASTING = errors.CorpusError, ArchiveError, runs.DuplicateKeyError
 
@@ -103,11 +107,17 @@ def prepare_locally(
         try:
             if not work.is_new:
                 _forget_lost(work, job, len(first.pieces), plan)
-            with _doing(job, len(first.pieces), num_workers) as do:
-                _read_pieces(work, first.pieces, do, expected_counts, limit)
+                _clear_unfinished(work)
+            with _doing(job, len(first.pieces), num_workers) as workers:
+                if isinstance(workers, pool.Pool) and _are_divided(
+                    work, job, first.pieces, workers
+                ):
+                    _read_divided(work, job, first.pieces, workers, expected_counts)
+                else:
+                    _read_pieces(work, first.pieces, workers.do, expected_counts, limit)
                 check_counts(work.counts())
                 shards = plan()
-                _write_shards(work, shards, do)
+                _write_shards(work, shards, workers.do)
             sizes = {name: shard.num_bytes for name, shard in work.shards.items()}
             prepared = [
                 prepared_split(split, shards[split], sizes, work.folder, filename_templates)
@@ -158,29 +168,82 @@ def _forget_lost(
     )
 
 
+def _clear_unfinished(work: journal.Journal) -> None:
+    """Removes the filed records of pieces that an earlier process has not finished.
+
+    Nothing reads them, and a piece may be the whole corpus.
+    """
+    stops: dict[str, int] = {}
+    for segment in work.segments():
+        stop = segment.offset + segment.num_bytes
+        stops[segment.file] = max(stop, stops.get(segment.file, 0))
+    for path in work.folder.glob(f"*{runs.SUFFIX}"):
+        if path.name not in stops:
+            path.unlink()
+        elif path.stat().st_size > stops[path.name]:
+            os.truncate(path, stops[path.name])
+
+
 Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]
 
 
-@contextlib.contextmanager
-def _doing(job: tasks.Job, num_pieces: int, num_workers: int | None) -> Iterator[Do]:
-    """Yields a function like `Pool.do`, which does tasks in workers or in this process."""
-    if num_workers is None:
-        num_workers = min(cores(), num_pieces)
-    pickled = tasks.pickled(job) if num_workers > 1 else None
-    if pickled is not None:
-        module = type(getattr(job.read, "__self__", job)).__module__
-        modules = {module: getattr(sys.modules[module], "__file__", None) or ""}
-        with pool.Pool(pickled, modules, num_workers) as workers:
-            yield workers.do
-        return
+class _ThisProcess:
+    """Does tasks as a `Pool` does."""
 
-    doer = tasks.Doer(job)
+    def __init__(self, job: tasks.Job):
+        self._doer = tasks.Doer(job)
 
-    def do(todo: Iterator[Any], progress: tasks.Progress) -> Iterator[tuple[Any, Any]]:
+    def do(self, todo: Iterator[Any], progress: tasks.Progress) -> Iterator[tuple[Any, Any]]:
         for task in todo:
-            yield task, doer.do(task, progress)
+            yield task, self._doer.do(task, progress)
 
-    yield do
+
+@contextlib.contextmanager
+def _doing(
+    job: tasks.Job, num_pieces: int, num_workers: int | None
+) -> Iterator[pool.Pool | _ThisProcess]:
+    """Yields what does tasks, in workers or in this process."""
+    if num_workers is None:
+        num_workers = cores() if isinstance(job.read, Chunked) else min(cores(), num_pieces)
+    pickled = tasks.pickled(job) if num_workers > 1 else None
+    if pickled is None:
+        yield _ThisProcess(job)
+        return
+    module = type(builder_of(job.read) or job).__module__
+    modules = {module: getattr(sys.modules[module], "__file__", None) or ""}
+    with pool.Pool(pickled, modules, num_workers) as workers:
+        yield workers
+
+
+def _are_divided(
+    work: journal.Journal, job: tasks.Job, pieces: Sequence[Any], workers: pool.Pool
+) -> bool:
+    """Returns whether pieces are divided among workers, rather than given to them whole."""
+    left = len(pieces) - len(work.pieces)
+    return isinstance(job.read, Chunked) and left < _WHOLE_PIECES * len(workers)
+
+
+def _read_divided(
+    work: journal.Journal,
+    job: tasks.Job,
+    pieces: Sequence[Any],
+    workers: pool.Pool,
+    expected_counts: Mapping[str, int],
+) -> None:
+    """Reads in this process all pieces that are not finished, and has workers file their records."""
+    assert isinstance(job.read, Chunked)
+    with _bar("Reading", sum(expected_counts.values())) as bar:
+        bar.update(sum(work.counts().values()))
+        for index, piece in enumerate(pieces):
+            if index in work.pieces:
+                continue
+            chunks = (tasks.ChunkTask(piece, chunk) for chunk in job.read.read(piece))
+            for _ in workers.do(chunks, bar.update, is_stream=True):
+                pass
+            # Workers keep records of many chunks in memory before they write them, so that they are
+            # asked where these lie only at the end.
+            found = workers.each(tasks.FinishTask())
+            work.add_piece(index, [segment for segments in found for segment in segments])
 
 
 def _read_pieces(

@@ -9,8 +9,9 @@ from typing import IO, Any
 
 def send(stream: IO[bytes], message: Any) -> None:
     """Writes one message."""
-    content = pickle.dumps(message)
-    stream.write(len(content).to_bytes(8, "little") + content)
+    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    stream.write(len(content).to_bytes(8, "little"))
+    stream.write(content)
     stream.flush()
 
 

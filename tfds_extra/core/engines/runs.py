@@ -28,6 +28,7 @@ from etils import epath
 
 from tfds_extra.core import errors
 
+SUFFIX = ".run"  # Of the files' names.
 FORMAT = 3  # Version of the files' format; part of the journal's fingerprint.
 BUFFER_BYTES = 32 << 20  # A worker gathers so many bytes before it writes.
 SORT_BYTES = 64 << 20  # At most so many bytes are sorted in memory at once.
@@ -367,7 +368,7 @@ class _Filer:
         borders = np.flatnonzero(np.diff(groups, prepend=groups[:1] + np.uint64(1)))
         for start, stop in zip(borders.tolist(), [*borders[1:].tolist(), len(groups)]):
             group = int(groups[start])
-            name = f"{self._prefix}-{split}-{group}.run"
+            name = f"{self._prefix}-{split}-{group}{SUFFIX}"
             path = self._folder / name
             with errors.file_named(path), path.open("ab") as file:
                 size, record_bytes = block.part(start, stop).write(file)

@@ -1,4 +1,4 @@
-"""The two kinds of task in a preparation, and how a process does them."""
+"""The kinds of task in a preparation, and how a process does them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Job:
     """The settings that all tasks of a preparation share.
 
     Attributes:
-      read: The builder's `_generate_examples`.
+      read: The builder's `_generate_examples`, or its `Chunked`.
       features: The builder's features.
       file_format: Format of the shards.
       order: Order of the examples of each split.
@@ -59,6 +59,27 @@ class PieceTask:
 
     def __str__(self) -> str:
         return str(self.piece)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChunkTask:
+    """The task to make examples of a chunk, and file their records.
+
+    Attributes:
+      piece: The piece that the chunk is from.
+      chunk: The chunk.
+    """
+
+    piece: Any
+    chunk: pieces.Chunk
+
+    def __str__(self) -> str:
+        return f"{self.piece}: {self.chunk.place}"
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishTask:
+    """The task to tell where the records of all chunks lie that a process was given of a piece."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,16 +149,27 @@ class Doer:
         self._encode = ExampleEncoder(job.features)
         self._filed = runs.RunWriter(job.folder, job.order)
 
-    def do(self, task: PieceTask | ShardTask, progress: Progress) -> Any:
-        """Does a task; returns the segments of a piece, or a `records.Shard`."""
+    def do(self, task: PieceTask | ChunkTask | FinishTask | ShardTask, progress: Progress) -> Any:
+        """Does a task; returns the segments of a piece, nothing, or a `records.Shard`."""
         if isinstance(task, PieceTask):
-            return self._read_piece(task, progress)
+            self._file(self._job.read(task.piece), task.limit, progress)
+            return self._filed.finish_piece()
+        if isinstance(task, ChunkTask):
+            assert isinstance(self._job.read, pieces.Chunked)
+            return self._file(self._job.read.make(task.piece, task.chunk), None, progress)
+        if isinstance(task, FinishTask):
+            return self._filed.finish_piece()
         return self._write_shard(task, progress)
 
-    def _read_piece(self, task: PieceTask, progress: Progress) -> list[runs.Segment]:
-        left = dict(task.limit) if task.limit is not None else None
+    def _file(
+        self,
+        items: Iterable[pieces.SplitExample | pieces.Rows],
+        limit: dict[str, int] | None,
+        progress: Progress,
+    ) -> None:
+        left = dict(limit) if limit is not None else None
         report = _Report(progress)
-        for item in self._job.read(task.piece):
+        for item in items:
             if isinstance(item, pieces.Rows):
                 self._filed.add(item.split, item.keys, self._encode_rows(item))
                 report.add(len(item.keys))
@@ -152,7 +184,6 @@ class Doer:
             self._filed.add(split, (key,), (self._encode_one(split, key, example),))
             report.add(1)
         report.send()
-        return self._filed.finish_piece()
 
     def _encode_one(self, split: str, key: Any, example: Any) -> bytes:
         try:
@@ -219,7 +250,7 @@ def pickled(job: Job) -> bytes | None:
 
     Builders that are defined in a notebook or script, and patched builders, cannot be passed.
     """
-    builder = getattr(job.read, "__self__", None)
+    builder = pieces.builder_of(job.read)
     if builder is not None and type(builder).__module__ == "__main__":
         return None
     try:

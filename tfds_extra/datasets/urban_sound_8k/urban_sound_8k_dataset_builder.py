@@ -129,34 +129,47 @@ class Builder(core.Builder):
         if tree.random_access:
             prefixes = [*(f"audio/fold{fold}/" for fold in _FOLDS), "metadata/"]
         pieces = [(tree, prefix) for prefix in prefixes]
-        return core.by_split(self.expected_counts, pieces, self._generate_examples)
+        return core.by_split(self.expected_counts, pieces, self._by_chunks)
 
-    def _generate_examples(self, piece: tuple[core.Tree, str]) -> Iterator[core.SplitExample]:
+    @property
+    def _by_chunks(self) -> core.Chunked[tuple[core.Tree, str]]:
+        return core.Chunked(self._read, self._make)
+
+    def _generate_examples(
+        self, piece: tuple[core.Tree, str]
+    ) -> Iterator[core.SplitExample | core.Rows]:
         """Yields the slices whose names begin with a prefix."""
+        yield from self._by_chunks(piece)
+
+    def _read(self, piece: tuple[core.Tree, str]) -> Iterator[core.Chunk]:
         tree, prefix = piece
-        users = {row["freesound_id"]: row["user"] for row in self.read_facts("credits.tsv")}
+        wanted = [n for n in self._members if n.startswith(prefix) and _SLICE.fullmatch(n)]
+        return self.members("corpus", tree, wanted, prefix=prefix).chunks()
+
+    def _make(self, piece: tuple[core.Tree, str], chunk: core.Chunk) -> Iterator[core.SplitExample]:
+        return core.make_of_chunk(piece[0], chunk, lambda *member: [self._example(*member)])
+
+    @functools.cached_property
+    def _users(self) -> dict[str, str]:
+        return {row["freesound_id"]: row["user"] for row in self.read_facts("credits.tsv")}
+
+    @functools.cached_property
+    def _folds(self) -> dict[str, set[str]]:
+        """Folds of the slices of each recording."""
         folds = collections.defaultdict(set)
         for slice_ in filter(None, map(_SLICE.fullmatch, self._members)):
             folds[slice_["recording"]].add(slice_["fold"])
+        return folds
 
-        def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
-            slice_, published = _SLICE.fullmatch(name), self._members[name]
-            if len(content) != int(published.bytes):
-                raise ValueError(
-                    f"{len(content):,} bytes, the published file has {int(published.bytes):,}"
-                )
-            assert slice_  # Only such members are asked for.
-            recording = slice_["recording"]
-            spans_folds = len(folds[recording]) > 1
-            yield self._example(slice_, published, content, users[recording], spans_folds)
-
-        wanted = [n for n in self._members if n.startswith(prefix) and _SLICE.fullmatch(n)]
-        yield from self.members("corpus", tree, wanted, prefix=prefix).make(make)
-
-    def _example(
-        self, slice_: re.Match, published: Slice, content: bytes, user: str, spans_folds: bool
-    ) -> core.SplitExample:
+    def _example(self, name: str, content: bytes) -> core.SplitExample:
         """Returns one slice as an example, with its split and key."""
+        slice_, published = _SLICE.fullmatch(name), self._members[name]
+        if len(content) != int(published.bytes):
+            raise ValueError(
+                f"{len(content):,} bytes, the published file has {int(published.bytes):,}"
+            )
+        assert slice_  # Only such members are asked for.
+        user = self._users[slice_["recording"]]
         header = wav.read_header(content)
         rate = self.builder_config.sample_rate
         start, slice_id = float(published.start), int(slice_["slice"])
@@ -180,7 +193,7 @@ class Builder(core.Builder):
             "slice_id": slice_id,
             "occurrence_start": start - _SLICE_STEP * slice_id,
             "freesound_id": int(slice_["recording"]),
-            "group_spans_folds": spans_folds,
+            "group_spans_folds": len(self._folds[slice_["recording"]]) > 1,
             "freesound_user": user,
             "freesound_url": _SOUND_PAGE.format(**page),
             "duration": header.frames / header.sample_rate,
