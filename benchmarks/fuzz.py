@@ -478,7 +478,13 @@ def parser_targets() -> list[Target]:
             "quoted_csv.read_blocks",
             tweets,
             _read_quoted,
-            ("quoted_csv.read_blocks", "quoted_csv.integers", "quoted_csv.rows_beyond_ascii"),
+            (
+                "quoted_csv.read_blocks",
+                "quoted_csv.measured_blocks",
+                "quoted_csv.split",
+                "quoted_csv.integers",
+                "quoted_csv.rows_beyond_ascii",
+            ),
         ),
         Target(
             "safe_pickle.load_dict",
@@ -703,10 +709,16 @@ def _read_date(content: bytes) -> None:
 
 
 def _read_quoted(content: bytes) -> None:
-    for size in (200, quoted_csv.BLOCK):
+    def read(size: int) -> None:
         for columns in quoted_csv.read_blocks(io.BytesIO(content), 6, size):
             quoted_csv.rows_beyond_ascii(columns[5])
             quoted_csv.integers(columns[1])
+
+    _any_of(
+        lambda: quoted_csv.split(content, 6),
+        lambda: read(200),
+        lambda: read(quoted_csv.BLOCK),
+    )
 
 
 _VQA = ("v2_Annotations_Train_mscoco.zip", "v2_Complementary_Pairs_Train_mscoco.zip")

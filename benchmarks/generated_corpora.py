@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import pathlib
 import random
+import re
 import zlib
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from tfds_extra import core
+from tfds_extra.core import digests
+from tfds_extra.formats import flac
 
 _FIELDS = ["title", "body", "author", "place", "remark"]
 
@@ -132,6 +135,39 @@ class Decoded(Generated):
     def _generate_examples(self, start):
         total = sum(zlib.adler32(zlib.decompress(self._COMPRESSED)) for _ in range(600))
         yield ("train", start), {"total": total}
+
+
+class Recordings(Generated):
+    """FLAC files in a tar.gz, with a list of their digests beside it."""
+
+    FEATURES = {
+        "speech": tfds.features.Tensor(shape=(), dtype=np.str_),
+        "num_samples": np.int64,
+        "pcm_md5": tfds.features.Text(),
+    }
+    _MEMBER = re.compile(r"recordings/[0-9]+\.flac")
+
+    def __init__(self, *, archive: str, **kwargs):
+        self.archive = archive
+        super().__init__(**kwargs)
+        self._original_state.update(archive=archive)
+
+    def _split_generators(self, dl_manager):
+        chunked = core.Chunked(self._read, self._make)
+        return core.by_split(["train"], [core.Tree(self.archive)], chunked)
+
+    def _read(self, tree):
+        listed = pathlib.Path(self.archive).with_suffix(".sha256").read_text()
+        by_name = digests.parse_coreutils(listed, "sha256")
+        return core.Members(tree, digests=by_name, pattern=self._MEMBER).chunks()
+
+    def _make(self, tree, chunk):
+        return core.make_of_chunk(tree, chunk, self._recording)
+
+    def _recording(self, name, content):
+        stated = flac.parse(content)
+        samples, md5 = stated.num_samples, stated.pcm_md5
+        yield ("train", name), {"speech": content, "num_samples": samples, "pcm_md5": md5}
 
 
 def write_csv(folder: pathlib.Path, rows: int) -> list[pathlib.Path]:

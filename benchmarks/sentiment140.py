@@ -35,10 +35,10 @@ from absl import logging
 import tfds_extra
 from tfds_extra import core
 
-_TRAIN = "training.1600000.processed.noemoticon.csv"
-_TEST = "testdata.manual.2009.06.14.csv"
+TRAIN = "training.1600000.processed.noemoticon.csv"
+TEST = "testdata.manual.2009.06.14.csv"
 # One fewer than were published, so that they are taken for a part.
-_ROWS, _TESTED = 1_599_999, 497
+_ROWS, TESTED = 1_599_999, 497
 _READ, _BATCH = 100_000, 256  # Rows that are read, and rows of a batch.
 _SLOW = 100_000  # More rows are an hour's work for TFDS writing all features.
 _WORDS = "i you the to a it my and is in so just not good sad work today day love http://bit.ly/x2".split()
@@ -67,14 +67,14 @@ def write_files(folder: pathlib.Path, rows: int) -> tuple[pathlib.Path, type, ty
     """Writes both files; returns their folder, our builder and the standard one, which reads them."""
     manual_dir = folder / "csv"
     manual_dir.mkdir()
-    write_rows(manual_dir / _TRAIN, rows)
-    write_rows(manual_dir / _TEST, _TESTED)
-    size = (manual_dir / _TRAIN).stat().st_size
+    write_rows(manual_dir / TRAIN, rows)
+    write_rows(manual_dir / TEST, TESTED)
+    size = (manual_dir / TRAIN).stat().st_size
     print(f"{rows:,} rows, {size / 1e6:,.0f} MB")
     ours, standard = tfds.builder_cls("sentiment140_extended"), tfds.builder_cls("sentiment140")
     standard._split_generators = lambda self, dl_manager: [
         tfds.core.SplitGenerator(name=name, gen_kwargs={"path": os.fspath(manual_dir / file)})
-        for name, file in (("train", _TRAIN), ("test", _TEST))
+        for name, file in (("train", TRAIN), ("test", TEST))
     ]
     return manual_dir, ours, standard
 
@@ -111,7 +111,7 @@ def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
 
 def _hugging_face_options(manual_dir: pathlib.Path) -> dict:
     return {
-        "data_files": {"train": str(manual_dir / _TRAIN), "test": str(manual_dir / _TEST)},
+        "data_files": {"train": str(manual_dir / TRAIN), "test": str(manual_dir / TEST)},
         "column_names": ["polarity", "id", "date", "query", "user", "text"],
         "encoding": "ISO-8859-1",
     }

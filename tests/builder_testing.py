@@ -32,6 +32,7 @@ from tfds_extra.core.archives.names import rename
 from tfds_extra.features import Audio, EncodedAudio
 
 _OTHERS = "_in_the_other_configs"
+_SMALL_CHUNK = 512  # Bytes, so that even a miniature has several.
 _PEEKED = 4  # So many examples of each split are peeked at.
 
 
@@ -207,8 +208,11 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             self.assertEqual(made, expected)
 
     def assert_workers_make_the_same(self, config: str) -> None:
-        """Two worker processes write the bytes that one process does."""
-        workers = self.prepare(config, folder="workers", num_workers=2)
+        """Two worker processes write the bytes that one process does, also of many small chunks."""
+        with contextlib.ExitStack() as patched:
+            for module in (core, pieces):
+                patched.enter_context(mock.patch.object(module, "CHUNK_BYTES", _SMALL_CHUNK))
+            workers = self.prepare(config, folder="workers", num_workers=2)
         self.assertEqual(_digests(workers.data_dir), _digests(self.prepare(config).data_dir))
 
     def assert_beam_makes_the_same(self, config: str) -> None:

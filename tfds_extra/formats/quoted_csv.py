@@ -52,6 +52,15 @@ def read_blocks(file: Readable, width: int, block: int = BLOCK) -> Iterator[list
       FormatError: The table is damaged, or not all of its fields are in quotes; the message names the
         row, counted from 1, and the byte.
     """
+    for columns, _ in measured_blocks(file, width, block):
+        yield columns
+
+
+@parser
+def measured_blocks(
+    file: Readable, width: int, block: int = BLOCK
+) -> Iterator[tuple[list[pa.Array], int]]:
+    """Yields the same as `read_blocks`, each block with how many bytes of the file it takes."""
     held, at, rows = b"", 0, 0
     while True:
         more = file.read(block)
@@ -60,13 +69,31 @@ def read_blocks(file: Readable, width: int, block: int = BLOCK) -> Iterator[list
             return
         columns, used = _split(content, width, is_last=not more, at=at, rows=rows)
         if columns:
-            yield columns
+            yield columns, used
             rows += len(columns[0])
         elif len(content) > MAX_ROW:
             raise FormatError(f"row {rows + 1:,}, byte {at:,}: it is longer than {MAX_ROW:,} bytes")
         held, at = content[used:], at + used
         if not more:
             return
+
+
+@parser
+def split(content: bytes, width: int) -> list[pa.Array]:
+    """Returns the rows of a whole table, such as a block of one that was read before.
+
+    Args:
+      content: The table; it has at least one row.
+      width: Number of fields in a row.
+
+    Returns:
+      `width` columns of type binary.
+
+    Raises:
+      FormatError: The table is damaged.
+    """
+    columns, _ = _split(content, width, is_last=True, at=0, rows=0)
+    return columns
 
 
 @parser

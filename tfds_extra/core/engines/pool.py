@@ -11,14 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Any
+from typing import Any
 
-from tfds_extra.core.engines.messages import receive, send
+from tfds_extra.core.engines.messages import SLOTS, Memory, receive, send
 
 _PROGRAM = "tfds_extra.core.engines.worker"
-# A pipe holds a whole chunk of a stream, where the system can be asked for it. Otherwise the sender
-# of a chunk waits for the other process to read it, which is busy.
-_PIPE_BYTES = 1 << 20
 
 
 class WorkerDiedError(RuntimeError):
@@ -90,7 +87,7 @@ class Pool:
 
         waiting = following()
         while True:
-            while waiting is not None and (one := self._free(2 if is_stream else 1)):
+            while waiting is not None and (one := self._free(SLOTS if is_stream else 1)):
                 one.give(*waiting)
                 waiting = following()
             given = [number for one in self._ready for number, _ in one.tasks]
@@ -140,24 +137,28 @@ class _Worker:
         # A worker has its own session, so that Ctrl-C reaches only the parent, which stops the
         # workers.
         new_group = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
+        shared = Memory.create()
+        self._memory = None if shared is None else Memory(shared)
         self._process = subprocess.Popen(
             [sys.executable, "-m", _PROGRAM],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=os.name == "posix",
             creationflags=new_group,
+            pass_fds=() if shared is None else (shared,),
         )
+        if shared is not None:
+            os.close(shared)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._input, self._output = self._process.stdin, self._process.stdout
-        _widen(self._input)
         self._thread = threading.Thread(target=self._listen, args=(answers,), daemon=True)
         self._thread.start()
-        self._send((sys.path, modules, job))
+        self._send((sys.path, modules, job, shared))
 
     def give(self, number: int, task: Any) -> None:
         """Gives a task to a worker, which does it after those that it has."""
         self.tasks.append((number, task))
-        self._send(task)
+        self._send(task, self._memory)
 
     def exit_status(self) -> int:
         """Returns the exit status of a process that has ended or is about to end."""
@@ -172,22 +173,12 @@ class _Worker:
             with contextlib.suppress(OSError):  # Bytes in the buffer cannot be written any more.
                 stream.close()
 
-    def _send(self, message: Any) -> None:
+    def _send(self, message: Any, memory: Memory | None = None) -> None:
         with contextlib.suppress(BrokenPipeError):  # `_listen` reports that the process died.
-            send(self._input, message)
+            send(self._input, message, memory)
 
     def _listen(self, answers: queue.SimpleQueue) -> None:
         with contextlib.suppress(EOFError, ValueError):
             while True:
                 answers.put((self, *receive(self._output)))
         answers.put((self, "died", None))
-
-
-def _widen(pipe: IO[bytes]) -> None:
-    """Gives a pipe the room for a chunk, on systems that allow it."""
-    try:
-        import fcntl
-
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    except (ImportError, AttributeError, OSError):
-        pass

@@ -18,7 +18,7 @@ import sys
 import threading
 from typing import BinaryIO
 
-from tfds_extra.core.engines.messages import portable, receive, send
+from tfds_extra.core.engines.messages import Memory, portable, receive, send
 
 
 def main() -> None:
@@ -27,7 +27,8 @@ def main() -> None:
     # Text that builders print must not mix with the answers, and goes to standard error.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     tasks = sys.stdin.buffer
-    path, modules, job = receive(tasks)
+    path, modules, job, shared = receive(tasks)
+    memory = None if shared is None else Memory(shared)
     sys.path[:] = path
     try:
         _import(modules)
@@ -40,7 +41,7 @@ def main() -> None:
         return
     send(answers, ("ready", None))
     inbox: queue.SimpleQueue = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(tasks, inbox), daemon=True).start()
+    threading.Thread(target=_listen, args=(tasks, inbox, memory), daemon=True).start()
     while True:
         task = inbox.get()
         try:
@@ -52,11 +53,11 @@ def main() -> None:
             send(answers, ("done", result))
 
 
-def _listen(tasks: BinaryIO, inbox: queue.SimpleQueue) -> None:
+def _listen(tasks: BinaryIO, inbox: queue.SimpleQueue, memory: Memory | None) -> None:
     """Passes tasks on, and ends this process when the process that sends them has ended."""
     while True:
         try:
-            inbox.put(receive(tasks))
+            inbox.put(receive(tasks, memory))
         except EOFError:
             os._exit(0)
 

@@ -9,7 +9,7 @@ import io
 import math
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -59,6 +59,22 @@ class Tables:
     speakers: Mapping[int, librispeech.Speaker]
     chapters: Mapping[tuple[int, int], librispeech.Chapter]  # By chapter and reader.
     books: Mapping[int, str]
+
+
+class Utterance(NamedTuple):
+    """A recording as it was read.
+
+    Attributes:
+      name: Name of the member.
+      content: The FLAC file.
+      text: Its line of the transcript.
+      facts: Features that the archive's tables tell.
+    """
+
+    name: str
+    content: bytes
+    text: str
+    facts: dict[str, Any]
 
 
 class Builder(core.Builder):
@@ -145,7 +161,7 @@ class Builder(core.Builder):
                 copy = extracted.get(subset)
                 for prefixes in subsets.prefixes(subset, copy.path if copy else None):
                     parts.append(Part(subset, published[subset], prefixes, copy is None, aligned))
-        return core.by_split(self.expected_counts, parts, self._generate_examples)
+        return core.by_split(self.expected_counts, parts, self._by_chunks)
 
     def splits_of(self, piece):
         known = subsets.SUBSETS.get(piece.subset)
@@ -153,18 +169,30 @@ class Builder(core.Builder):
 
     # ------------------------------------------------------------------------------ utterances
 
-    def _generate_examples(self, part: Part) -> Iterator[core.SplitExample]:
-        """Yields the utterances of some readers."""
-        tables = self._tables(part)
-        for prefix in part.prefixes:
-            for name, content, text in self._utterances(part, prefix):
-                with core.located(part.audio, name, core.GET_AGAIN):
-                    named = _MEMBER.fullmatch(name)
-                    assert named  # Only such members are asked for.
-                    yield self._example(part, tables, named, content, text)
+    @property
+    def _by_chunks(self) -> core.Chunked[Part]:
+        return core.Chunked(self._read, self._make)
 
-    def _utterances(self, part: Part, prefix: str) -> Iterator[tuple[str, bytes, str]]:
-        """Yields the name and content of each recording, and its line of the transcript."""
+    def _generate_examples(self, part: Part) -> Iterator[core.SplitExample | core.Rows]:
+        """Yields the utterances of some readers."""
+        yield from self._by_chunks(part)
+
+    def _read(self, part: Part) -> Iterator[core.Chunk]:
+        return core.in_chunks(
+            (one for prefix in part.prefixes for one in self._utterances(part, prefix)),
+            lambda utterance: len(utterance.content),
+            lambda utterance: utterance.name,
+            one_by_one=self.variant == core.PEEK,
+        )
+
+    def _make(self, part: Part, chunk: core.Chunk) -> Iterator[core.SplitExample]:
+        for utterance in chunk.content:
+            with core.located(part.audio, utterance.name, core.GET_AGAIN):
+                yield self._example(part, utterance)
+
+    def _utterances(self, part: Part, prefix: str) -> Iterator[Utterance]:
+        """Yields the recordings with what other files of the archive say about each."""
+        tables = self._tables(part)
         is_part = self.variant == core.PARTIAL
         parse = functools.lru_cache(maxsize=4)(librispeech.parse_transcript)
         unmatched: set[str] = set()  # Ids without a recording, or without a line, so far.
@@ -188,7 +216,10 @@ class Builder(core.Builder):
                     texts = parse(transcript)
                     if _id(name) not in texts:
                         raise ValueError("the transcript of its chapter has no line for it")
-                    yield name, content, texts[_id(name)]
+                    named = _MEMBER.fullmatch(name)
+                    assert named  # Only such members are asked for.
+                    facts = self._facts(tables, int(named["speaker"]), int(named["chapter"]))
+                    yield Utterance(name, content, texts[_id(name)], facts)
                 elif not is_part:
                     raise ValueError("the transcript of its chapter is missing")
         # Transcripts of Libri-light may have lines of recordings that it leaves out.
@@ -200,10 +231,10 @@ class Builder(core.Builder):
                 core.IF_PARTIAL,
             )
 
-    def _example(
-        self, part: Part, tables: Tables, name: re.Match, content: bytes, text: str
-    ) -> core.SplitExample:
+    def _example(self, part: Part, utterance: Utterance) -> core.SplitExample:
         """Returns one utterance as an example, with its split and key."""
+        name, content, text = _MEMBER.fullmatch(utterance.name), utterance.content, utterance.text
+        assert name  # Only such members are asked for.
         utterance_id = f"{name['speaker']}-{name['chapter']}-{name['index']}"
         stated = flac.parse(content)
         source = (stated.sample_rate, stated.channels, stated.bits_per_sample)
@@ -226,7 +257,7 @@ class Builder(core.Builder):
             "utterance_index": int(name["index"]),
             "filename": name[0],
             "subset": subset,
-            **self._facts(tables, int(name["speaker"]), int(name["chapter"])),
+            **utterance.facts,
             "num_samples": stated.num_samples,
             "duration": stated.num_samples / features.SAMPLE_RATE,
             "pcm_md5": stated.pcm_md5,
@@ -242,8 +273,8 @@ class Builder(core.Builder):
             origin = (
                 subset if part.subset == subsets.FINETUNING else subsets.SUBSETS[part.subset][2]
             )
-            utterance = alignments.Utterance(origin, name["speaker"], name["chapter"], utterance_id)
-            found = self._aligner(part.aligned[origin]).find(utterance)
+            wanted = alignments.Utterance(origin, name["speaker"], name["chapter"], utterance_id)
+            found = self._aligner(part.aligned[origin]).find(wanted)
             example |= _of_alignment(found, text, self.builder_config.aligned)
         return (split, utterance_id), example
 

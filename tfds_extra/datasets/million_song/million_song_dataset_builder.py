@@ -7,7 +7,7 @@ import functools
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow_datasets as tfds
@@ -214,7 +214,9 @@ class Builder(core.Builder):
             if isinstance(content, core.Content):
                 self._check_list(name, content)
         pieces = list(self._pieces(files))
-        return core.by_split(self.expected_counts, pieces, self._generate_examples)
+        # The other files are tables, which take little time.
+        read = self._songs if self.builder_config.rows == "songs" else self._generate_examples
+        return core.by_split(self.expected_counts, pieces, read)
 
     def splits_of(self, piece):
         side = piece.name.removeprefix("mxm_").removeprefix("shs_")
@@ -253,7 +255,7 @@ class Builder(core.Builder):
 
     def _generate_examples(self, piece: Piece) -> Iterator[core.Rows | core.SplitExample]:
         """Yields what a piece holds."""
-        readers: dict[str, Callable[[Piece], Iterator[core.Rows | core.SplitExample]]] = {
+        readers: dict[str, core.ReadPiece[Piece]] = {
             "songs": self._songs,
             "summary": self._summaries,
             "musixmatch": self._lyrics,
@@ -290,7 +292,15 @@ class Builder(core.Builder):
         """Returns the official split for tagging; the subset has no artist of its test side."""
         return "test" if tagging_split == "test" and "test" in self.expected_counts else "train"
 
-    def _songs(self, piece: Piece) -> Iterator[core.SplitExample]:
+    @property
+    def _songs(self) -> core.Chunked[Piece]:
+        return core.Chunked(self._read_songs, self._make_songs)
+
+    def _read_songs(self, piece: Piece) -> Iterator[core.Chunk]:
+        tree = piece.files[piece.name]
+        return self.members(piece.name, tree, pattern=_SONG, prefix=piece.prefix).chunks()
+
+    def _make_songs(self, piece: Piece, chunk: core.Chunk) -> Iterator[core.SplitExample]:
         lists, enrichments = self._lists(piece), self._enrichments(piece)
 
         def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
@@ -310,10 +320,7 @@ class Builder(core.Builder):
                 example |= enrichments.of(track)
             yield (self._split_of(joined["tagging_split"]), track), example
 
-        songs = self.members(
-            piece.name, piece.files[piece.name], pattern=_SONG, prefix=piece.prefix
-        )
-        yield from songs.make(make)
+        return core.make_of_chunk(piece.files[piece.name], chunk, make)
 
     def _summaries(self, piece: Piece) -> Iterator[core.Rows]:
         lists, file = self._lists(piece), piece.files["summary"]

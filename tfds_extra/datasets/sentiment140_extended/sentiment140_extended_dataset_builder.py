@@ -92,7 +92,7 @@ class Builder(core.Builder):
         tree = self.fetch(dl_manager)["tweets"]
         found = self._found_members(tree)
         pieces = [_Piece(tree, split) for split, member in _MEMBERS.items() if member in found]
-        return core.by_split(_MEMBERS, pieces, self._generate_examples)
+        return core.by_split(_MEMBERS, pieces, self._by_chunks)
 
     def _found_members(self, tree: core.Tree) -> set[str]:
         """Returns the published files that are there.
@@ -110,46 +110,48 @@ class Builder(core.Builder):
             raise core.CorpusError(tree, missing[0], "it is missing", core.IF_PARTIAL)
         return found
 
-    def _generate_examples(self, piece: _Piece) -> Iterator[core.Rows]:
-        """Yields the tweets of one split, many at a time.
+    @property
+    def _by_chunks(self) -> core.Chunked[_Piece]:
+        return core.Chunked(self._read, self._make)
+
+    def _generate_examples(self, piece: _Piece) -> Iterator[core.SplitExample | core.Rows]:
+        """Yields the tweets of one split, many at a time."""
+        yield from self._by_chunks(piece)
+
+    def _read(self, piece: _Piece) -> Iterator[core.Chunk]:
+        """Yields the rows of one split.
 
         The file is read twice: first for its digest, and to find ids and texts that occur several
         times.
         """
         member = _MEMBERS[piece.split]
+        is_compat = self.base_config_name == _COMPAT
         with core.located(piece.tree, member, core.GET_AGAIN):
             with core.find_member(piece.tree, member) as found, found.open() as file:
                 published = tweets.AsPublished(file)
-                if self.base_config_name == _COMPAT:
-                    repeats, rows = None, tweets.count_rows(published)
-                else:
-                    repeats = tweets.find_repeats(published)
-                    rows = len(repeats)
-                normalize = self._is_saved_anew(piece.split, published, rows)
+                look = tweets.survey if is_compat else tweets.survey_repeats
+                survey = look(published, core.CHUNK_BYTES)
+                normalize = self._is_saved_anew(piece.split, published, len(survey))
             with core.find_member(piece.tree, member) as found, found.open() as file:
-                published = tweets.AsPublished(file, normalize=normalize)
-                yield from self._read(piece.split, published, repeats)
+                for lines in survey.cut(file, normalize=normalize):
+                    yield core.Chunk(f"{member} from row {lines.first_row + 1:,} on", lines)
 
-    def _read(
-        self, split: str, file: tweets.AsPublished, repeats: tweets.Repeats | None
-    ) -> Iterator[core.Rows]:
-        config = self.base_config_name
-        if repeats is None:
-            for block, columns in tweets.read_as_standard(file):
-                yield core.Rows(split, block.keys(), columns)
-            return
-        for block, columns in tweets.read(file, repeats, self._classes()):
-            if config == "clean":
+    def _make(self, piece: _Piece, chunk: core.Chunk) -> Iterator[core.Rows]:
+        with core.located(piece.tree, _MEMBERS[piece.split], core.GET_AGAIN):
+            if self.base_config_name == _COMPAT:
+                yield core.Rows(piece.split, *tweets.make_as_standard(chunk.content))
+                return
+            keys, columns = tweets.make(chunk.content, self._classes())
+            if self.base_config_name == "clean":
                 kept = ~columns["is_conflicting"]
             else:
                 kept = columns["label"] >= 0
-            keys = block.keys()
             if not kept.all():
                 rows = np.flatnonzero(kept)
                 keys = _chosen(keys, rows)
                 columns = {name: _chosen(column, rows) for name, column in columns.items()}
             if keys:
-                yield core.Rows(split, keys, columns)
+                yield core.Rows(piece.split, keys, columns)
 
     def _is_saved_anew(self, split: str, file: tweets.AsPublished, rows: int) -> bool:
         """Returns whether a file has the published rows with other line ends.

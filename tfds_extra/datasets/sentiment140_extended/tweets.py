@@ -27,15 +27,9 @@ class AsPublished:
     Copies in circulation have CRLF or CR where the publisher has LF, and may lack the last line end.
     """
 
-    def __init__(self, file: BinaryIO, *, normalize: bool = False):
-        """Wraps a file.
-
-        Args:
-          file: The file, at its beginning.
-          normalize: Whether `read` returns LF for CRLF and CR.
-        """
+    def __init__(self, file: BinaryIO):
+        """Wraps a file, which is at its beginning."""
         self._file = file
-        self._normalize = normalize
         self._digest = hashlib.sha256()
         self._normal: Any = None  # None while all line ends are LF, and both digests are the same.
         self._last = b"\n"
@@ -52,13 +46,11 @@ class AsPublished:
             self._last = block[-1:] or self._last
             return block
         after_cr, self._last = self._last == b"\r", block[-1:] or self._last
-        normal = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        normal = _with_lf(block)
         if after_cr and block.startswith(b"\n"):
             normal = normal[1:]
         self._normal.update(normal)
-        if not self._normalize:
-            return block
-        return normal or (self.read(size) if block else b"")
+        return block
 
     def digests(self) -> tuple[str, str]:
         """Returns the sha256 of the bytes so far: as they are, and with LF at every line's end."""
@@ -69,31 +61,89 @@ class AsPublished:
 
 
 @dataclasses.dataclass(frozen=True)
-class Repeats:
-    """Features that depend on all rows of the file.
+class Lines:
+    """Consecutive rows of a file, as they stand there.
 
     Attributes:
-      columns: One value for each row, by the name of the feature.
+      first_row: Number of rows before them.
+      content: The rows.
+      repeats: Features that depend on all rows of the file: arrays by name.
     """
 
-    columns: dict[str, np.ndarray]
+    first_row: int
+    content: bytes
+    repeats: dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Survey:
+    """What only a file as a whole tells, found by a first reading.
+
+    Attributes:
+      blocks: Into which blocks the file can be cut: the bytes and rows of each.
+      repeats: Features that depend on all rows: one value for each row, by the name of the feature.
+    """
+
+    blocks: list[tuple[int, int]]
+    repeats: dict[str, np.ndarray]
 
     def __len__(self) -> int:
-        return len(self.columns["id_count"])
+        return sum(rows for _, rows in self.blocks)
+
+    def cut(self, file: BinaryIO, *, normalize: bool) -> Iterator[Lines]:
+        """Reads the same file again, and yields its blocks.
+
+        Args:
+          file: The file, at its beginning.
+          normalize: Whether lines get LF for CRLF and CR.
+
+        Raises:
+          ValueError: The file is shorter than it was.
+        """
+        first_row = 0
+        for size, rows in self.blocks:
+            content = file.read(size)
+            if len(content) != size:
+                raise ValueError("it has become shorter while it was read")
+            if normalize:
+                content = _with_lf(content)
+            stop = first_row + rows
+            repeats = {name: column[first_row:stop] for name, column in self.repeats.items()}
+            yield Lines(first_row, content, repeats)
+            first_row = stop
 
 
-def count_rows(file: quoted_csv.Readable) -> int:
-    """Reads a file to its end, and returns its number of rows."""
-    return sum(len(columns[0]) for columns in quoted_csv.read_blocks(file, _WIDTH))
+def _with_lf(content: bytes) -> bytes:
+    """Returns content with LF for CRLF and CR."""
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def find_repeats(file: quoted_csv.Readable) -> Repeats:
-    """Reads a file to its end and tells which ids and texts are there more than once.
+def survey(file: quoted_csv.Readable, block_bytes: int) -> Survey:
+    """Reads a file to its end, and tells only where its rows lie.
+
+    Args:
+      file: The file.
+      block_bytes: About how many bytes a block has.
+    """
+    found = quoted_csv.measured_blocks(file, _WIDTH, block_bytes)
+    return Survey([(size, len(columns[0])) for columns, size in found], {})
+
+
+def survey_repeats(file: quoted_csv.Readable, block_bytes: int) -> Survey:
+    """Reads a file to its end, and tells which ids and texts are there more than once.
 
     Memory is some 60 bytes a row.
+
+    Args:
+      file: The file.
+      block_bytes: About how many bytes a block has.
     """
-    ids, texts, polarities = [], [], []
-    for block in _read_blocks(file):
+    blocks, ids, texts, polarities = [], [], [], []
+    rows = 0
+    for columns, size in quoted_csv.measured_blocks(file, _WIDTH, block_bytes):
+        block = _block(columns, rows)
+        rows += len(block)
+        blocks.append((size, len(block)))
         ids.append(block.ids)
         polarities.append(block.polarities.astype(np.int8))
         # With 64 bits, two of 1.6 million texts have the same digest by a chance of 1 in 10 million.
@@ -104,14 +154,15 @@ def find_repeats(file: quoted_csv.Readable) -> Repeats:
     polarity = np.concatenate([np.zeros(0, np.int8), *polarities])
     id_count, is_conflicting, _ = _repeated(ids, polarity)
     text_count, is_text_conflicting, first_row = _repeated(texts, polarity)
-    return Repeats(
+    return Survey(
+        blocks,
         {
             "id_count": id_count,
             "is_conflicting": is_conflicting,
             "text_count": text_count,
             "text_first_row": first_row,
             "is_text_conflicting": is_text_conflicting,
-        }
+        },
     )
 
 
@@ -159,62 +210,54 @@ class Block:
         return [f"{row}_{id_.decode()}" for row, id_ in enumerate(ids, self.first_row)]
 
 
-def _read_blocks(file: quoted_csv.Readable) -> Iterator[Block]:
-    first_row = 0
-    for columns in quoted_csv.read_blocks(file, _WIDTH):
-        polarities = quoted_csv.integers(columns[_POLARITY], first_row)
-        unknown = np.flatnonzero(~np.isin(polarities, list(features.CLASSES)))
-        if len(unknown):
-            row = int(unknown[0])
-            raise ValueError(
-                f"row {first_row + row + 1:,}: polarity {polarities[row]}, not 0, 2 or 4"
-            )
-        ids = quoted_csv.integers(columns[_ID], first_row)
-        yield Block(first_row, columns, ids, polarities.astype(np.int32))
-        first_row += len(ids)
+def _block(columns: list[pa.Array], first_row: int) -> Block:
+    polarities = quoted_csv.integers(columns[_POLARITY], first_row)
+    unknown = np.flatnonzero(~np.isin(polarities, list(features.CLASSES)))
+    if len(unknown):
+        row = int(unknown[0])
+        raise ValueError(f"row {first_row + row + 1:,}: polarity {polarities[row]}, not 0, 2 or 4")
+    ids = quoted_csv.integers(columns[_ID], first_row)
+    return Block(first_row, columns, ids, polarities.astype(np.int32))
 
 
-def read_as_standard(file: quoted_csv.Readable) -> Iterator[tuple[Block, dict[str, Any]]]:
-    """Yields rows with the columns that the standard builder makes of them."""
-    for block in _read_blocks(file):
-        names = {"date": _DATE, "query": _QUERY, "user": _USER, "text": _TEXT}
-        columns = {name: _latin_1(block.columns[field]) for name, field in names.items()}
-        yield block, {"polarity": block.polarities, **columns}
+def _parsed(lines: Lines) -> Block:
+    return _block(quoted_csv.split(lines.content, _WIDTH), lines.first_row)
 
 
-def read(
-    file: quoted_csv.Readable, repeats: Repeats, classes: list[str]
-) -> Iterator[tuple[Block, dict[str, Any]]]:
-    """Yields rows with all columns that can be made of them.
+def make_as_standard(lines: Lines) -> tuple[list[str], dict[str, Any]]:
+    """Returns keys of rows, and the columns that the standard builder makes of them."""
+    block = _parsed(lines)
+    names = {"date": _DATE, "query": _QUERY, "user": _USER, "text": _TEXT}
+    columns = {name: _latin_1(block.columns[field]) for name, field in names.items()}
+    return block.keys(), {"polarity": block.polarities, **columns}
+
+
+def make(lines: Lines, classes: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Returns keys of rows, and all columns that can be made of them.
 
     Args:
-      file: The file, at its beginning.
-      repeats: The repeats of the same file.
+      lines: The rows, of a file of which the repeats were surveyed.
       classes: Names of the classes; another class has the label -1.
     """
     numbers = np.full(max(features.CLASSES) + 1, -1, np.int64)
     for polarity, name in features.CLASSES.items():
         if name in classes:
             numbers[polarity] = classes.index(name)
-    for block in _read_blocks(file):
-        stop = block.first_row + len(block)
-        queries = block.columns[_QUERY].to_pylist()
-        yield (
-            block,
-            {
-                **_texts(block.columns[_TEXT]),
-                "label": numbers[block.polarities],
-                "polarity": block.polarities,
-                "id": block.ids,
-                "date": _decoded(block.columns[_DATE]),
-                "timestamp": ctime_date.parse(block.columns[_DATE], _ZONES, block.first_row),
-                "query": _decoded(block.columns[_QUERY]),
-                "has_query": np.array([query != _NO_QUERY for query in queries]),
-                "user": _decoded(block.columns[_USER]),
-                "row": np.arange(block.first_row, stop),
-                **{name: c[block.first_row : stop] for name, c in repeats.columns.items()},
-            },
-        )
+    block = _parsed(lines)
+    queries = block.columns[_QUERY].to_pylist()
+    return block.keys(), {
+        **_texts(block.columns[_TEXT]),
+        "label": numbers[block.polarities],
+        "polarity": block.polarities,
+        "id": block.ids,
+        "date": _decoded(block.columns[_DATE]),
+        "timestamp": ctime_date.parse(block.columns[_DATE], _ZONES, block.first_row),
+        "query": _decoded(block.columns[_QUERY]),
+        "has_query": np.array([query != _NO_QUERY for query in queries]),
+        "user": _decoded(block.columns[_USER]),
+        "row": np.arange(block.first_row, block.first_row + len(block)),
+        **lines.repeats,
+    }
 
 
 def _latin_1(column: pa.Array) -> list[bytes]:

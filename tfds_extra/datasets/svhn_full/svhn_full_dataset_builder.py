@@ -21,6 +21,9 @@ _BOXES = "digitStruct.mat"
 _IMAGE = re.compile(r"(?P<number>[1-9][0-9]{0,6})\.png")
 _CROPS_AT_ONCE = 4096
 
+# A split, its images, and its cropped digits.
+_Piece = tuple[str, core.Tree, core.Content | None]
+
 
 @dataclasses.dataclass
 class SvhnConfig(tfds.core.BuilderConfig):
@@ -89,7 +92,7 @@ class Builder(core.Builder):
         published = self.fetch(dl_manager)
         splits = self.builder_config.splits
         pieces = [(s, published[s], published.get(f"{s}_32x32.mat")) for s in splits]
-        return core.by_split(splits, pieces, self._generate_examples)
+        return core.by_split(splits, pieces, self._by_chunks)
 
     def splits_of(self, piece):
         return (piece[0],)
@@ -97,21 +100,40 @@ class Builder(core.Builder):
     def whole_files(self, split):
         return (f"{split}_32x32.mat",) if self.builder_config.cropped else ()
 
-    def _generate_examples(
-        self, piece: tuple[str, core.Tree, core.Content | None]
-    ) -> Iterator[core.SplitExample | core.Rows]:
+    @property
+    def _by_chunks(self) -> core.ReadPiece[_Piece]:
+        # Cropped digits take little time.
+        return self._crops if self.builder_config.cropped else core.Chunked(self._read, self._make)
+
+    def _generate_examples(self, piece: _Piece) -> Iterator[core.SplitExample | core.Rows]:
         """Yields the numbers of a split, or its cropped digits."""
+        yield from self._by_chunks(piece)
+
+    def _crops(self, piece: _Piece) -> Iterator[core.Rows]:
         split, numbers, crops = piece
-        with core.find_member(numbers, _BOXES) as member:
-            boxes = self._read_boxes(split, numbers, member)
-        if crops is not None:
-            yield from _crops(split, crops, boxes)
-            return
+        assert crops is not None
+        yield from _crops(split, crops, self._boxes(split, numbers))
+
+    def _read(self, piece: _Piece) -> Iterator[core.Chunk]:
+        """Yields images with the boxes of each."""
+        split, numbers, _ = piece
+        boxes = self._boxes(split, numbers)
         # The boxes may lie anywhere among the images, so that the archive is read again.
         rows = {name: i for i, name in enumerate(boxes.names)}
-        yield from self.members(split, numbers, rows, what="images").make(
-            lambda name, content: [_number(split, name, content, boxes, rows[name])]
+        for chunk in self.members(split, numbers, rows, what="images").chunks():
+            names = [member.name for member in chunk.content if member.name in rows]
+            yield core.Chunk(chunk.place, (chunk, {n: _boxes_of(boxes, rows[n]) for n in names}))
+
+    def _make(self, piece: _Piece, chunk: core.Chunk) -> Iterator[core.SplitExample]:
+        split, numbers, _ = piece
+        images, boxes = chunk.content
+        return core.make_of_chunk(
+            numbers, images, lambda name, content: [_number(split, name, content, boxes[name])]
         )
+
+    def _boxes(self, split: str, tree: core.Tree) -> digit_struct.DigitStruct:
+        with core.find_member(tree, _BOXES) as member:
+            return self._read_boxes(split, tree, member)
 
     def _read_boxes(
         self, split: str, tree: core.Tree, member: core.Member
@@ -156,15 +178,21 @@ def _unpack(tree: core.Tree, member: core.Member, file: BinaryIO) -> None:
 # ------------------------------------------------------------------------------- whole numbers
 
 
+def _boxes_of(boxes: digit_struct.DigitStruct, image: int) -> tuple[int, dict[str, list[float]]]:
+    """Returns the number of an image's first digit, and columns of the boxes of its digits."""
+    columns = dict(zip(digit_struct.FIELDS, boxes.digits(image).T.tolist()))
+    return int(boxes.starts[image]), columns
+
+
 def _number(
-    split: str, name: str, content: bytes, boxes: digit_struct.DigitStruct, row: int
+    split: str, name: str, content: bytes, boxes: tuple[int, dict[str, list[float]]]
 ) -> core.SplitExample:
     """Returns one image as an example, with its split and key."""
     header = png.check(content)
     example = {
         "image": content,
         "image/filename": name,
-        **_digits(boxes, row, header.height, header.width),
+        **_digits(*boxes, header.height, header.width),
         **_identity(split, name),
     }
     return (split, example["id"]), example
@@ -175,9 +203,8 @@ def _identity(split: str, file_name: str) -> dict[str, Any]:
     return {"id": f"{split}/{number}", "index": int(number)}
 
 
-def _digits(boxes: digit_struct.DigitStruct, image: int, height: int, width: int) -> dict[str, Any]:
+def _digits(first: int, columns: dict[str, list[float]], height: int, width: int) -> dict[str, Any]:
     """Returns the features of the digits of an image of that size."""
-    columns = dict(zip(digit_struct.FIELDS, boxes.digits(image).T.tolist()))
     labels, order = _in_reading_order(columns["left"], columns["label"])
     clipped, is_clipped = [], []
     for left, top, w, h in zip(*(columns[name] for name in ("left", "top", "width", "height"))):
@@ -189,7 +216,6 @@ def _digits(boxes: digit_struct.DigitStruct, image: int, height: int, width: int
         ymax, xmax = max(ymin, ymax), max(xmin, xmax)
         clipped.append((ymin / height, xmin / width, ymax / height, xmax / width))
     tops, lefts, bottoms, rights = zip(*clipped)
-    first = int(boxes.starts[image])
     return {
         "height": height,
         "width": width,

@@ -94,52 +94,47 @@ def _cut(names: Sequence[str]) -> str:
     return ", ".join(name[:40] for name in names)
 
 
-def blocks(
-    table: str, file: BinaryIO, start: int = 0, stop: int | None = None
-) -> Iterator[tuple[json_lines.Block, Mapping[str, Any]]]:
-    """Yields the lines that begin in a part of a file, in blocks, and what their keys hold."""
-    for block in json_lines.read_blocks(file, start, stop):
-        for place, line in json_lines.objects(block):
-            with _located(place):
-                kinds = kinds_of(table, line.keys())
-            yield block, kinds
-            break  # The first line tells the keys; the other lines must have the same.
+def read(table: str, file: BinaryIO) -> Iterator[tuple[Sequence[Any], Columns]]:
+    """Yields keys and columns of features of all rows of a file, which is at its beginning.
+
+    Raises:
+      FormatError: A line is damaged, or of another edition; the message says which line.
+    """
+    for block in json_lines.read_blocks(file):
+        yield from made(table, block)
 
 
-def read(
-    table: str,
-    file: BinaryIO,
-    start: int = 0,
-    stop: int | None = None,
-    *,
-    with_friends: bool = False,
+def made(
+    table: str, block: json_lines.Block, row: int = 0, *, with_friends: bool = False
 ) -> Iterator[tuple[Sequence[Any], Columns]]:
-    """Yields keys and columns of features of the rows that begin in a part of a file.
+    """Yields keys and columns of features of a block of lines; nothing if all lines are blank.
 
     Args:
       table: A table of `kinds_of`.
-      file: The file, at its beginning.
-      start: As in `json_lines.read_blocks`.
-      stop: As in `json_lines.read_blocks`.
+      block: The lines.
+      row: For tips, how many come before them.
       with_friends: For users, whether the ids of their friends are wanted.
 
     Raises:
       FormatError: A line is damaged, or of another edition; the message says which line.
     """
-    row = 0
+    first = next(json_lines.objects(block), None)
+    if first is None:
+        return
+    place, line = first  # It tells the keys; the other lines must have the same.
+    with _located(place):
+        kinds = kinds_of(table, line.keys())
     keys: Sequence[Any]
-    for block, kinds in blocks(table, file, start, stop):
-        if table == "business":
-            keys, columns = _businesses(block)
-        else:
-            keys, columns = _made(table, block, kinds)
-        if table == "tip":
-            keys = range(row, row + len(keys))  # There is no id.
-            columns["row"] = np.arange(keys.start, keys.stop)
-        if table == "user" and not with_friends:
-            del columns["friends"]
-        row += len(keys)
-        yield keys, columns
+    if table == "business":
+        keys, columns = _businesses(block)
+    else:
+        keys, columns = _made(table, block, kinds)
+    if table == "tip":
+        keys = range(row, row + len(keys))  # There is no id.
+        columns["row"] = np.arange(keys.start, keys.stop)
+    if table == "user" and not with_friends:
+        del columns["friends"]
+    yield keys, columns
 
 
 def _made(

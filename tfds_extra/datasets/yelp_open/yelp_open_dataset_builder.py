@@ -13,14 +13,14 @@ import pathlib
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import tensorflow_datasets as tfds
 
 from tfds_extra import core
 from tfds_extra.core import digests
 from tfds_extra.datasets.yelp_open import features, joins, rows
-from tfds_extra.formats import FormatError, jpeg
+from tfds_extra.formats import FormatError, jpeg, json_lines
 
 _HOMEPAGE = "https://business.yelp.com/data/resources/open-dataset/"
 _KAGGLE = "https://www.kaggle.com/datasets/yelp-dataset/yelp-dataset"
@@ -108,6 +108,14 @@ class Pictures:
     tree: core.Tree
     prefix: str
     facts: str
+
+
+class Photo(NamedTuple):
+    """A photo as it was read."""
+
+    name: str
+    photo_id: str
+    content: bytes
 
 
 class Builder(core.Builder):
@@ -232,7 +240,7 @@ class Builder(core.Builder):
             pieces = self._pieces_of_photos(trees["photos"], facts)
         else:
             pieces = self._pieces_of_table(trees["data"], facts)
-        return core.by_split(["train"], pieces, self._generate_examples)
+        return core.by_split(["train"], pieces, self._by_chunks)
 
     def _inner(self, tree: core.Tree) -> core.Tree:
         """Returns the tar in the publisher's zip; any other archive, or a folder, as it is."""
@@ -421,25 +429,58 @@ class Builder(core.Builder):
 
     # ------------------------------------------------------------------------------ the examples
 
+    @property
+    def _by_chunks(self) -> core.Chunked[Part | Pictures]:
+        return core.Chunked(self._read, self._make)
+
     def _generate_examples(self, piece: Part | Pictures) -> Iterator[core.Rows | core.SplitExample]:
         """Yields the rows of a part of a table, or photos."""
+        yield from self._by_chunks(piece)
+
+    def _read(self, piece: Part | Pictures) -> Iterator[core.Chunk]:
+        if isinstance(piece, Part):
+            return self._lines(piece)
+        return core.in_chunks(
+            self._photos(piece),
+            lambda photo: len(photo.content),
+            lambda photo: photo.name,
+            one_by_one=self.variant == core.PEEK,
+        )
+
+    def _make(
+        self, piece: Part | Pictures, chunk: core.Chunk
+    ) -> Iterator[core.Rows | core.SplitExample]:
         facts: Any  # Nothing is looked up where there are none.
         with joins.Reader(piece.facts) if piece.facts else contextlib.nullcontext() as facts:
-            if isinstance(piece, Pictures):
-                yield from self._photos(piece, facts)
-            else:
-                yield from self._rows(piece, facts)
+            if isinstance(piece, Part):
+                yield from self._rows(piece.tree, chunk.content, facts)
+                return
+            for photo in chunk.content:
+                with core.located(piece.tree, photo.name, core.GET_AGAIN):
+                    yield self._photo(photo, facts)
 
-    def _rows(self, part: Part, facts: Any) -> Iterator[core.Rows]:
-        config = self.builder_config
+    def _lines(self, part: Part) -> Iterator[core.Chunk]:
+        """Yields the lines of a part of a table."""
+        row = 0
         for name, file in self._open_part(part):
             with core.located(part.tree, name, core.GET_AGAIN):
-                for keys, columns in rows.read(
-                    config.table, file, part.start, part.stop, with_friends=config.with_friends
-                ):
-                    for table in config.joined:
-                        columns |= _joined_columns(table, columns[f"{table}_id"], facts)
-                    yield core.Rows("train", keys, columns)
+                for block in json_lines.read_blocks(file, part.start, part.stop, core.CHUNK_BYTES):
+                    yield core.Chunk(f"{name} from byte {block.offset:,} on", (name, block, row))
+                    if self.builder_config.table == "tip":
+                        row += sum(1 for _ in block.split())
+
+    def _rows(
+        self, tree: core.Tree, lines: tuple[str, json_lines.Block, int], facts: Any
+    ) -> Iterator[core.Rows]:
+        config = self.builder_config
+        name, block, row = lines
+        with core.located(tree, name, core.GET_AGAIN):
+            for keys, columns in rows.made(
+                config.table, block, row, with_friends=config.with_friends
+            ):
+                for table in config.joined:
+                    columns |= _joined_columns(table, columns[f"{table}_id"], facts)
+                yield core.Rows("train", keys, columns)
 
     def _open_part(self, part: Part) -> Iterator[tuple[str, BinaryIO]]:
         """Yields the file of a part; an archive is then read to its end."""
@@ -486,18 +527,20 @@ class Builder(core.Builder):
         digest = self._digest(table)
         return io.BufferedReader(_Verified(file, digest), 1 << 17) if digest else file
 
-    def _photos(self, piece: Pictures, facts: joins.Reader) -> Iterator[core.SplitExample]:
+    def _photos(self, piece: Pictures) -> Iterator[Photo]:
         for member in piece.tree.members(piece.prefix):
             self._check_photo_name(piece.tree, member.name)
-            if not (match := _PHOTO.fullmatch(_without_folder(member.name))):
-                continue
-            with core.located(piece.tree, member.name, core.GET_AGAIN):
-                example = _photo(match["id"], member.read(), facts)
-                for table in self.builder_config.joined:
-                    ids = [example["business_id"]]
-                    joined = _joined_columns(table, ids, facts)
-                    example |= {name: column[0] for name, column in joined.items()}
-            yield ("train", match["id"]), example
+            if match := _PHOTO.fullmatch(_without_folder(member.name)):
+                with core.located(piece.tree, member.name, core.GET_AGAIN):
+                    content = member.read()
+                yield Photo(member.name, match["id"], content)
+
+    def _photo(self, photo: Photo, facts: joins.Reader) -> core.SplitExample:
+        example = _photo(photo.photo_id, photo.content, facts)
+        for table in self.builder_config.joined:
+            joined = _joined_columns(table, [example["business_id"]], facts)
+            example |= {name: column[0] for name, column in joined.items()}
+        return ("train", photo.photo_id), example
 
 
 class _Verified(digests.Hashed):
