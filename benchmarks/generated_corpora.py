@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pathlib
 import random
@@ -13,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from tfds_extra import core
 from tfds_extra.core import digests
+from tfds_extra.features import sound
 from tfds_extra.formats import flac
 
 _FIELDS = ["title", "body", "author", "place", "remark"]
@@ -138,7 +140,7 @@ class Decoded(Generated):
 
 
 class Recordings(Generated):
-    """FLAC files in a tar.gz, with a list of their digests beside it."""
+    """FLAC files in a tar.gz, with a list of their digests beside it; all may be decoded as well."""
 
     FEATURES = {
         "speech": tfds.features.Tensor(shape=(), dtype=np.str_),
@@ -147,10 +149,10 @@ class Recordings(Generated):
     }
     _MEMBER = re.compile(r"recordings/[0-9]+\.flac")
 
-    def __init__(self, *, archive: str, **kwargs):
-        self.archive = archive
+    def __init__(self, *, archive: str, decoded: bool = False, **kwargs):
+        self.archive, self.decoded = archive, decoded
         super().__init__(**kwargs)
-        self._original_state.update(archive=archive)
+        self._original_state.update(archive=archive, decoded=decoded)
 
     def _split_generators(self, dl_manager):
         chunked = core.Chunked(self._read, self._make)
@@ -167,6 +169,10 @@ class Recordings(Generated):
     def _recording(self, name, content):
         stated = flac.parse(content)
         samples, md5 = stated.num_samples, stated.pcm_md5
+        if self.decoded:
+            found = sound.decode(io.BytesIO(content), np.dtype(np.int16))[0].astype("<i2")
+            if hashlib.md5(found.tobytes(), usedforsecurity=False).hexdigest() != md5:
+                raise ValueError("altered")
         yield ("train", name), {"speech": content, "num_samples": samples, "pcm_md5": md5}
 
 

@@ -1,11 +1,12 @@
 """Corpora that are one compressed stream, prepared by one process and by two workers.
 
-    python benchmarks/streams.py                  # all three: about 4 GB of disk, half an hour
-    python benchmarks/streams.py recordings rows  # also: lines
+    python benchmarks/streams.py                  # all four: about 4 GB of disk, half an hour
+    python benchmarks/streams.py recordings rows  # also: decoded, lines
     python benchmarks/streams.py --size 0.1 --repeat 3
 
 recordings: a tar.gz of 1 GB with 20,000 FLAC files, each of which is parsed and compared with its sha256.
-rows: 1.6 million rows of CSV in a zip, which Sentiment140's builder reads.
+decoded: the same, and each is decoded, to compare its samples with the MD5 that it states.
+rows: 1.6 million rows of CSV, which Sentiment140's builder reads twice.
 lines: 1 GB of JSON lines in a tar.gz, which Yelp's builder reads.
 
 One process reads the stream and makes all examples. Of two workers, each makes examples of what a third
@@ -27,7 +28,6 @@ import statistics
 import tarfile
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -54,7 +54,7 @@ Prepare = Callable[[int], None]
 
 def _recording(dice: np.random.Generator) -> bytes:
     """Returns about 50 KB of FLAC that gzip makes hardly smaller, as it is with speech."""
-    seconds = np.arange(int(1.7 * _RATE)) / _RATE
+    seconds = np.arange(int(2.2 * _RATE)) / _RATE
     sound = dice.normal(0, 0.01, len(seconds))
     for pitch in dice.integers(80, 2000, 6):
         sound += 0.05 * dice.random() * np.sin(2 * np.pi * pitch * seconds)
@@ -63,7 +63,14 @@ def _recording(dice: np.random.Generator) -> bytes:
     return file.getvalue()
 
 
-def recordings(folder: pathlib.Path, size: float) -> tuple[Prepare, int, str]:
+def decoded(folder: pathlib.Path, size: float) -> tuple[Prepare, int, str]:
+    """Does the same as `recordings`, which are then decoded, too."""
+    return recordings(folder, size, decoded=True)
+
+
+def recordings(
+    folder: pathlib.Path, size: float, *, decoded: bool = False
+) -> tuple[Prepare, int, str]:
     """Makes the archive; returns what prepares it, with how many examples, and what they are."""
     dice = np.random.default_rng(0)
     distinct = [_recording(dice) for _ in range(_DISTINCT)]
@@ -86,6 +93,7 @@ def recordings(folder: pathlib.Path, size: float) -> tuple[Prepare, int, str]:
             folder,
             archive=str(path),
             rows=count,
+            decoded=decoded,
             num_workers=num_workers,
         )
 
@@ -93,16 +101,12 @@ def recordings(folder: pathlib.Path, size: float) -> tuple[Prepare, int, str]:
 
 
 def rows(folder: pathlib.Path, size: float) -> tuple[Prepare, int, str]:
-    """Makes Sentiment140's archive; returns as `recordings` does."""
+    """Makes Sentiment140's files; returns as `recordings` does."""
     count = int(_ROWS * size)
-    archive = folder / "trainingandtestdata.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
-        for name, some in ((sentiment140.TRAIN, count), (sentiment140.TEST, sentiment140.TESTED)):
-            path = folder / name
-            sentiment140.write_rows(path, some)
-            packed.write(path, name)
-            path.unlink()
-    print(f"{count:,} rows, {archive.stat().st_size / 1e6:,.0f} MB of zip")
+    sentiment140.write_rows(folder / sentiment140.TRAIN, count)
+    sentiment140.write_rows(folder / sentiment140.TEST, sentiment140.TESTED)
+    num_bytes = (folder / sentiment140.TRAIN).stat().st_size
+    print(f"{count:,} rows, {num_bytes / 1e6:,.0f} MB")
     return _of_builder("sentiment140_extended", folder, config="full"), count, "rows"
 
 
@@ -163,8 +167,8 @@ def compare(make: Callable, size: float, repeat: int, folder: pathlib.Path) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    kinds = {"recordings": recordings, "rows": rows, "lines": lines}
-    parser.add_argument("what", nargs="*", choices=[*kinds, []], default=list(kinds))
+    kinds = {one.__name__: one for one in (recordings, decoded, rows, lines)}
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(kinds)}; all by default")
     parser.add_argument("--size", type=float, default=1.0, help="1 for 1 GB, 0.1 for a tenth")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--folder", help="where files go; the one of temporary files by default")
@@ -172,7 +176,7 @@ def main() -> None:
     assert tfds_extra  # Imported for its effect: it registers the corpora.
     logging.set_verbosity(logging.ERROR)
     tfds.disable_progress_bar()
-    for name in arguments.what:
+    for name in arguments.what or kinds:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             compare(kinds[name], arguments.size, arguments.repeat, pathlib.Path(folder))
 

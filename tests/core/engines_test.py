@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import hashlib
+import io
 import itertools
 import os
 import pathlib
@@ -28,7 +29,7 @@ from tfds_extra import core
 from tfds_extra.core import locks
 from tfds_extra.core.builders import preparing
 from tfds_extra.core.engines import beam as beam_engine
-from tfds_extra.core.engines import journal, local, pool, records, runs, tasks
+from tfds_extra.core.engines import journal, local, messages, pool, records, runs, tasks
 
 
 def prepare(data_dir: pathlib.Path, *, config=None, **kwargs) -> EngineCorpus:
@@ -333,6 +334,37 @@ def test_records_of_what_was_not_finished_are_removed(tmp_path):
     local._clear_unfinished(work)
     found = {path.name: path.stat().st_size for path in work.folder.glob("*.run")}
     assert found == {"a.run": 10}
+
+
+def test_large_bytes_go_through_shared_memory():
+    descriptor = messages.Memory.create()
+    if descriptor is None:
+        pytest.skip("this system has no memory without a name")
+    ours, theirs = messages.Memory(descriptor), messages.Memory(descriptor)
+    os.close(descriptor)
+    sent = [
+        {"large": [b"a" * 5000, b"b" * 70_000], "small": b"c"},
+        b"d" * (3 << 20),
+        [b"e" * (3 << 20), b"f" * (3 << 20), b"g" * 5000],  # More than there is room for.
+    ]
+    for message in sent:
+        stream = io.BytesIO()
+        messages.send(stream, message, ours)
+        stream.seek(0)
+        assert messages.receive(stream, theirs) == message
+        assert len(stream.getvalue()) < 300 or message is sent[2]
+    # Two messages may be on their way.
+    stream = io.BytesIO()
+    messages.send(stream, b"h" * 5000, ours)
+    messages.send(stream, b"i" * 5000, ours)
+    stream.seek(0)
+    assert [messages.receive(stream, theirs)[:1] for _ in range(2)] == [b"h", b"i"]
+
+
+@pytest.mark.slow
+def test_without_shared_memory(serial, tmp_path, monkeypatch, no_process_left):
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    assert digests(prepare(tmp_path, chunked=True, num_workers=2)) == digests(serial)
 
 
 def test_workers_do_not_import_tensorflow(tmp_path, no_process_left):

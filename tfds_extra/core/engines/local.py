@@ -20,9 +20,9 @@ from tfds_extra.core.engines import journal, pool, records, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.pieces import Chunked, SplitExamples, builder_of
 
-# Pieces that can be divided are given to workers whole if there are so many for each worker: the
-# last ones then take little of the time. Fewer are read here, one after the other, and divided.
-_WHOLE_PIECES = 4
+# So many pieces or more are given to workers whole: that keeps more cores busy than one process can
+# read for. Fewer, which often differ much in size, are read here, one after the other, and divided.
+_WHOLE_PIECES = 8
 
 _LASTING = errors.CorpusError, ArchiveError, runs.DuplicateKeyError
 
@@ -109,9 +109,9 @@ def prepare_locally(
                 _forget_lost(work, job, len(first.pieces), plan)
                 _clear_unfinished(work)
             with _doing(job, len(first.pieces), num_workers) as workers:
-                if isinstance(workers, pool.Pool) and _are_divided(
-                    work, job, first.pieces, workers
-                ):
+                left = len(first.pieces) - len(work.pieces)
+                is_divided = isinstance(job.read, Chunked) and left < _WHOLE_PIECES
+                if isinstance(workers, pool.Pool) and is_divided:
                     _read_divided(work, job, first.pieces, workers, expected_counts)
                 else:
                     _read_pieces(work, first.pieces, workers.do, expected_counts, limit)
@@ -213,14 +213,6 @@ def _doing(
     modules = {module: getattr(sys.modules[module], "__file__", None) or ""}
     with pool.Pool(pickled, modules, num_workers) as workers:
         yield workers
-
-
-def _are_divided(
-    work: journal.Journal, job: tasks.Job, pieces: Sequence[Any], workers: pool.Pool
-) -> bool:
-    """Returns whether pieces are divided among workers, rather than given to them whole."""
-    left = len(pieces) - len(work.pieces)
-    return isinstance(job.read, Chunked) and left < _WHOLE_PIECES * len(workers)
 
 
 def _read_divided(

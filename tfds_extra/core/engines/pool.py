@@ -42,9 +42,6 @@ class Pool:
     def __enter__(self) -> Pool:
         return self
 
-    def __len__(self) -> int:
-        return len(self._workers)
-
     def __exit__(self, *error: object) -> None:
         for one in self._workers:
             one.stop()
