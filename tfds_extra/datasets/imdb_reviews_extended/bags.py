@@ -27,7 +27,6 @@ class Bags:
       waiting: Temporary file for the files' content.
       gitblobs: Git's hashes of the published files, by file name.
       counts: Number of published reviews by folder.
-      words: Number of words in the vocabulary.
       is_part: Whether files may be cut between lines, or missing; reviews without a line have no
         words then.
     """
@@ -37,11 +36,10 @@ class Bags:
         waiting: IO[bytes],
         gitblobs: Mapping[str, str],
         counts: Mapping[str, int],
-        words: int,
         is_part: bool,
     ):
         self._waiting, self._gitblobs, self._counts = waiting, gitblobs, counts
-        self._words, self._is_part = words, is_part
+        self._is_part = is_part
         # Where the lines of each folder begin, and at the end where the last one ends.
         self._starts: dict[str, np.ndarray] = {}
 
@@ -72,32 +70,40 @@ class Bags:
             begin, end = end, end + self._counts[folder]
             self._starts[folder] = starts[begin : end + 1]
 
-    def of(self, reviews: Reviews, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the words and counts of a review, from the line of its number.
+    def line(self, reviews: Reviews, row: int) -> bytes | None:
+        """Returns the line of a review, that of its number; None if a part lacks it.
 
         Args:
           reviews: All reviews.
           row: Row of the review.
-
-        Returns:
-          Words, as rows of the vocabulary, and how often each occurs, int32 of shape (n,).
-
-        Raises:
-          ValueError: There is no such line, it is damaged, or the stars at its beginning show that
-            it belongs to another review.
         """
         number, starts = int(reviews.id[row]), self._starts.get(FOLDERS[reviews.folder[row]], ())
-        line = b""
         if number + 1 < len(starts):
             self._waiting.seek(starts[number])
-            line = self._waiting.read(int(starts[number + 1] - starts[number])).removesuffix(b"\n")
-        elif self._is_part:
-            return _NO_WORDS, _NO_WORDS
-        stars, words, counts = svmlight.parse_line(line)
-        if stars != reviews.stars[row]:
-            raise ValueError(
-                f"it is of a review with {stars} stars, and not with {reviews.stars[row]}"
-            )
-        if len(words) and words[-1] >= self._words:
-            raise ValueError(f"it has word {words[-1]:,} of {self._words:,}, counted from 0")
-        return words, counts
+            return self._waiting.read(int(starts[number + 1] - starts[number])).removesuffix(b"\n")
+        return None if self._is_part else b""
+
+
+def parse(line: bytes | None, stars: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the words and counts of a review.
+
+    Args:
+      line: Its line, from `Bags.line`.
+      stars: The stars of the review.
+      size: Number of words in the vocabulary.
+
+    Returns:
+      Words, as rows of the vocabulary, and how often each occurs, int32 of shape (n,).
+
+    Raises:
+      ValueError: There is no such line, it is damaged, or the stars at its beginning show that it
+        belongs to another review.
+    """
+    if line is None:
+        return _NO_WORDS, _NO_WORDS
+    stated, words, counts = svmlight.parse_line(line)
+    if stated != stars:
+        raise ValueError(f"it is of a review with {stated} stars, and not with {stars}")
+    if len(words) and words[-1] >= size:
+        raise ValueError(f"it has word {words[-1]:,} of {size:,}, counted from 0")
+    return words, counts

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import html
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -29,6 +30,22 @@ _IN_MEMORY = 32 << 20  # So many bytes of reviews wait in memory; more wait on d
 _WINDOWS = {
     code: bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0)
 }
+
+
+class Waiting(NamedTuple):
+    """Some reviews as they wait on disk.
+
+    Attributes:
+      split: Their split.
+      block: Columns of what is known without their texts.
+      texts: Their texts.
+      lines: Their bags of words, as `bags.Bags.line` returns them; empty if none are wanted.
+    """
+
+    split: str
+    block: dict[str, Any]
+    texts: list[bytes]
+    lines: list[bytes | None]
 
 
 class Builder(core.Builder):
@@ -97,16 +114,25 @@ class Builder(core.Builder):
 
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
-        return core.by_split(list(self.expected_counts), [files], self._generate_examples)
+        return core.by_split(list(self.expected_counts), [files], self._by_chunks)
 
-    def _generate_examples(self, files: Mapping[str, Any]) -> Iterator[core.Rows]:
+    @property
+    def _by_chunks(self) -> core.Chunked[Mapping[str, Any]]:
+        return core.Chunked(self._read, self._make)
+
+    def _generate_examples(
+        self, files: Mapping[str, Any]
+    ) -> Iterator[core.SplitExample | core.Rows]:
         """Yields all reviews, or all words."""
+        yield from self._by_chunks(files)
+
+    def _read(self, files: Mapping[str, Any]) -> Iterator[core.Chunk]:
         if self.base_config_name == "vocabulary":
-            yield self._words(files["corpus"])
+            yield core.Chunk("the vocabulary", self._words(files["corpus"]))
             return
         tree = files["corpus"]
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as waiting:
-            found, lists, words = self._read(tree, waiting)
+            found, lists, words = self._collect(tree, waiting)
             columns = _columns_of_all(found, reviews.titles(tree, found, lists))
             errors = self._label_errors(files) if "label_errors" in files else None
             for split in self.expected_counts:
@@ -122,20 +148,43 @@ class Builder(core.Builder):
                     title = block.pop("title").tolist()
                     block["title_id"] = list(map(reviews.title_id, title))
                     block["title_url"] = list(map(reviews.title_url, title))
-                    texts = zip(paths, found.start[rows].tolist(), found.size[rows].tolist())
-                    block["text"] = [_decoded(tree, *text, waiting) for text in texts]
-                    block["text_clean"] = [clean(text) for text in block["text"]]
-                    if self.base_config_name == "bag_of_words":
-                        block |= _bags_of(tree, found, rows.tolist(), paths, words)
                     if errors is not None:
                         known = [errors.get(path.removeprefix("test/"), {}) for path in paths]
                         block["label_error"] = [o.get("label_error", _NOT_ASKED) for o in known]
                         block["cv_pred_probs"] = np.stack(
                             [one.get("probabilities", _NO_PROBABILITIES) for one in known]
                         )
-                    yield core.Rows(split, [f"{_ROOT}/{path}" for path in paths], block)
+                    texts = zip(found.start[rows].tolist(), found.size[rows].tolist())
+                    raw = [_at(waiting, *text) for text in texts]
+                    lines: list[bytes | None] = []
+                    if self.base_config_name == "bag_of_words":
+                        lines = [words.line(found, row) for row in rows.tolist()]
+                    yield core.Chunk(
+                        f"reviews from {paths[0]} on", Waiting(split, block, raw, lines)
+                    )
 
-    def _read(
+    def _make(self, files: Mapping[str, Any], chunk: core.Chunk) -> Iterator[core.Rows]:
+        if self.base_config_name == "vocabulary":
+            yield chunk.content
+            return
+        split, block, texts, lines = chunk.content
+        tree, paths = files["corpus"], block["path"]
+        block["text"] = [_decoded(tree, *text) for text in zip(paths, texts)]
+        block["text_clean"] = [clean(text) for text in block["text"]]
+        if self.base_config_name == "bag_of_words":
+            block |= _bags_of(tree, paths, lines, block["rating"].tolist(), self._vocabulary_size)
+        yield core.Rows(split, [f"{_ROOT}/{path}" for path in paths], block)
+
+    @functools.cached_property
+    def _vocabulary_size(self) -> int:
+        (size,) = (
+            int(row["examples"])
+            for row in self.read_facts("counts.tsv")
+            if row["config"] == "vocabulary"
+        )
+        return size
+
+    def _collect(
         self, tree: core.Tree, waiting: IO[bytes]
     ) -> tuple[reviews.Reviews, dict[str, bytes], bags.Bags]:
         """Reads the archive once.
@@ -148,13 +197,8 @@ class Builder(core.Builder):
           The reviews, the lists of films by name, and the bags of words.
         """
         folders = {row["folder"]: int(row["files"]) for row in self.read_facts("folders.tsv")}
-        (vocabulary,) = (
-            int(row["examples"])
-            for row in self.read_facts("counts.tsv")
-            if row["config"] == "vocabulary"
-        )
         blobs = {row["member"]: row["gitblob"] for row in self.read_facts("bags.tsv")}
-        words = bags.Bags(waiting, blobs, folders, vocabulary, self.variant == core.PARTIAL)
+        words = bags.Bags(waiting, blobs, folders, self.variant == core.PARTIAL)
         collector, lists = reviews.Collector(waiting), {}
         wanted = [reviews.url_list(folder) for folder in reviews.FOLDERS]
         if self.base_config_name == "bag_of_words":
@@ -275,22 +319,26 @@ def _columns_of_all(found: reviews.Reviews, titles: np.ndarray) -> dict[str, np.
 
 
 def _bags_of(
-    tree: core.Tree, found: reviews.Reviews, rows: list[int], paths: list[str], words: bags.Bags
+    tree: core.Tree, paths: list[str], lines: list[bytes | None], stars: list[int], size: int
 ) -> dict[str, list[np.ndarray]]:
     """Returns some bags of words, as columns."""
     columns: dict[str, list[np.ndarray]] = {"bow_index": [], "bow_count": []}
-    for row, path in zip(rows, paths):
+    for path, line, of_review in zip(paths, lines, stars):
         with core.located(tree, f"the bag of words of {path}", core.GET_AGAIN):
-            for column, values in zip(columns.values(), words.of(found, row)):
+            for column, values in zip(columns.values(), bags.parse(line, of_review, size)):
                 column.append(values)
     return columns
 
 
-def _decoded(tree: core.Tree, path: str, start: int, size: int, waiting: IO[bytes]) -> str:
+def _at(waiting: IO[bytes], start: int, size: int) -> bytes:
     """Returns a text from the temporary file."""
     waiting.seek(start)
+    return waiting.read(size)
+
+
+def _decoded(tree: core.Tree, path: str, text: bytes) -> str:
     with core.located(tree, path, core.GET_AGAIN):
-        return waiting.read(size).decode("utf-8")
+        return text.decode("utf-8")
 
 
 def clean(text: str) -> str:

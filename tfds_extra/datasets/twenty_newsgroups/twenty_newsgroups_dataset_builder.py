@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -56,7 +56,22 @@ _CHOICES = ("given", "guessed", "neither", "both")  # People who judged labels h
 _NOT_ASKED = {**label_errors.NO_CANDIDATE, "votes_both": -1}
 
 _GROUP_AND_ID = rf"(?:{'|'.join(map(re.escape, features.GROUPS))})/[0-9]{{1,9}}"
-_BLOCK = 500  # Messages that are written at once.
+
+
+class Message(NamedTuple):
+    """A message as it was read.
+
+    Attributes:
+      path: Name of the file in its archive.
+      content: Its bytes.
+      twin: The header of the same message in edition 19997, if that is known.
+      facts: Features that depend on other messages and files.
+    """
+
+    path: str
+    content: bytes
+    twin: str | None
+    facts: dict[str, Any]
 
 
 class Builder(core.Builder):
@@ -81,6 +96,9 @@ class Builder(core.Builder):
             description="The test set of bydate with what a model and people thought of the labels.",
         ),
     ]
+    SERIAL_BYTES = (
+        4 << 20
+    )  # To tell the parts of so many bytes of messages takes longer than workers.
     DRAWN_FIRST = (
         "label", "subject", "from_name", "date", "written", "quoted", "signature", "newsgroups",
     )  # fmt: skip
@@ -129,30 +147,47 @@ class Builder(core.Builder):
 
     def _split_generators(self, dl_manager):
         files = self.fetch(dl_manager)
-        return core.by_split(list(self.expected_counts), [files], self._generate_examples)
+        return core.by_split(list(self.expected_counts), [files], self._by_chunks)
 
-    def _generate_examples(self, files: Mapping[str, Any]) -> Iterator[core.Rows]:
+    @property
+    def _by_chunks(self) -> core.Chunked[Mapping[str, Any]]:
+        return core.Chunked(self._read, self._make)
+
+    def _generate_examples(
+        self, files: Mapping[str, Any]
+    ) -> Iterator[core.SplitExample | core.Rows]:
         """Yields all messages. They are read twice, since some features depend on all messages."""
+        yield from self._by_chunks(files)
+
+    def _read(self, files: Mapping[str, Any]) -> Iterator[core.Chunk]:
+        return core.in_chunks(
+            self._messages(files),
+            lambda message: len(message.content),
+            lambda message: message.path,
+        )
+
+    def _make(self, files: Mapping[str, Any], chunk: core.Chunk) -> Iterator[core.Rows]:
+        edition = _ARCHIVES_OF[self.base_config_name][0]
+        examples = collections.defaultdict(list)
+        for message in chunk.content:
+            with core.located(files[edition], message.path, core.GET_AGAIN):
+                example = make_example(message.path, message.content, message.twin)
+            examples[_split_of(message.path)].append(example | message.facts)
+        for split, some in examples.items():
+            yield _rows(split, some)
+
+    def _messages(self, files: Mapping[str, Any]) -> Iterator[Message]:
+        """Yields each message with what others tell about it."""
         edition, *others = _ARCHIVES_OF[self.base_config_name]
         own = self._survey(edition, files[edition])
         original = self._survey("original", files["original"], True) if others else None
         marks = Marks(own, original)
         errors = self._label_errors(files, own) if "label_errors" in files else None
-        waiting = collections.defaultdict(list)
         for path, content in self._contents(edition, files[edition]):
-            split = "test" if path.startswith(_FOLDERS["bydate"][1]) else "train"
-            if split not in self.expected_counts:
-                continue
-            with core.located(files[edition], path, core.GET_AGAIN):
+            if _split_of(path) in self.expected_counts:
                 twin = original.header(twin_of(path)) if original else None
-                example = make_example(path, content, twin) | marks.of(path)
-            if errors is not None:
-                example |= errors[path]
-            waiting[split].append(example)
-            if len(waiting[split]) == _BLOCK:
-                yield _rows(split, waiting.pop(split))
-        for split, examples in waiting.items():
-            yield _rows(split, examples)
+                facts = marks.of(path) | (errors[path] if errors is not None else {})
+                yield Message(path, content, twin, facts)
 
     def _contents(self, edition: str, tree: core.Tree) -> Iterator[tuple[str, bytes]]:
         """Yields the path and content of each message of an edition."""
@@ -268,6 +303,10 @@ class Marks:
             "twin": "" if twin is None else twin_of(path),
             "body_altered": twin is not None and twin != self._own.bodies[path],
         }
+
+
+def _split_of(path: str) -> str:
+    return "test" if path.startswith(_FOLDERS["bydate"][1]) else "train"
 
 
 def twin_of(path: str) -> str:
