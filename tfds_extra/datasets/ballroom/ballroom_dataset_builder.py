@@ -134,27 +134,25 @@ class Builder(core.Builder):
         # A compressed tar can only be read from end to end.
         folders = [f"{g}/" for g in GENRES] if trees["audio"].random_access else [""]
         pieces = [_Piece(folder=folder, **trees) for folder in folders]
-        return core.by_split(self.expected_counts, pieces, self._generate_examples)
+        return core.by_split(self.expected_counts, pieces, self._by_chunks)
 
-    def _generate_examples(self, piece: _Piece) -> Iterator[core.SplitExample]:
+    @property
+    def _by_chunks(self) -> core.Chunked[_Piece]:
+        return core.Chunked(self._read, self._make)
+
+    def _generate_examples(self, piece: _Piece) -> Iterator[core.SplitExample | core.Rows]:
         """Yields the excerpts of one piece."""
-        rows = {_audio_name(row): row for row in self._excerpts if self._split_of(row)}
-        rows = {name: row for name, row in rows.items() if name.startswith(piece.folder)}
+        yield from self._by_chunks(piece)
+
+    def _read(self, piece: _Piece) -> Iterator[core.Chunk]:
+        """Yields recordings with the tempo and beats of each."""
+        rows = {name: row for name, row in self._rows.items() if name.startswith(piece.folder)}
         tempo = self.members(
             "tempo", piece.tempo, list(map(_tempo_name, rows.values())), checks_rest=False
         ).parsed(_parse_bpm)
         bars = self.members(
             "beats", piece.beats, list(map(_beats_name, rows.values())), checks_rest=False
         ).parsed(self._parse_beats)
-
-        def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
-            row = rows[name]
-            beats_of, tempo_of = bars.get(_beats_name(row)), tempo.get(_tempo_name(row))
-            # In a part, annotations may be missing.
-            if beats_of is not None and tempo_of is not None:
-                example = _example(row, _samples(content), tempo_of, beats_of)
-                yield (self._split_of(row), row["track_id"]), example
-
         recordings = self.members(
             "audio",
             piece.audio,
@@ -162,7 +160,30 @@ class Builder(core.Builder):
             prefix=piece.folder,
             split_of=lambda name: self._split_of(rows[name]),
         )
-        yield from recordings.make(make)
+        for chunk in recordings.chunks():
+            annotations = {
+                name: (tempo.get(_tempo_name(rows[name])), bars.get(_beats_name(rows[name])))
+                for name in (member.name for member in chunk.content)
+                if name in rows
+            }
+            yield core.Chunk(chunk.place, (chunk, annotations))
+
+    def _make(self, piece: _Piece, chunk: core.Chunk) -> Iterator[core.SplitExample]:
+        recordings, annotations = chunk.content
+
+        def make(name: str, content: bytes) -> Iterator[core.SplitExample]:
+            row, (tempo, bars) = self._rows[name], annotations[name]
+            # In a part, annotations may be missing.
+            if tempo is not None and bars is not None:
+                example = _example(row, _samples(content), tempo, bars)
+                yield (self._split_of(row), row["track_id"]), example
+
+        return core.make_of_chunk(piece.audio, recordings, make)
+
+    @functools.cached_property
+    def _rows(self) -> dict[str, dict[str, str]]:
+        """The excerpts of this config, by the names of their recordings."""
+        return {_audio_name(row): row for row in self._excerpts if self._split_of(row)}
 
     def _parse_beats(self, content: bytes) -> beats.Beats:
         found = beats.parse(content)
