@@ -472,16 +472,16 @@ def test_journal(tmp_path):
     folder = tmp_path / "work"
     segment = runs.Segment("train", 3, "a.run", 0, 10, 2, 8)
     first = journal.Journal(folder, "one")
-    first.add_piece(0, [segment])
+    first.add_pieces([0], [segment])
     shard = records.Shard(99, "of its records")
     first.add_shard("train-0", shard)
     first.close()
     with (folder / "journal.jsonl").open("a") as file:
-        file.write('{"piece": 1, "segm')  # Killed while it wrote.
+        file.write('{"pieces": [1], "segm')  # Killed while it wrote.
     again = journal.Journal(folder, "one")
     assert again.pieces == {0} and again.shards == {"train-0": shard}
     assert list(again.segments()) == [segment] and again.counts() == {"train": 2}
-    again.add_piece(1, [])
+    again.add_pieces([1], [])
     again.close()
     assert journal.Journal(folder, "one").pieces == {0, 1}
     assert journal.Journal(folder, "two").pieces == set()
@@ -493,10 +493,10 @@ def test_journal_joins_what_lies_together(tmp_path):
     """Its memory must not grow with the number of pieces."""
     book = journal.Journal(tmp_path / "work", "one")
     for piece in range(100):
-        book.add_piece(piece, [runs.Segment("train", 3, "a.run", 10 * piece, 10, 2, 8)])
+        book.add_pieces([piece], [runs.Segment("train", 3, "a.run", 10 * piece, 10, 2, 8)])
     # What a process that died had in hand lies in between.
-    book.add_piece(100, [runs.Segment("train", 3, "a.run", 1005, 10, 1, 9)])
-    book.add_piece(101, [runs.Segment("test", 3, "b.run", 0, 10, 4, 9)])
+    book.add_pieces([100], [runs.Segment("train", 3, "a.run", 1005, 10, 1, 9)])
+    book.add_pieces([101], [runs.Segment("test", 3, "b.run", 0, 10, 4, 9)])
     for again in (book, journal.Journal(tmp_path / "work", "one")):
         assert list(again.segments()) == [
             runs.Segment("train", 3, "a.run", 0, 1000, 200, 800),

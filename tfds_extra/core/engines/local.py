@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
 import sys
@@ -103,11 +104,11 @@ def prepare_locally(
         try:
             if not work.is_new:
                 _forget_lost(work, job, len(first.pieces), plan)
-            with _doing(job, len(first.pieces), num_workers) as do:
-                _read_pieces(work, first.pieces, do, expected_counts, limit)
+            with _doing(job, len(first.pieces), num_workers) as workers:
+                _read_pieces(work, first.pieces, workers, expected_counts, limit)
                 check_counts(work.counts())
                 shards = plan()
-                _write_shards(work, shards, do)
+                _write_shards(work, shards, workers.do)
             sizes = {name: shard.num_bytes for name, shard in work.shards.items()}
             prepared = [
                 prepared_split(split, shards[split], sizes, work.folder, filename_templates)
@@ -161,32 +162,41 @@ def _forget_lost(
 Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]
 
 
+class _ThisProcess:
+    """Does tasks as a `Pool` does."""
+
+    def __init__(self, job: tasks.Job):
+        self._doer = tasks.Doer(job, runs.WINDOW_BYTES)
+
+    def do(self, todo: Iterator[Any], progress: tasks.Progress) -> Iterator[tuple[Any, Any]]:
+        for task in todo:
+            yield task, self._doer.do(task, progress)
+
+    def each(self, task: Any) -> list[Any]:
+        return [self._doer.do(task, lambda count: None)]
+
+
 @contextlib.contextmanager
-def _doing(job: tasks.Job, num_pieces: int, num_workers: int | None) -> Iterator[Do]:
-    """Yields a function like `Pool.do`, which does tasks in workers or in this process."""
+def _doing(
+    job: tasks.Job, num_pieces: int, num_workers: int | None
+) -> Iterator[pool.Pool | _ThisProcess]:
+    """Yields what does tasks, in workers or in this process."""
     if num_workers is None:
         num_workers = min(cores(), num_pieces)
     pickled = tasks.pickled(job) if num_workers > 1 else None
-    if pickled is not None:
-        module = type(getattr(job.read, "__self__", job)).__module__
-        modules = {module: getattr(sys.modules[module], "__file__", None) or ""}
-        with pool.Pool(pickled, modules, num_workers) as workers:
-            yield workers.do
+    if pickled is None:
+        yield _ThisProcess(job)
         return
-
-    doer = tasks.Doer(job)
-
-    def do(todo: Iterator[Any], progress: tasks.Progress) -> Iterator[tuple[Any, Any]]:
-        for task in todo:
-            yield task, doer.do(task, progress)
-
-    yield do
+    module = type(getattr(job.read, "__self__", job)).__module__
+    modules = {module: getattr(sys.modules[module], "__file__", None) or ""}
+    with pool.Pool(pickled, modules, num_workers) as workers:
+        yield workers
 
 
 def _read_pieces(
     work: journal.Journal,
     pieces: Sequence[Any],
-    do: Do,
+    workers: pool.Pool | _ThisProcess,
     expected_counts: Mapping[str, int],
     limit: int | None,
 ) -> None:
@@ -207,10 +217,16 @@ def _read_pieces(
 
     with _bar("Reading", sum(expected_counts.values())) as bar:
         bar.update(sum(work.counts().values()))
-        for task, result in do(todo(), bar.update):
-            work.add_piece(task.index, result)
-            for segment in result:
+        filed = (result for _, result in workers.do(todo(), bar.update) if result is not None)
+        for indices, segments in itertools.chain(filed, _of_each(workers)):
+            work.add_pieces(indices, segments)
+            for segment in segments:
                 counts[segment.split] = counts.get(segment.split, 0) + segment.count
+
+
+def _of_each(workers: pool.Pool | _ThisProcess) -> Iterator[tasks.Filed]:
+    """Yields what workers have filed and not told of yet."""
+    yield from workers.each(tasks.FinishTask())
 
 
 def _write_shards(

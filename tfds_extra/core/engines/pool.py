@@ -86,6 +86,11 @@ class Pool:
                     " goes on from what was finished."
                 )
 
+    def each(self, task: Any) -> list[Any]:
+        """Does a task in each worker that is ready, when nothing else is done; returns the results."""
+        # None of them has a task, so that each is given one before the first is done.
+        return [result for _, result in self.do([task] * len(self._idle), lambda count: None)]
+
 
 class _Worker:
     """One worker process, and the thread that listens to it."""

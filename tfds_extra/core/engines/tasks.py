@@ -1,4 +1,4 @@
-"""The two kinds of task in a preparation, and how a process does them."""
+"""The kinds of task in a preparation, and how a process does them."""
 
 from __future__ import annotations
 
@@ -59,6 +59,14 @@ class PieceTask:
 
     def __str__(self) -> str:
         return str(self.piece)
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishTask:
+    """The task to tell where the records lie of which a process has not told yet."""
+
+
+Filed = tuple[list[int], list[runs.Segment]]  # Numbers of pieces, and where their records lie.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,23 +131,41 @@ def plan_shards(
 class Doer:
     """Does tasks of one job."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, window: int = 0):
+        """Gets ready.
+
+        Args:
+          job: The job.
+          window: The most bytes of records that wait in memory: this `Doer` does all tasks.
+        """
         self._job = job
         self._encode = ExampleEncoder(job.features)
-        self._filed = runs.RunWriter(job.folder, job.order)
+        self._filed = runs.RunWriter(job.folder, job.order, window)
+        self._read: list[int] = []  # Pieces of which was not told yet where their records lie.
 
-    def do(self, task: PieceTask | ShardTask, progress: Progress) -> Any:
-        """Does a task; returns the segments of a piece, or a `records.Shard`."""
+    def do(self, task: PieceTask | FinishTask | ShardTask, progress: Progress) -> Any:
+        """Does a task.
+
+        Returns:
+          `Filed` or None for a piece, since small ones are filed together; `Filed` for a
+          `FinishTask`; a `records.Shard`.
+        """
         if isinstance(task, PieceTask):
-            return self._read_piece(task, progress)
-        return self._write_shard(task, progress)
+            self._read_piece(task, progress)
+            self._read.append(task.index)
+            if not self._filed.is_due and task.limit is None:
+                return None
+        if isinstance(task, ShardTask):
+            return self._write_shard(task, progress)
+        read, self._read = self._read, []
+        return read, self._filed.finish()
 
-    def _read_piece(self, task: PieceTask, progress: Progress) -> list[runs.Segment]:
+    def _read_piece(self, task: PieceTask, progress: Progress) -> None:
         left = dict(task.limit) if task.limit is not None else None
         report = _Report(progress)
         for item in self._job.read(task.piece):
             if isinstance(item, pieces.Rows):
-                self._filed.add(item.split, item.keys, self._encode_rows(item))
+                self._file_rows(item)
                 report.add(len(item.keys))
                 continue
             (split, key), example = item
@@ -149,10 +175,9 @@ class Doer:
                         break
                     continue
                 left[split] -= 1
-            self._filed.add(split, (key,), (self._encode_one(split, key, example),))
+            self._filed.add(split, (key,), [self._encode_one(split, key, example)])
             report.add(1)
         report.send()
-        return self._filed.finish_piece()
 
     def _encode_one(self, split: str, key: Any, example: Any) -> bytes:
         try:
@@ -161,24 +186,25 @@ class Doer:
             tfds.core.utils.reraise(e, prefix=f"Split {split}, example {key!r}: ")
             raise  # Never reached, which a type checker cannot know.
 
-    def _encode_rows(self, rows: pieces.Rows) -> list[bytes]:
+    def _file_rows(self, rows: pieces.Rows) -> None:
         try:
-            return self._encode.encode_batch(rows.columns, len(rows.keys))
+            encoded = self._encode.encode_columns(rows.columns, len(rows.keys))
         except Exception as e:
             where = f"Split {rows.split}, one of the examples from {rows.keys[0]!r} on: "
             tfds.core.utils.reraise(e, prefix=where)
             raise  # As above.
+        self._filed.add(rows.split, rows.keys, encoded)
 
     def _write_shard(self, task: ShardTask, progress: Progress) -> records.Shard:
         report = _Report(progress)
 
         def part() -> Iterator[runs.Block]:
-            ordered = runs.read_in_order(self._job.folder, task.segments, self._job.order.shift)
+            ordered = self._filed.read_in_order(task.segments)
             # The first and the last group are sorted as a whole, so that a key that is also in the
             # neighbouring shard is noticed.
             before = -task.skip
             for block in ordered:
-                size = len(block.records)
+                size = len(block)
                 start, stop = max(0, -before), min(size, task.count - before)
                 before += size
                 if start < stop:

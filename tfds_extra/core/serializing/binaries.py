@@ -47,11 +47,17 @@ def from_strings(values: Sequence[str] | Sequence[bytes]) -> pa.Array:
 def to_list(strings: pa.Array) -> list[bytes]:
     """Returns the byte strings of a column as a list."""
     offsets = _offsets(strings)
-    start = int(offsets[0])
-    data = strings.buffers()[2]
-    data = data.slice(start, int(offsets[-1]) - start).to_pybytes() if data is not None else b""
-    borders = (offsets - start).tolist()
-    return [data[a:b] for a, b in zip(borders, borders[1:])]
+    content = data(strings).to_pybytes()
+    borders = (offsets - offsets[0]).tolist()
+    return [content[a:b] for a, b in zip(borders, borders[1:])]
+
+
+def data(strings: pa.Array) -> pa.Buffer:
+    """Returns the bytes of all strings of a column, one after the other."""
+    offsets, content = _offsets(strings), strings.buffers()[2]
+    if content is None:
+        return pa.py_buffer(b"")
+    return content.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
 
 
 def sizes(strings: pa.Array) -> np.ndarray:
@@ -72,6 +78,13 @@ def take(strings: pa.Array, indices: np.ndarray) -> pa.Array:
     return strings.take(
         pa.Array.from_buffers(pa.int64(), len(indices), [None, pa.py_buffer(indices)])
     )
+
+
+def concatenated(columns: Sequence[pa.Array]) -> pa.Array:
+    """Returns the strings of all columns, one column after the other."""
+    if len(columns) == 1:
+        return columns[0]
+    return pa.concat_arrays(columns) if columns else from_strings([])
 
 
 def join(columns: Sequence[pa.Array]) -> pa.Array:

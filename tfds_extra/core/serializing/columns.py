@@ -79,8 +79,8 @@ class ColumnsEncoder:
         self._rows = max(1, min(_MAX_ROWS, _MAX_VALUES // max([1, *sizes])))
         self._prefixes = _Table(wire.example_prefixes)
 
-    def encode(self, columns: Mapping[str, Any], n: int) -> list[bytes]:
-        """See `ExampleEncoder.encode_batch`."""
+    def encode(self, columns: Mapping[str, Any], n: int) -> pa.Array:
+        """See `ExampleEncoder.encode_columns`."""
         names = {name for name, _, _ in self._items}
         if columns.keys() != names:
             raise KeyError(f"Not both columns and features: {sorted(columns.keys() ^ names)}")
@@ -92,10 +92,10 @@ class ColumnsEncoder:
         for start in range(0, n, self._rows):
             stop = min(n, start + self._rows)
             piece = {name: _slice(column, start, stop) for name, column in columns.items()}
-            examples += self._encode_piece(piece, stop - start)
-        return examples
+            examples.append(self._encode_piece(piece, stop - start))
+        return binaries.concatenated(examples)
 
-    def _encode_piece(self, columns: Mapping[str, Any], n: int) -> list[bytes]:
+    def _encode_piece(self, columns: Mapping[str, Any], n: int) -> pa.Array:
         pieces: dict[int, pa.Array] = {}
         one_by_one = []
         for item in self._items:
@@ -109,10 +109,10 @@ class ColumnsEncoder:
         if one_by_one:
             pieces.update(self._encode_rows(one_by_one, columns, n))
         if not pieces:
-            return [wire.example([])] * n
-        bodies = binaries.join([pieces[slot] for slot in sorted(pieces)])
-        prefixes = self._prefixes.take(binaries.sizes(bodies))
-        return binaries.to_list(binaries.join([prefixes, bodies]))
+            return binaries.from_strings([wire.example([])] * n)
+        bodies = [pieces[slot] for slot in sorted(pieces)]
+        sizes = np.sum([binaries.sizes(body) for body in bodies], axis=0)
+        return binaries.join([self._prefixes.take(sizes), *bodies])
 
     def _encode_rows(
         self, items: list[tuple[str, Store, str]], columns: Mapping[str, Any], n: int
