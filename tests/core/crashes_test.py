@@ -251,8 +251,7 @@ def test_damaged_shards_are_written_again(tmp_path, monkeypatch, what, file_form
 )
 def test_damaged_records_are_read_again(tmp_path, monkeypatch, how, ordered):
     monkeypatch.setattr(runs, "_GROUP_BITS", 2)
-    monkeypatch.setattr(runs, "WINDOW_BYTES", 0)  # No records wait in memory, ...
-    monkeypatch.setattr(runs, "_GATHER_SECONDS", 0)  # ... and each piece is filed alone.
+    monkeypatch.setattr(runs, "WINDOW_BYTES", 0)  # Each piece is filed when it was read.
     whole = prepare(tmp_path / "whole", ordered=ordered)
     with stopped_at(monkeypatch, local, "_write_shards", 1, Stopped()):
         prepare(tmp_path / "data", ordered=ordered)
@@ -319,7 +318,9 @@ def test_journal_forgets_what_is_not_there(tmp_path):
         assert list(one.segments()) == [*segments[:3], again]
 
 
-@pytest.mark.parametrize("content", [b"\0" * 100 + b"\n", b"\xff\n", b"[]\n", b'{"pieces": [1], "seg'])
+@pytest.mark.parametrize(
+    "content", [b"\0" * 100 + b"\n", b"\xff\n", b"[]\n", b'{"pieces": [1], "seg']
+)
 def test_journal_counts_up_to_what_is_damaged(tmp_path, content):
     folder = tmp_path / "work"
     book = journal.Journal(folder, "one")

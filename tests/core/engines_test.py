@@ -134,7 +134,7 @@ def test_shards_as_tfds_draws_them(serial, tmp_path, file_format):
 @pytest.mark.slow
 def test_groups_too_large_for_memory(serial, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "SORT_BYTES", 100)
-    monkeypatch.setattr(runs, "BUFFER_BYTES", 1000)
+    monkeypatch.setattr(runs, "WINDOW_BYTES", 1000)
     assert digests(prepare(tmp_path, num_workers=1)) == digests(serial)
 
 

@@ -166,7 +166,7 @@ class _ThisProcess:
     """Does tasks as a `Pool` does."""
 
     def __init__(self, job: tasks.Job):
-        self._doer = tasks.Doer(job, runs.WINDOW_BYTES)
+        self._doer = tasks.Doer(job, is_alone=True)
 
     def do(self, todo: Iterator[Any], progress: tasks.Progress) -> Iterator[tuple[Any, Any]]:
         for task in todo:

@@ -199,28 +199,25 @@ def read_tfrecord(path: pathlib.Path, wanted: Container[int] | None = None) -> I
 
 def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block]) -> None:
     lengths = _Lengths()
+    table = binaries.Table(lengths)
     with path.open("wb") as shard:
         writeback = disk.Writeback(shard)
         for block in blocks:
             crcs = _masked(block.crcs).astype("<u4").view("V4")
             for start in range(0, len(block), _RECORDS_AT_ONCE):
                 part = block.part(start, start + _RECORDS_AT_ONCE)
-                heads = [lengths[size] for size in part.sizes.tolist()]
                 tails = crcs[start : start + _RECORDS_AT_ONCE]
-                strings.write(shard, _framed(heads, part.records, tails))
+                if isinstance(part.records, list):
+                    frames: strings.Strings = [b""] * (3 * len(part))
+                    frames[0::3] = [lengths[len(record)] for record in part.records]
+                    frames[1::3], frames[2::3] = part.records, tails.tolist()
+                else:
+                    borders = _FRAME_TAIL * np.arange(len(part) + 1)
+                    columns = table.take(part.sizes), part.records, binaries.column(borders, tails)
+                    frames = binaries.join(columns)
+                strings.write(shard, frames)
                 writeback.go_on()
         writeback.go_on(to_end=True)
-
-
-def _framed(heads: list[bytes], content: strings.Strings, tails: np.ndarray) -> strings.Strings:
-    """Returns records with the bytes before and after each of them in a TFRecord file."""
-    if isinstance(content, list):
-        frames = [b""] * (3 * len(content))
-        frames[0::3], frames[1::3], frames[2::3] = heads, content, tails.tolist()
-        return frames
-    borders = np.arange(len(content) + 1)
-    before = binaries.column(_FRAME_HEAD * borders, b"".join(heads))
-    return binaries.join([before, content, binaries.column(_FRAME_TAIL * borders, tails)])
 
 
 class _Lengths(dict):

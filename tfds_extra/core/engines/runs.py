@@ -13,7 +13,6 @@ as its serialization.
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import pathlib
 import struct
@@ -38,11 +37,13 @@ except ImportError:
     from hashlib import md5
 
 FORMAT = 4  # Version of the files' and the journal's format; part of the journal's fingerprint.
-BUFFER_BYTES = 32 << 20  # A worker gathers so many bytes before it writes.
+# Records are filed when there are so many bytes of them, or after so many seconds: what was read
+# since then is lost when the process dies. A worker files often, since that is little work if
+# there is much to file. A process that does everything alone keeps what it read last in memory.
+BUFFER_BYTES, BUFFER_SECONDS = 32 << 20, 0.25
+WINDOW_BYTES, WINDOW_SECONDS = 128 << 20, 10.0
 SORT_BYTES = 64 << 20  # At most so many bytes are sorted in memory at once.
-WINDOW_BYTES = 128 << 20  # In one process, records of so many bytes wait in memory ...
-WINDOW_SECONDS = 10  # ... for so long. If all have been read by then, they are never filed.
-_GATHER_SECONDS = 0.25  # Pieces that take less are filed together.
+_BLOCK_BYTES = 8 << 20  # About so many bytes of records are gathered in a block.
 _RECORD_OVERHEAD = 128  # Python's objects take so many bytes for each record that is gathered.
 
 # The number of records, the bytes of all keys and the bytes of all records. The columns of a
@@ -303,52 +304,61 @@ def crcs_of(records: strings.Strings) -> np.ndarray:
 
 
 class RunWriter:
-    """Takes the records of one piece after the other, and files them (writes them to run files).
+    """Takes the records of one piece after the other, and files them (writes them to run files)."""
 
-    Records may wait in memory, so that those of a small corpus go from there to the shards. Their
-    place in the files is known all the same, and the journal has it. If the process dies before
-    they are written there, they are lost like those that a power cut takes.
-    """
-
-    def __init__(self, folder: pathlib.Path, order: Order, window: int = 0):
+    def __init__(self, folder: pathlib.Path, order: Order, *, is_alone: bool = False):
         """Prepares to write files in `folder`, with names that no other writer uses.
 
         Args:
           folder: Folder of the files.
           order: Order of the records.
-          window: The most bytes of records that wait, for at most `WINDOW_SECONDS`; only this
-            writer can read them.
+          is_alone: Whether all records of the corpus come here, and are read back from here.
         """
         self._folder = folder
         self._order = order
         self._filer = _Filer(folder, order.shift)
-        self._window = window
+        self._is_alone = is_alone
+        self._most = WINDOW_BYTES if is_alone else BUFFER_BYTES
+        self._seconds = WINDOW_SECONDS if is_alone else BUFFER_SECONDS
+        self._finished = time.monotonic()  # When `finish` was called ...
+        self._taken = 0  # ... and how many bytes have come since then.
         self._buffers: dict[str, _Buffer] = {}
         self._buffered = 0  # Bytes in the buffers.
-        self._gathered = 0  # Bytes since the last `finish`.
-        self._begun = time.monotonic()  # When the last `finish` was.
+        self._waiting = 0  # Bytes that are not written, in the buffers or in blocks.
 
     def add(self, split: str, keys: Sequence[str | int | bytes], records: strings.Strings) -> None:
-        """Files some records."""
+        """Takes some records; they are filed at the latest when `finish` is called."""
         buffer = self._buffers.get(split)
         if buffer is None:
             buffer = self._buffers[split] = _Buffer()
         size = buffer.add(keys, records) + _RECORD_OVERHEAD * len(keys)
         self._buffered += size
-        self._gathered += size
-        if self._buffered > BUFFER_BYTES:
+        self._taken += size
+        if self._buffered > min(_BLOCK_BYTES, self._most):
             self._flush()
+            if self._waiting > self._most:
+                self._write()
 
     @property
     def is_due(self) -> bool:
-        """Whether `finish` should be called after a piece; else more pieces are filed together."""
-        is_much = self._gathered > BUFFER_BYTES // 2
-        return is_much or time.monotonic() - self._begun > _GATHER_SECONDS
+        """Whether `finish` should be called after a piece; else the next one is filed with it."""
+        return 2 * self._taken > self._most or time.monotonic() - self._finished > self._seconds
 
-    def finish(self) -> list[Segment]:
-        """Returns the segments of the records since the last call; perhaps they still wait."""
+    def finish(self, *, is_last: bool = False) -> list[Segment]:
+        """Files all records.
+
+        Args:
+          is_last: Whether no more records will come. If all came here, those in memory stay there,
+            and only their places in the files are set, where they are as if a power cut had taken
+            them if this process dies.
+
+        Returns:
+          The segments of the records since the last call.
+        """
         self._flush()
-        self._gathered, self._begun = 0, time.monotonic()
+        if not (is_last and self._is_alone):
+            self._write()
+        self._finished, self._taken = time.monotonic(), 0
         return self._filer.finish()
 
     def read_in_order(self, segments: Iterable[Segment]) -> Iterator[Block]:
@@ -356,13 +366,15 @@ class RunWriter:
         return read_in_order(self._folder, segments, self._order.shift, self._filer.waiting)
 
     def _flush(self) -> None:
-        buffers, self._buffers, self._buffered = self._buffers, {}, 0
+        buffers, self._buffers = self._buffers, {}
+        self._waiting, self._buffered = self._waiting + self._buffered, 0
         for split, buffer in buffers.items():
             if buffer.keys:
                 self._filer.add(split, buffer.block(split, self._order))
-        has_waited = time.monotonic() - self._filer.waiting_since > WINDOW_SECONDS
-        if self._filer.waiting_bytes > self._window or has_waited:
-            self._filer.write()
+
+    def _write(self) -> None:
+        self._filer.write()
+        self._waiting = 0
 
 
 class _Buffer:
@@ -392,94 +404,103 @@ class _Buffer:
         return Block(ranks, crcs, strings.compact(names), records)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Part:
-    """Records of one group that are to be written to a file.
+@dataclasses.dataclass
+class _Waiting:
+    """Records of one group that are to be written to a file, as one block.
 
     Attributes:
-      offset: Byte offset in the file.
-      block: A block with records of many groups.
-      indices: Which of them are meant.
+      parts: Blocks with records of this group alone.
+      count: Number of records.
+      record_bytes: Number of bytes of the records alone.
+      num_bytes: Number of bytes of the block in the file.
+      offset: Its place in the file; -1 before it is known.
     """
 
-    offset: int
-    block: Block
-    indices: np.ndarray
+    parts: list[Block] = dataclasses.field(default_factory=list)
+    count: int = 0
+    record_bytes: int = 0
+    num_bytes: int = _HEADER.size
+    offset: int = -1
 
-    def records(self) -> Block:
-        """Returns the records, in a block of their own."""
-        return self.block.take(self.indices)
-
-
-_Waiting = Mapping[str, Sequence[_Part]]  # By the name of the file; consecutive parts.
+    def block(self) -> Block:
+        """Returns the records."""
+        return Block.concatenated(self.parts)
 
 
 class _Filer:
-    """Appends blocks to files, one for each split and group.
+    """Appends records to files, one for each split and group.
 
     Attributes:
-      waiting: What is not written yet.
-      waiting_bytes: Number of bytes of that.
-      waiting_since: When the first of that was added.
+      waiting: Records that are not written yet, by the name of the file.
     """
 
     def __init__(self, folder: pathlib.Path, shift: int):
-        self.waiting: dict[str, list[_Part]] = {}
-        self.waiting_bytes = 0
-        self.waiting_since = math.inf
+        self.waiting: dict[str, _Waiting] = {}
         self._folder = folder
         self._shift = shift
         self._prefix = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._names: dict[tuple[str, int], str] = {}
         self._sizes: dict[str, int] = {}
-        self._segments: dict[tuple[str, int], Segment] = {}
+        self._segments: dict[str, Segment] = {}
 
     def add(self, split: str, block: Block) -> None:
         """Divides a block among the files of its groups; `write` writes it there."""
-        if not self.waiting:
-            self.waiting_since = time.monotonic()
         groups = block.ranks[:, 0] >> np.uint64(self._shift)
         order = np.argsort(groups, kind="stable")
-        groups = groups[order]
+        block, groups = block.take(order), groups[order]
         starts = np.flatnonzero(np.diff(groups, prepend=groups[:1] + np.uint64(1)))
-        record_bytes = np.add.reduceat(block.sizes[order], starts)
-        key_bytes = np.add.reduceat(strings.sizes(block.keys)[order], starts)
-        for group, indices, of_records, of_keys in zip(
+        record_bytes = np.add.reduceat(block.sizes, starts)
+        key_bytes = np.add.reduceat(strings.sizes(block.keys), starts)
+        for group, start, stop, of_records, of_keys in zip(
             groups[starts].tolist(),
-            np.split(order, starts[1:]),
+            starts.tolist(),
+            [*starts[1:].tolist(), len(block)],
             record_bytes.tolist(),
             key_bytes.tolist(),
         ):
             name = f"{self._prefix}-{split}-{group}.run"
-            size = _HEADER.size + _ROW_BYTES * len(indices) + of_keys + of_records
-            offset = self._sizes.get(name, 0)
-            self._sizes[name] = offset + size
-            self.waiting.setdefault(name, []).append(_Part(offset, block, indices))
-            self.waiting_bytes += size
-            segment = Segment(split, group, name, offset, size, len(indices), of_records)
-            before = self._segments.get((split, group))
-            self._segments[split, group] = before.joined(segment) if before else segment
+            self._names[split, group] = name
+            waiting = self.waiting.setdefault(name, _Waiting())
+            waiting.parts.append(block.part(start, stop))
+            waiting.count += stop - start
+            waiting.record_bytes += of_records
+            waiting.num_bytes += _ROW_BYTES * (stop - start) + of_keys + of_records
 
     def write(self) -> None:
         """Writes what waits."""
-        waiting, self.waiting, self.waiting_bytes = self.waiting, {}, 0
-        self.waiting_since = math.inf
-        for name, parts in waiting.items():
+        self._place()
+        for name, waiting in self.waiting.items():
             path = self._folder / name
             with errors.file_named(path), path.open("ab") as file:
-                for part in parts:
-                    part.records().write(file)
+                waiting.block().write(file)
+        self.waiting = {}
 
     def finish(self) -> list[Segment]:
-        """Returns the segments of all blocks since the last call."""
+        """Returns the segments of all records since the last call, written or waiting."""
+        self._place()
         segments, self._segments = self._segments, {}
         return list(segments.values())
+
+    def _place(self) -> None:
+        """Sets the places of what waits in the files."""
+        for (split, group), name in self._names.items():
+            waiting = self.waiting[name]
+            waiting.offset = self._sizes.get(name, 0)
+            self._sizes[name] = waiting.offset + waiting.num_bytes
+            segment = Segment(
+                split, group, name, waiting.offset, waiting.num_bytes, waiting.count,
+                waiting.record_bytes,
+            )  # fmt: skip
+            before = self._segments.get(name)
+            self._segments[name] = before.joined(segment) if before else segment
+        self._names = {}
 
 
 def read_in_order(
     folder: epath.Path | pathlib.Path,
     segments: Iterable[Segment],
     shift: int,
-    waiting: _Waiting | None = None,
+    waiting: Mapping[str, _Waiting] | None = None,
 ) -> Iterator[Block]:
     """Yields the records of some groups of one split, in order.
 
@@ -487,10 +508,10 @@ def read_in_order(
       folder: Folder of the files.
       segments: All segments of these groups.
       shift: `Order.shift` of the split.
-      waiting: Parts of the files that are not written yet.
+      waiting: What is not written yet, by the name of the file.
 
     Yields:
-      Blocks, one after the other.
+      Blocks without keys, one after the other.
 
     Raises:
       DuplicateKeyError: Two records have the same key.
@@ -503,22 +524,27 @@ def read_in_order(
 
 
 def _blocks(
-    folder: epath.Path | pathlib.Path, segment: Segment, waiting: _Waiting
+    folder: epath.Path | pathlib.Path, segment: Segment, waiting: Mapping[str, _Waiting]
 ) -> Iterator[Block]:
-    stop = segment.offset + segment.num_bytes
-    parts = [p for p in waiting.get(segment.file, ()) if segment.offset <= p.offset < stop]
-    if parts:  # What was written of it lies before them.
-        left = sum(len(part.indices) for part in parts)
-        written = parts[0].offset - segment.offset
-        segment = dataclasses.replace(segment, num_bytes=written, count=segment.count - left)
-    if segment.count:
+    last = waiting.get(segment.file)
+    if last is None or last.offset >= segment.offset + segment.num_bytes:
         yield from read_blocks(folder, segment)
-    for part in parts:
-        yield part.records()
+        return
+    if last.offset > segment.offset:  # The rest was written.
+        yield from read_blocks(
+            folder,
+            dataclasses.replace(
+                segment, num_bytes=last.offset - segment.offset, count=segment.count - last.count
+            ),
+        )
+    yield last.block()
 
 
 def _sort_group(
-    folder: epath.Path | pathlib.Path, segments: list[Segment], shift: int, waiting: _Waiting
+    folder: epath.Path | pathlib.Path,
+    segments: list[Segment],
+    shift: int,
+    waiting: Mapping[str, _Waiting],
 ) -> Iterator[Block]:
     size = sum(segment.num_bytes for segment in segments)
     filed = (block for segment in segments for block in _blocks(folder, segment, waiting))
@@ -533,12 +559,12 @@ def _sort_group(
     order = np.argsort(first)
     if not (np.diff(first[order]) != 0).all():
         order = np.lexsort((whole.ranks[:, 1], first))
-    whole = whole.take(order)
-    same = np.flatnonzero((whole.ranks[1:] == whole.ranks[:-1]).all(axis=1))
+    ranks = whole.ranks[order]
+    same = np.flatnonzero((ranks[1:] == ranks[:-1]).all(axis=1))
     if len(same):
-        key = strings.as_list(whole.keys)[same[0]].decode()
+        key = strings.as_list(whole.keys)[order[same[0]]].decode()
         raise DuplicateKeyError(f"split {segments[0].split}: two examples have the key {key!r}")
-    yield whole
+    yield Block(ranks, whole.crcs[order], [], strings.take(whole.records, order))
 
 
 def _deal_out(

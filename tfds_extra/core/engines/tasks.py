@@ -63,7 +63,7 @@ class PieceTask:
 
 @dataclasses.dataclass(frozen=True)
 class FinishTask:
-    """The task to tell where the records lie of which a process has not told yet."""
+    """The task to file the records that a process still has, when all pieces are read."""
 
 
 Filed = tuple[list[int], list[runs.Segment]]  # Numbers of pieces, and where their records lie.
@@ -131,16 +131,16 @@ def plan_shards(
 class Doer:
     """Does tasks of one job."""
 
-    def __init__(self, job: Job, window: int = 0):
+    def __init__(self, job: Job, *, is_alone: bool = False):
         """Gets ready.
 
         Args:
           job: The job.
-          window: The most bytes of records that wait in memory: this `Doer` does all tasks.
+          is_alone: Whether this `Doer` does all tasks, so that records may stay in its memory.
         """
         self._job = job
         self._encode = ExampleEncoder(job.features)
-        self._filed = runs.RunWriter(job.folder, job.order, window)
+        self._filed = runs.RunWriter(job.folder, job.order, is_alone=is_alone)
         self._read: list[int] = []  # Pieces of which was not told yet where their records lie.
 
     def do(self, task: PieceTask | FinishTask | ShardTask, progress: Progress) -> Any:
@@ -158,7 +158,7 @@ class Doer:
         if isinstance(task, ShardTask):
             return self._write_shard(task, progress)
         read, self._read = self._read, []
-        return read, self._filed.finish()
+        return read, self._filed.finish(is_last=isinstance(task, FinishTask))
 
     def _read_piece(self, task: PieceTask, progress: Progress) -> None:
         left = dict(task.limit) if task.limit is not None else None

@@ -6,7 +6,7 @@ process. Buffers do not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TYPE = pa.large_binary()
+# The table of headers has payload sizes below this; larger ones are looked up only if they occur.
+_TABLE_SIZES = 4096
 
 
 def column(offsets: np.ndarray, data: bytes | np.ndarray) -> pa.Array:
@@ -110,3 +112,29 @@ def numbers(column: pa.Array) -> np.ndarray:
     kind = "f" if pa.types.is_floating(column.type) else str(column.type)[0]
     width = column.type.bit_width // 8
     return np.frombuffer(data, f"{kind}{width}", len(column), width * column.offset)
+
+
+class Table:
+    """An Arrow column of headers, in which they are looked up by the size of the payload."""
+
+    def __init__(self, headers: Mapping[int, bytes]):
+        """Makes the table.
+
+        Args:
+          headers: Header for each size.
+        """
+        self._headers = headers
+        self._table = from_strings([])
+
+    def take(self, sizes: np.ndarray) -> pa.Array:
+        """Returns the header for each size."""
+        largest = int(sizes.max())
+        if largest >= _TABLE_SIZES:
+            distinct, sizes = np.unique(sizes, return_inverse=True)
+            return take(self._made(distinct.tolist()), sizes)
+        if largest >= len(self._table):
+            self._table = self._made(range(2 * largest + 1))
+        return take(self._table, sizes)
+
+    def _made(self, sizes: Sequence[int]) -> pa.Array:
+        return from_strings([self._headers[size] for size in sizes])
