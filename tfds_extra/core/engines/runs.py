@@ -20,7 +20,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import google_crc32c
 import numpy as np
@@ -40,7 +40,7 @@ FORMAT = 4  # Version of the files' and the journal's format; part of the journa
 # Records are filed when there are so many bytes of them, or after so many seconds: what was read
 # since then is lost when the process dies. A worker files often, since that is little work if
 # there is much to file. A process that does everything alone keeps what it read last in memory.
-BUFFER_BYTES, BUFFER_SECONDS = 32 << 20, 0.25
+BUFFER_BYTES, BUFFER_SECONDS = 32 << 20, 1.0
 WINDOW_BYTES, WINDOW_SECONDS = 128 << 20, 10.0
 SORT_BYTES = 64 << 20  # At most so many bytes are sorted in memory at once.
 _BLOCK_BYTES = 8 << 20  # About so many bytes of records are gathered in a block.
@@ -157,6 +157,12 @@ class Order:
 
 def _to_bytes(keys: Sequence[str | int | bytes]) -> list[bytes]:
     """Returns keys in the form of bytes that TFDS hashes."""
+    given: Any = keys
+    kinds = set(map(type, keys))
+    if kinds == {int}:
+        return [b"%d" % key for key in given]
+    if kinds == {str} and "\\" not in "".join(given):
+        return list(map(str.encode, given))
     return [key if isinstance(key, bytes) else str(key).replace("\\", "/").encode() for key in keys]
 
 
@@ -300,7 +306,7 @@ def is_whole(folder: pathlib.Path, segment: Segment, order: Order) -> bool:
 
 def crcs_of(records: strings.Strings) -> np.ndarray:
     """Returns the CRC-32C of each record, uint32."""
-    return np.fromiter(map(google_crc32c.value, strings.as_list(records)), np.uint32, len(records))
+    return np.fromiter(map(google_crc32c.value, strings.each(records)), np.uint32, len(records))
 
 
 class RunWriter:
@@ -319,7 +325,6 @@ class RunWriter:
         self._filer = _Filer(folder, order.shift)
         self._is_alone = is_alone
         self._most = WINDOW_BYTES if is_alone else BUFFER_BYTES
-        self._seconds = WINDOW_SECONDS if is_alone else BUFFER_SECONDS
         self._finished = time.monotonic()  # When `finish` was called ...
         self._taken = 0  # ... and how many bytes have come since then.
         self._buffers: dict[str, _Buffer] = {}
@@ -342,7 +347,8 @@ class RunWriter:
     @property
     def is_due(self) -> bool:
         """Whether `finish` should be called after a piece; else the next one is filed with it."""
-        return 2 * self._taken > self._most or time.monotonic() - self._finished > self._seconds
+        seconds = WINDOW_SECONDS if self._is_alone else BUFFER_SECONDS
+        return 2 * self._taken > self._most or time.monotonic() - self._finished > seconds
 
     def finish(self, *, is_last: bool = False) -> list[Segment]:
         """Files all records.

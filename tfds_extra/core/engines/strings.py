@@ -6,7 +6,7 @@ large ones it is the copying that takes time, and an Arrow column copies when it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO, Union
 
 import numpy as np
@@ -35,7 +35,12 @@ def compact(strings: Strings) -> Strings:
 
 def as_list(strings: Strings) -> list[bytes]:
     """Returns the strings as a list."""
-    return strings if isinstance(strings, list) else binaries.to_list(strings)
+    return strings if isinstance(strings, list) else list(binaries.each(strings))
+
+
+def each(strings: Strings) -> Iterable[bytes]:
+    """Returns the strings, to go through them once."""
+    return strings if isinstance(strings, list) else binaries.each(strings)
 
 
 def sizes(strings: Strings) -> np.ndarray:

@@ -6,7 +6,7 @@ process. Buffers do not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,12 +46,12 @@ def from_strings(values: Sequence[str] | Sequence[bytes]) -> pa.Array:
     return column(offsets, data)
 
 
-def to_list(strings: pa.Array) -> list[bytes]:
-    """Returns the byte strings of a column as a list."""
+def each(strings: pa.Array) -> Iterator[bytes]:
+    """Yields the byte strings of a column; to make each one when it is needed takes less time."""
     offsets = _offsets(strings)
     content = data(strings).to_pybytes()
     borders = (offsets - offsets[0]).tolist()
-    return [content[a:b] for a, b in zip(borders, borders[1:])]
+    return map(content.__getitem__, map(slice, borders, borders[1:]))
 
 
 def data(strings: pa.Array) -> pa.Buffer:

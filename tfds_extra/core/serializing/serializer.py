@@ -144,7 +144,7 @@ class ExampleEncoder:
             return encoded
         from tfds_extra.core.serializing import binaries
 
-        return binaries.to_list(encoded)
+        return list(binaries.each(encoded))
 
     def encode_columns(self, columns: Mapping[str, Any], n: int) -> pa.Array | list[bytes]:
         """Does the same as `encode_batch`; the result is an Arrow column if that takes less time."""
