@@ -268,6 +268,18 @@ def test_damaged_records_are_read_again(tmp_path, monkeypatch, how, ordered):
         assert 1 <= len(read) <= 6
 
 
+@pytest.mark.parametrize("seconds", [0, 10])
+def test_what_was_only_in_memory_is_read_again(tmp_path, monkeypatch, whole, seconds):
+    monkeypatch.setattr(runs, "WINDOW_SECONDS", seconds)
+    log = tmp_path / "log"
+    with stopped_at(monkeypatch, local, "_write_shards", 1, Stopped()):
+        prepare(tmp_path / "data", log=str(log))
+    log.unlink()
+    prepare(tmp_path / "data", log=str(log))
+    assert contents(tmp_path / "data") == whole
+    assert (log.read_text().split() if log.exists() else []) == (list("012345") if seconds else [])
+
+
 def test_garbage_where_a_number_of_records_should_be_takes_no_memory(tmp_path):
     (tmp_path / "a.run").write_bytes(b"\xff" * 1000)
     segment = runs.Segment("train", 0, "a.run", 0, 1000, 5, 10)
@@ -387,6 +399,8 @@ def _large_example(self, n):
 ])  # fmt: skip
 def test_file_too_large(tmp_path, monkeypatch, config, file_format, limit, name):
     monkeypatch.setattr(EngineCorpus, "_example", _large_example)
+    if name == r"\.run":  # Here, the last records go to shards without being filed.
+        monkeypatch.setattr(runs, "WINDOW_BYTES", 0)
     with pytest.raises(OSError, match=rf"^\[Errno 27\] File too large: '/.*{name}'$"):
         with file_size_limit(limit):
             prepare(tmp_path, config, file_format=file_format)

@@ -44,7 +44,8 @@ BUFFER_BYTES, BUFFER_SECONDS = 32 << 20, 1.0
 WINDOW_BYTES, WINDOW_SECONDS = 128 << 20, 10.0
 SORT_BYTES = 64 << 20  # At most so many bytes are sorted in memory at once.
 _BLOCK_BYTES = 8 << 20  # About so many bytes of records are gathered in a block.
-_RECORD_OVERHEAD = 128  # Python's objects take so many bytes for each record that is gathered.
+# Python's objects take so many bytes for each record that is gathered: a key, and bytes in a list.
+_KEY_OVERHEAD, _LIST_OVERHEAD = 64, 64
 
 # The number of records, the bytes of all keys and the bytes of all records. The columns of a
 # `Block` follow.
@@ -336,7 +337,7 @@ class RunWriter:
         buffer = self._buffers.get(split)
         if buffer is None:
             buffer = self._buffers[split] = _Buffer()
-        size = buffer.add(keys, records) + _RECORD_OVERHEAD * len(keys)
+        size = buffer.add(keys, records) + _KEY_OVERHEAD * len(keys)
         self._buffered += size
         self._taken += size
         if self._buffered > min(_BLOCK_BYTES, self._most):
@@ -348,15 +349,15 @@ class RunWriter:
     def is_due(self) -> bool:
         """Whether `finish` should be called after a piece; else the next one is filed with it."""
         seconds = WINDOW_SECONDS if self._is_alone else BUFFER_SECONDS
-        return 2 * self._taken > self._most or time.monotonic() - self._finished > seconds
+        is_much = 4 * self._taken > 3 * self._most  # More might have to be filed amid a piece.
+        return is_much or time.monotonic() - self._finished > seconds
 
     def finish(self, *, is_last: bool = False) -> list[Segment]:
         """Files all records.
 
         Args:
-          is_last: Whether no more records will come. If all came here, those in memory stay there,
-            and only their places in the files are set, where they are as if a power cut had taken
-            them if this process dies.
+          is_last: Whether no more records will come. If all came here, the last ones stay in
+            memory: the segments tell where they would lie.
 
         Returns:
           The segments of the records since the last call.
@@ -391,15 +392,17 @@ class _Buffer:
         self._records: list[strings.Strings] = []
 
     def add(self, keys: Sequence[str | int | bytes], records: strings.Strings) -> int:
-        """Gathers some records; returns their size in bytes."""
+        """Gathers some records; returns how many bytes of memory they take."""
         self.keys += keys
+        if not isinstance(records, list):
+            records = strings.compact(records)
         if not isinstance(records, list):
             self._records.append(records)
             return int(strings.sizes(records).sum())
         if not self._records or not isinstance(self._records[-1], list):
             self._records.append([])
         self._records[-1] += records
-        return sum(map(len, records))
+        return sum(map(len, records)) + _LIST_OVERHEAD * len(records)
 
     def block(self, split: str, order: Order) -> Block:
         """Returns all records in columns."""
