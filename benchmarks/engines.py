@@ -47,13 +47,6 @@ def rows(folder: pathlib.Path, repeat: int, count: int = 200_000) -> None:
     files = generated_corpora.write_csv(folder / "csv", count)
     make = generated_corpora.TextRows
 
-    def hugging_face() -> None:
-        import datasets
-
-        cache = tempfile.mkdtemp(dir=folder)
-        datasets.load_dataset("csv", data_files=[str(f) for f in files], cache_dir=cache)
-        shutil.rmtree(cache)
-
     def builder(name: str, **kwargs):
         return make(csv=str(folder / "csv"), rows=count, data_dir=str(folder / name), **kwargs)
 
@@ -62,7 +55,7 @@ def rows(folder: pathlib.Path, repeat: int, count: int = 200_000) -> None:
         "serial, row by row": lambda: prepare(builder("one", num_workers=1)),
         "serial, columns": lambda: prepare(builder("columns", num_workers=1, batched=True)),
         "two workers, columns": lambda: prepare(builder("two", num_workers=2, batched=True)),
-        "Hugging Face datasets": hugging_face,
+        **common.hugging_face(folder, "csv", data_files=[str(f) for f in files]),
     }
     if count > 200_000:
         del sides["plain TFDS"], sides["serial, row by row"]
@@ -150,10 +143,11 @@ print(max(resource.getrusage(w).ru_maxrss for w in who) // 1024)
 def memory(folder: pathlib.Path, repeat: int) -> None:
     del repeat
     here = str(pathlib.Path(__file__).parent)
-    print("\nPeak memory in MiB of the largest process, at 1x and 10x rows")
+    # With fewer rows all would stay in the memory of one process.
+    print("\nPeak memory in MiB of the largest process, at 300,000 and 3,000,000 rows")
     for name, workers, beam in (("serial", 1, False), ("two workers", 2, False), ("Beam", 1, True)):
         peaks = []
-        for rows_ in (100_000, 1_000_000):
+        for rows_ in (300_000, 3_000_000):
             script = _MEMORY.format(
                 here=here, rows=rows_, data_dir=tempfile.mkdtemp(dir=folder), workers=workers,
                 beam=beam,

@@ -74,22 +74,21 @@ class TextRows(Generated):
         return core.by_split(["train"], files, self._generate_examples)
 
     def _generate_examples(self, path):
+        first = int(path.stem)  # A row's key is its number.
         if self.batched:
             from pyarrow import csv
 
-            name = path.name
             with csv.open_csv(path) as reader:
-                for number, batch in enumerate(reader):
+                for batch in reader:
                     columns = dict(zip(batch.schema.names, batch.columns))
-                    keys = [f"{name} {number} {i}" for i in range(batch.num_rows)]
-                    yield core.Rows("train", keys, columns)
+                    yield core.Rows("train", range(first, first + batch.num_rows), columns)
+                    first += batch.num_rows
             return
         import csv as plain
 
-        name = path.name
         with path.open(newline="") as lines:
-            for number, row in enumerate(plain.DictReader(lines)):
-                yield ("train", f"{name} {number}"), row
+            for number, row in enumerate(plain.DictReader(lines), first):
+                yield ("train", number), row
 
 
 class Mixed(Generated):

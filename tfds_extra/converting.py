@@ -18,7 +18,7 @@ from tensorflow_datasets.core import constants, file_adapters, utils
 
 from tfds_extra import core
 from tfds_extra.core import digests, disk, locks, prepared
-from tfds_extra.core.engines import OrderDigest, records, runs
+from tfds_extra.core.engines import OrderDigest, records, runs, strings
 
 _FORMATS = {
     name: file_adapters.FileFormat.from_value(name) for name in ("tfrecord", "array_record")
@@ -152,7 +152,8 @@ def _blocks(shard: Iterator[bytes], bar: utils.tqdm) -> Iterator[runs.Block]:
 
 def _block(found: list[bytes]) -> runs.Block:
     # The records are in order already: nobody looks at ranks and keys.
-    return runs.Block(np.zeros((len(found), 2), np.uint64), runs.crcs_of(found), [], found)
+    ranks = np.zeros((len(found), 2), np.uint64)
+    return runs.Block(ranks, runs.crcs_of(found), [], strings.compact(found))
 
 
 def _describe(folder: pathlib.Path, formats: list[file_adapters.FileFormat]) -> None:

@@ -158,7 +158,7 @@ def preparation(corpus: str, file_format: str) -> Callable[[pathlib.Path], None]
 
     def prepare(folder: pathlib.Path) -> None:
         if corpus == "made_up":
-            runs._GROUP_BITS, runs.BUFFER_BYTES = 2, 4_000
+            runs._GROUP_BITS, runs.WINDOW_BYTES = 2, 4_000
             builder = EngineCorpus(data_dir=folder, rows=60, num_pieces=3, **kwargs)
         else:
             builder = tfds.builder(corpus, data_dir=folder, miniature=True, **kwargs)

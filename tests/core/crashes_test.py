@@ -251,6 +251,7 @@ def test_damaged_shards_are_written_again(tmp_path, monkeypatch, what, file_form
 )
 def test_damaged_records_are_read_again(tmp_path, monkeypatch, how, ordered):
     monkeypatch.setattr(runs, "_GROUP_BITS", 2)
+    monkeypatch.setattr(runs, "WINDOW_BYTES", 0)  # Each piece is filed when it was read.
     whole = prepare(tmp_path / "whole", ordered=ordered)
     with stopped_at(monkeypatch, local, "_write_shards", 1, Stopped()):
         prepare(tmp_path / "data", ordered=ordered)
@@ -265,6 +266,18 @@ def test_damaged_records_are_read_again(tmp_path, monkeypatch, how, ordered):
         assert read == ["5"]  # The last piece in that file.
     else:
         assert 1 <= len(read) <= 6
+
+
+@pytest.mark.parametrize("seconds", [0, 10])
+def test_what_was_only_in_memory_is_read_again(tmp_path, monkeypatch, whole, seconds):
+    monkeypatch.setattr(runs, "WINDOW_SECONDS", seconds)
+    log = tmp_path / "log"
+    with stopped_at(monkeypatch, local, "_write_shards", 1, Stopped()):
+        prepare(tmp_path / "data", log=str(log))
+    log.unlink()
+    prepare(tmp_path / "data", log=str(log))
+    assert contents(tmp_path / "data") == whole
+    assert (log.read_text().split() if log.exists() else []) == (list("012345") if seconds else [])
 
 
 def test_garbage_where_a_number_of_records_should_be_takes_no_memory(tmp_path):
@@ -290,7 +303,7 @@ def test_journal_forgets_what_is_not_there(tmp_path):
     assert book.is_new
     segments = [runs.Segment("train", n % 2, f"{n}.run", 0, 10, 2, 8) for n in range(4)]
     for index, segment in enumerate(segments):
-        book.add_piece(index, [segment])
+        book.add_pieces([index], [segment])
     shards = {name: records.Shard(9, name) for name in ("a", "b")}
     for name, shard in shards.items():
         book.add_shard(name, shard)
@@ -311,23 +324,25 @@ def test_journal_forgets_what_is_not_there(tmp_path):
     book = reopened("a", {("train", 1)}, ["1.run"])
     assert book.pieces == {0, 1, 2} and list(book.shards) == ["a"]
     again = dataclasses.replace(segments[3], file="again.run")
-    book.add_piece(3, [again])
+    book.add_pieces([3], [again])
     book.add_shard("b", shards["b"])
     for one in (book, reopened("ab", {("train", 1)}, ["1.run", "again.run"])):
         assert list(one.segments()) == [*segments[:3], again]
 
 
-@pytest.mark.parametrize("content", [b"\0" * 100 + b"\n", b"\xff\n", b"[]\n", b'{"piece": 1, "seg'])
+@pytest.mark.parametrize(
+    "content", [b"\0" * 100 + b"\n", b"\xff\n", b"[]\n", b'{"pieces": [1], "seg']
+)
 def test_journal_counts_up_to_what_is_damaged(tmp_path, content):
     folder = tmp_path / "work"
     book = journal.Journal(folder, "one")
-    book.add_piece(0, [])
+    book.add_pieces([0], [])
     book.close()
     path = folder / "journal.jsonl"
-    path.write_bytes(path.read_bytes() + content + b'{"piece": 2, "segments": []}\n')
+    path.write_bytes(path.read_bytes() + content + b'{"pieces": [2], "segments": []}\n')
     assert journal.Journal(folder, "one").pieces == {0}
     book = journal.Journal(folder, "one")
-    book.add_piece(3, [])
+    book.add_pieces([3], [])
     assert journal.Journal(folder, "one").pieces == {0, 3}
 
 
@@ -384,6 +399,8 @@ def _large_example(self, n):
 ])  # fmt: skip
 def test_file_too_large(tmp_path, monkeypatch, config, file_format, limit, name):
     monkeypatch.setattr(EngineCorpus, "_example", _large_example)
+    if name == r"\.run":  # Here, the last records go to shards without being filed.
+        monkeypatch.setattr(runs, "WINDOW_BYTES", 0)
     with pytest.raises(OSError, match=rf"^\[Errno 27\] File too large: '/.*{name}'$"):
         with file_size_limit(limit):
             prepare(tmp_path, config, file_format=file_format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import hashlib
 import io
 import itertools
@@ -23,13 +24,13 @@ import tiers
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import fn_api_runner
 from engine_corpus import EngineCorpus
-from tensorflow_datasets.core import file_adapters
+from tensorflow_datasets.core import file_adapters, hashing
 
 from tfds_extra import core
 from tfds_extra.core import locks
 from tfds_extra.core.builders import preparing
 from tfds_extra.core.engines import beam as beam_engine
-from tfds_extra.core.engines import journal, local, messages, pool, records, runs, tasks
+from tfds_extra.core.engines import journal, local, messages, pool, records, runs, strings, tasks
 
 
 def prepare(data_dir: pathlib.Path, *, config=None, **kwargs) -> EngineCorpus:
@@ -136,9 +137,98 @@ def test_shards_as_tfds_draws_them(serial, tmp_path, file_format):
 
 @pytest.mark.slow
 def test_groups_too_large_for_memory(serial, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "_GROUP_BITS", 4)
     monkeypatch.setattr(runs, "SORT_BYTES", 100)
-    monkeypatch.setattr(runs, "BUFFER_BYTES", 1000)
+    monkeypatch.setattr(runs, "WINDOW_BYTES", 20_000)
     assert digests(prepare(tmp_path, num_workers=1)) == digests(serial)
+
+
+class Filed(Exception):
+    """Records were written to a run file."""
+
+
+def _refuse(self):
+    if self.waiting:
+        raise Filed
+
+
+@pytest.mark.parametrize(
+    "kwargs", [{}, {"batched": True}, {"ordered": True}, {"file_format": "array_record"}]
+)
+def test_same_bytes_whatever_waits_in_memory(tmp_path, monkeypatch, kwargs):
+    monkeypatch.setattr(runs, "_GROUP_BITS", 3)
+    whole = prepare(tmp_path / "whole", num_workers=1, **kwargs)
+    monkeypatch.setattr(runs, "_BLOCK_BYTES", 4_000)
+    for window, is_filed in (0, True), (60_000, True), (1 << 20, False):
+        monkeypatch.setattr(runs, "WINDOW_BYTES", window)
+        builder = prepare(tmp_path / str(window), num_workers=1, **kwargs)
+        assert digests(builder) == digests(whole)
+        with monkeypatch.context() as patch:
+            patch.setattr(runs._Filer, "write", _refuse)
+            with pytest.raises(Filed) if is_filed else contextlib.nullcontext():
+                prepare(tmp_path / f"{window} again", num_workers=1, **kwargs)
+
+
+@pytest.mark.parametrize("seconds, window", [(0, 1 << 20), (10, 0)])
+def test_what_took_long_or_much_is_filed(tmp_path, monkeypatch, seconds, window):
+    monkeypatch.setattr(runs, "WINDOW_SECONDS", seconds)
+    monkeypatch.setattr(runs, "WINDOW_BYTES", window)
+    writer = runs.RunWriter(tmp_path, runs.Order(disable_shuffling=False), is_alone=True)
+    writer.add("train", ["a"], [b"record"])
+    assert writer.is_due
+    (segment,) = writer.finish()
+    assert (tmp_path / segment.file).stat().st_size == segment.num_bytes
+    assert not runs.RunWriter(tmp_path, runs.Order(False)).is_due  # That is of a worker.
+
+
+def test_what_waits_in_memory_is_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "WINDOW_BYTES", 100_000)
+    monkeypatch.setattr(runs, "_BLOCK_BYTES", 10_000)
+    writer = runs.RunWriter(tmp_path, runs.Order(disable_shuffling=False), is_alone=True)
+    most = 0
+    for number in range(1_000):
+        writer.add("train", [number], [b"x" * 1_000])
+        waiting = sum(one.record_bytes for one in writer._filer.waiting.values())
+        assert waiting < 110_000
+        most = max(most, waiting)
+    assert most > 80_000
+    # Some are in files, and some in memory.
+    segments = writer.finish(is_last=True)
+    assert list(tmp_path.iterdir()) and writer._filer.waiting
+    found = [
+        record for block in writer.read_in_order(segments) for record in strings.each(block.records)
+    ]
+    assert found == [b"x" * 1_000] * 1_000
+
+
+def test_small_strings_are_a_column_and_large_ones_a_list(tmp_path):
+    small, large = [b"a", b"", b"cc", b"a"], [b"b" * 20_000, b"", b"c" * 50_000]
+    for given, other in (small, large), (large, small):
+        compact = strings.compact(given)
+        assert isinstance(compact, list) == (given is large)
+        assert strings.as_list(compact) == list(strings.each(compact)) == given
+        assert strings.sizes(compact).tolist() == [len(one) for one in given]
+        part = strings.part(compact, 1, 3)
+        assert strings.as_list(part) == given[1:3]
+        assert strings.as_list(strings.take(part, np.array([1, 0]))) == [given[2], given[1]]
+        for some in ([part], [part, compact], [part, strings.compact(other)]):
+            expected = [one for one_part in some for one in strings.as_list(one_part)]
+            assert strings.as_list(strings.concatenated(some)) == expected
+        with (tmp_path / "x").open("wb") as file:
+            strings.write(file, part)
+        with (tmp_path / "x").open("rb") as file:
+            assert strings.as_list(strings.read(file, strings.sizes(part))) == given[1:3]
+
+
+@pytest.mark.parametrize(
+    "keys", [["a", "b\\c", "ä"], ["a", "ä"], [0, 12, 2**70, -1], [True, "x", b"y", 3], []]
+)
+def test_keys_are_hashed_as_tfds_does(keys):
+    names = runs._to_bytes(keys)
+    found = runs.Order(disable_shuffling=False).ranks("train", keys, names)
+    hasher = hashing.Hasher("train")
+    expected = [hasher.hash_key(key) for key in keys]
+    assert [(int(high) << 64) + int(low) for high, low in found] == expected
 
 
 @pytest.mark.slow
@@ -166,7 +256,9 @@ def test_duplicate_key_is_named(tmp_path, num_workers, no_process_left):
     assert "split train" in str(caught.value)
 
 
-def test_duplicate_key_in_the_right_number(tmp_path, monkeypatch):
+@pytest.mark.parametrize("window", [0, 1 << 20])
+def test_duplicate_key_in_the_right_number(tmp_path, monkeypatch, window):
+    monkeypatch.setattr(runs, "WINDOW_BYTES", window)
     monkeypatch.setattr(EngineCorpus, "expected_counts", {"train": 481, "test": 120})
     with pytest.raises(runs.DuplicateKeyError, match="split train: two examples.*'row 41'"):
         prepare(tmp_path, trouble="twice", num_workers=1)
@@ -328,7 +420,7 @@ def test_death_of_a_worker_in_a_stream(serial, tmp_path, no_process_left):
 
 def test_records_of_what_was_not_finished_are_removed(tmp_path):
     work = journal.Journal(tmp_path / "work", "one")
-    work.add_piece(0, [runs.Segment("train", 3, "a.run", 0, 10, 2, 8)])
+    work.add_pieces([0], [runs.Segment("train", 3, "a.run", 0, 10, 2, 8)])
     for name in ("a.run", "b.run"):
         (work.folder / name).write_bytes(bytes(17))
     local._clear_unfinished(work)
@@ -607,16 +699,16 @@ def test_journal(tmp_path):
     folder = tmp_path / "work"
     segment = runs.Segment("train", 3, "a.run", 0, 10, 2, 8)
     first = journal.Journal(folder, "one")
-    first.add_piece(0, [segment])
+    first.add_pieces([0], [segment])
     shard = records.Shard(99, "of its records")
     first.add_shard("train-0", shard)
     first.close()
     with (folder / "journal.jsonl").open("a") as file:
-        file.write('{"piece": 1, "segm')  # Killed while it wrote.
+        file.write('{"pieces": [1], "segm')  # Killed while it wrote.
     again = journal.Journal(folder, "one")
     assert again.pieces == {0} and again.shards == {"train-0": shard}
     assert list(again.segments()) == [segment] and again.counts() == {"train": 2}
-    again.add_piece(1, [])
+    again.add_pieces([1], [])
     again.close()
     assert journal.Journal(folder, "one").pieces == {0, 1}
     assert journal.Journal(folder, "two").pieces == set()
@@ -624,14 +716,35 @@ def test_journal(tmp_path):
     assert journal.Journal(folder, "two").pieces == set()
 
 
+def test_pieces_that_were_filed_together_are_lost_together(tmp_path):
+    folder = tmp_path / "work"
+    book = journal.Journal(folder, "one")
+    whole, lost = (runs.Segment("train", 3, name, 0, 10, 2, 8) for name in ("a.run", "b.run"))
+    book.add_pieces([0, 1], [whole])
+    book.add_pieces([2, 3, 4], [whole, lost])
+    book.close()
+    book = journal.Journal(folder, "one")
+    assert book.pieces == {0, 1, 2, 3, 4}
+    book.forget(
+        is_shard_whole=lambda name, shard: True,
+        needed=lambda: {("train", 3)},
+        is_segment_whole=lambda segment: segment.file == "a.run",
+    )
+    assert book.pieces == {0, 1} and list(book.segments()) == [whole]
+    again = runs.Segment("train", 3, "c.run", 0, 10, 2, 8)
+    book.add_pieces([3], [again])  # Killed before the others were read again.
+    for one in (book, journal.Journal(folder, "one")):
+        assert one.pieces == {0, 1, 3} and list(one.segments()) == [whole, again]
+
+
 def test_journal_joins_what_lies_together(tmp_path):
     """Its memory must not grow with the number of pieces."""
     book = journal.Journal(tmp_path / "work", "one")
     for piece in range(100):
-        book.add_piece(piece, [runs.Segment("train", 3, "a.run", 10 * piece, 10, 2, 8)])
+        book.add_pieces([piece], [runs.Segment("train", 3, "a.run", 10 * piece, 10, 2, 8)])
     # What a process that died had in hand lies in between.
-    book.add_piece(100, [runs.Segment("train", 3, "a.run", 1005, 10, 1, 9)])
-    book.add_piece(101, [runs.Segment("test", 3, "b.run", 0, 10, 4, 9)])
+    book.add_pieces([100], [runs.Segment("train", 3, "a.run", 1005, 10, 1, 9)])
+    book.add_pieces([101], [runs.Segment("test", 3, "b.run", 0, 10, 4, 9)])
     for again in (book, journal.Journal(tmp_path / "work", "one")):
         assert list(again.segments()) == [
             runs.Segment("train", 3, "a.run", 0, 1000, 200, 800),

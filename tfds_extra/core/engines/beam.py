@@ -220,7 +220,8 @@ def _read_piece(piece: Any, job: tasks.Job) -> _Filed:
         doer = tasks.Doer(dataclasses.replace(job, folder=here))
         # Each attempt has a file name of its own, so that files of failed attempts are never used.
         name = f"{uuid.uuid4().hex}.run"
-        segments = doer.do(tasks.PieceTask(0, piece), _count("examples_read"))
+        read = _count("examples_read")
+        _, segments = doer.do(tasks.PieceTask(0, piece), read) or doer.do(tasks.FinishTask(), read)
         filed, offset = [], 0
         path = job.folder / name
         with _writing(path) as file:

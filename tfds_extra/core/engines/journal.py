@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import operator
 import pathlib
 import shutil
 from collections.abc import Callable, Container, Iterator, Set
@@ -15,13 +16,15 @@ from tfds_extra.core import errors
 from tfds_extra.core.engines import records, runs
 
 _NAME = "journal.jsonl"
+# Much faster than `dataclasses.astuple`, which copies what a field holds.
+_AS_TUPLE = operator.attrgetter(*(field.name for field in dataclasses.fields(runs.Segment)))
 
 
 class Journal:
     """A folder of finished pieces and shards, and a file that lists them.
 
     Each line is a JSON object; the first one is the fingerprint of the input. Files that a line
-    mentions are written, but may not be on the disk yet: filed records are removed soon, and
+    mentions may not be on the disk yet: filed records may wait in memory, and are removed soon;
     syncing them would cost more than all other work. So the lines of an earlier process are
     compared with the files before they count (`forget`). Lines after a damaged line do not count,
     and of two lines about the same piece or shard the later one counts.
@@ -79,19 +82,22 @@ class Journal:
         return max(stop for _, stop in self._located_lines())
 
     def _load(self, forgotten: Set[int] = frozenset()) -> None:
-        for index, segments in self._noted_pieces():
-            if index not in forgotten:
-                self._keep(index, segments)
+        for indices, segments in self._noted_pieces():
+            if forgotten.isdisjoint(indices):
+                self._keep(indices, segments)
         for line in self._lines():
             if "shard" in line:
                 self.shards[line["shard"]] = records.Shard(*line["written"])
 
-    def _noted_pieces(self) -> Iterator[tuple[int, list[runs.Segment]]]:
-        """Yields number and segments of each noted piece."""
-        last = {line["piece"]: at for at, line in enumerate(self._lines()) if "piece" in line}
+    def _noted_pieces(self) -> Iterator[tuple[list[int], list[runs.Segment]]]:
+        """Yields numbers and segments of pieces that were filed together.
+
+        If some of them were filed again, the others are lost too.
+        """
+        last = {i: at for at, line in enumerate(self._lines()) for i in line.get("pieces", ())}
         for at, line in enumerate(self._lines()):
-            if "piece" in line and last[line["piece"]] == at:
-                yield line["piece"], [runs.Segment(*s) for s in line["segments"]]
+            if "pieces" in line and all(last[index] == at for index in line["pieces"]):
+                yield line["pieces"], [runs.Segment(*s) for s in line["segments"]]
 
     def forget(
         self,
@@ -113,22 +119,22 @@ class Journal:
         groups = needed()
         lost = {
             index
-            for index, segments in self._noted_pieces()
-            for segment in segments
-            if (segment.split, segment.group) in groups and not is_segment_whole(segment)
+            for indices, segments in self._noted_pieces()
+            if any((s.split, s.group) in groups and not is_segment_whole(s) for s in segments)
+            for index in indices
         }
         whole = self.shards
         self._clear()
         self._load(lost)
         self.shards = whole
 
-    def add_piece(self, index: int, segments: list[runs.Segment]) -> None:
-        """Notes that a piece's records are filed."""
-        self._keep(index, segments)
-        self._write({"piece": index, "segments": [dataclasses.astuple(s) for s in segments]})
+    def add_pieces(self, indices: list[int], segments: list[runs.Segment]) -> None:
+        """Notes where the records of some pieces are filed."""
+        self._keep(indices, segments)
+        self._write({"pieces": indices, "segments": [_AS_TUPLE(s) for s in segments]})
 
-    def _keep(self, index: int, segments: list[runs.Segment]) -> None:
-        self.pieces.add(index)
+    def _keep(self, indices: list[int], segments: list[runs.Segment]) -> None:
+        self.pieces.update(indices)
         for segment in segments:
             known = self._segments.setdefault(segment.file, [])
             if known and known[-1].offset + known[-1].num_bytes == segment.offset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
 import sys
@@ -114,7 +115,7 @@ def prepare_locally(
                 if isinstance(workers, pool.Pool) and is_divided:
                     _read_divided(work, job, first.pieces, workers, expected_counts)
                 else:
-                    _read_pieces(work, first.pieces, workers.do, expected_counts, limit)
+                    _read_pieces(work, first.pieces, workers, expected_counts, limit)
                 check_counts(work.counts())
                 shards = plan()
                 _write_shards(work, shards, workers.do)
@@ -191,11 +192,14 @@ class _ThisProcess:
     """Does tasks as a `Pool` does."""
 
     def __init__(self, job: tasks.Job):
-        self._doer = tasks.Doer(job)
+        self._doer = tasks.Doer(job, is_alone=True)
 
     def do(self, todo: Iterator[Any], progress: tasks.Progress) -> Iterator[tuple[Any, Any]]:
         for task in todo:
             yield task, self._doer.do(task, progress)
+
+    def each(self, task: Any) -> list[Any]:
+        return [self._doer.do(task, lambda count: None)]
 
 
 @contextlib.contextmanager
@@ -234,14 +238,14 @@ def _read_divided(
                 pass
             # Workers keep records of many chunks in memory before they write them, so that they are
             # asked where these lie only at the end.
-            found = workers.each(tasks.FinishTask())
-            work.add_piece(index, [segment for segments in found for segment in segments])
+            filed = workers.each(tasks.FinishTask())
+            work.add_pieces([index], [segment for _, segments in filed for segment in segments])
 
 
 def _read_pieces(
     work: journal.Journal,
     pieces: Sequence[Any],
-    do: Do,
+    workers: pool.Pool | _ThisProcess,
     expected_counts: Mapping[str, int],
     limit: int | None,
 ) -> None:
@@ -262,10 +266,16 @@ def _read_pieces(
 
     with _bar("Reading", sum(expected_counts.values())) as bar:
         bar.update(sum(work.counts().values()))
-        for task, result in do(todo(), bar.update):
-            work.add_piece(task.index, result)
-            for segment in result:
+        filed = (result for _, result in workers.do(todo(), bar.update) if result is not None)
+        for indices, segments in itertools.chain(filed, _of_each(workers)):
+            work.add_pieces(indices, segments)
+            for segment in segments:
                 counts[segment.split] = counts.get(segment.split, 0) + segment.count
+
+
+def _of_each(workers: pool.Pool | _ThisProcess) -> Iterator[tasks.Filed]:
+    """Yields what workers have filed and not told of yet."""
+    yield from workers.each(tasks.FinishTask())
 
 
 def _write_shards(

@@ -14,7 +14,8 @@ from etils import epath
 from tensorflow_datasets.core import file_adapters
 
 from tfds_extra.core import disk, errors
-from tfds_extra.core.engines import runs
+from tfds_extra.core.engines import runs, strings
+from tfds_extra.core.serializing import binaries
 
 _DIGEST = np.dtype([("size", "<u8"), ("crc", "<u4")])
 _DIGESTS_SUFFIX = ".digests"
@@ -109,7 +110,7 @@ def write_shard(
         def digested() -> Iterator[runs.Block]:
             nonlocal count, num_bytes
             for block in blocks:
-                digests = np.empty(len(block.records), _DIGEST)
+                digests = np.empty(len(block), _DIGEST)
                 digests["size"], digests["crc"] = block.sizes, block.crcs
                 content = digests.tobytes()
                 digest.update(content)
@@ -124,7 +125,11 @@ def write_shard(
                     _write_tfrecord(unfinished, digested())
                 else:
                     adapter = file_adapters.ADAPTER_FOR_FORMAT[file_format]
-                    examples = (item for block in digested() for item in enumerate(block.records))
+                    examples = (
+                        item
+                        for block in digested()
+                        for item in enumerate(strings.as_list(block.records))
+                    )
                     adapter.write_examples(unfinished, examples)
         except BaseException:
             unfinished.unlink(missing_ok=True)  # The disk may be full.
@@ -194,17 +199,23 @@ def read_tfrecord(path: pathlib.Path, wanted: Container[int] | None = None) -> I
 
 def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block]) -> None:
     lengths = _Lengths()
+    table = binaries.Table(lengths)
     with path.open("wb") as shard:
         writeback = disk.Writeback(shard)
         for block in blocks:
-            crcs = _masked(block.crcs).astype("<u4").view("V4").tolist()
-            for start in range(0, len(crcs), _RECORDS_AT_ONCE):
-                records = block.records[start : start + _RECORDS_AT_ONCE]
-                frames = [b""] * (3 * len(records))
-                frames[0::3] = [lengths[len(record)] for record in records]
-                frames[1::3] = records
-                frames[2::3] = crcs[start : start + _RECORDS_AT_ONCE]
-                runs.write_all(shard, frames)
+            crcs = _masked(block.crcs).astype("<u4").view("V4")
+            for start in range(0, len(block), _RECORDS_AT_ONCE):
+                part = block.part(start, start + _RECORDS_AT_ONCE)
+                tails = crcs[start : start + _RECORDS_AT_ONCE]
+                if isinstance(part.records, list):
+                    frames: strings.Strings = [b""] * (3 * len(part))
+                    frames[0::3] = [lengths[len(record)] for record in part.records]
+                    frames[1::3], frames[2::3] = part.records, tails.tolist()
+                else:
+                    borders = _FRAME_TAIL * np.arange(len(part) + 1)
+                    columns = table.take(part.sizes), part.records, binaries.column(borders, tails)
+                    frames = binaries.join(columns)
+                strings.write(shard, frames)
                 writeback.go_on()
         writeback.go_on(to_end=True)
 

@@ -13,32 +13,45 @@ as its serialization.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import pathlib
 import struct
 import tempfile
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 import google_crc32c
 import numpy as np
 from etils import epath
 
 from tfds_extra.core import errors
+from tfds_extra.core.engines import strings
+
+try:
+    # CPython's own takes half the time of OpenSSL's for a few bytes, and is not switched off where
+    # OpenSSL's is.
+    from _md5 import md5
+except ImportError:
+    from hashlib import md5
 
 SUFFIX = ".run"  # Of the files' names.
-FORMAT = 3  # Version of the files' format; part of the journal's fingerprint.
-BUFFER_BYTES = 32 << 20  # A worker gathers so many bytes before it writes.
+FORMAT = 4  # Version of the files' and the journal's format; part of the journal's fingerprint.
+# Records are filed when there are so many bytes of them, or after so many seconds: what was read
+# since then is lost when the process dies. A worker files often, since that is little work if
+# there is much to file. A process that does everything alone keeps what it read last in memory.
+BUFFER_BYTES, BUFFER_SECONDS = 32 << 20, 1.0
+WINDOW_BYTES, WINDOW_SECONDS = 128 << 20, 10.0
 SORT_BYTES = 64 << 20  # At most so many bytes are sorted in memory at once.
-_RECORD_OVERHEAD = 128  # Python's objects take so many bytes for each record that is gathered.
+_BLOCK_BYTES = 8 << 20  # About so many bytes of records are gathered in a block.
+# Python's objects take so many bytes for each record that is gathered: a key, and bytes in a list.
+_KEY_OVERHEAD, _LIST_OVERHEAD = 64, 64
 
 # The number of records, the bytes of all keys and the bytes of all records. The columns of a
 # `Block` follow.
 _HEADER = struct.Struct("<QQQ")
 _ROW_BYTES = 28  # Bytes of one record in the columns of numbers.
-_LARGE = 1 << 14  # From this size in bytes on, copying a record costs more than a call.
 _RANK_BITS = 64
 _GROUP_BITS = 8  # There are 256 groups; a group that is too large is divided into 256 more.
 _GROUP_BYTES = 4 << 20  # There is one group for about so many bytes of the raw corpus.
@@ -139,17 +152,19 @@ class Order:
             ranks = np.zeros((len(keys), 2), np.uint64)
             ranks[:, 0] = keys
             return ranks
-        salt = hashlib.md5(split.encode())
-        hashes = []
-        for name in names:
-            hashed = salt.copy()
-            hashed.update(name)
-            hashes.append(hashed.digest())
-        return np.frombuffer(b"".join(hashes), ">u8").astype(np.uint64).reshape(-1, 2)
+        salt = split.encode()
+        hashes = b"".join([md5(salt + name).digest() for name in names])
+        return np.frombuffer(hashes, ">u8").astype(np.uint64).reshape(-1, 2)
 
 
 def _to_bytes(keys: Sequence[str | int | bytes]) -> list[bytes]:
     """Returns keys in the form of bytes that TFDS hashes."""
+    given: Any = keys
+    kinds = set(map(type, keys))
+    if kinds == {int}:
+        return [b"%d" % key for key in given]
+    if kinds == {str} and "\\" not in "".join(given):
+        return list(map(str.encode, given))
     return [key if isinstance(key, bytes) else str(key).replace("\\", "/").encode() for key in keys]
 
 
@@ -166,29 +181,44 @@ class Block:
 
     ranks: np.ndarray
     crcs: np.ndarray
-    keys: list[bytes]
-    records: list[bytes]
+    keys: strings.Strings
+    records: strings.Strings
+
+    def __len__(self) -> int:
+        """Returns the number of records."""
+        return len(self.records)
+
+    @classmethod
+    def concatenated(cls, blocks: Sequence[Block]) -> Block:
+        """Returns the records of all blocks in one."""
+        return cls(
+            np.concatenate([block.ranks for block in blocks]),
+            np.concatenate([block.crcs for block in blocks]),
+            strings.concatenated([block.keys for block in blocks]),
+            strings.concatenated([block.records for block in blocks]),
+        )
 
     def take(self, indices: np.ndarray) -> Block:
         """Returns a block of the records at `indices`, in that order."""
-        chosen = indices.tolist()
         return Block(
             self.ranks[indices],
             self.crcs[indices],
-            [self.keys[i] for i in chosen],
-            [self.records[i] for i in chosen],
+            strings.take(self.keys, indices),
+            strings.take(self.records, indices),
         )
 
     def part(self, start: int, stop: int) -> Block:
         """Returns a block of the records from `start` to before `stop`."""
         some = slice(start, stop)
-        return Block(self.ranks[some], self.crcs[some], self.keys[some], self.records[some])
+        keys, records = (strings.part(s, start, stop) for s in (self.keys, self.records))
+        return Block(self.ranks[some], self.crcs[some], keys, records)
 
     def is_whole(self, split: str, order: Order) -> bool:
         """Returns whether the keys fit the ranks, and the records fit the checksums."""
+        names = strings.as_list(self.keys)
         try:
-            keys = [int(key) for key in self.keys] if order.disable_shuffling else self.keys
-            ranks = order.ranks(split, keys, self.keys)
+            keys = [int(key) for key in names] if order.disable_shuffling else names
+            ranks = order.ranks(split, keys, names)
         except ValueError:  # A key is no number.
             return False
         return np.array_equal(ranks, self.ranks) and np.array_equal(
@@ -198,27 +228,21 @@ class Block:
     @property
     def sizes(self) -> np.ndarray:
         """Number of bytes of each record, int64."""
-        return _sizes(self.records)
+        return strings.sizes(self.records)
 
-    def write(self, file: BinaryIO) -> tuple[int, int]:
-        """Appends the block to a file.
-
-        Returns:
-          How many bytes were written, and how many of them are records.
-        """
-        keys, sizes = b"".join(self.keys), self.sizes
-        record_bytes = int(sizes.sum())
+    def write(self, file: BinaryIO) -> None:
+        """Appends the block to a file."""
+        key_sizes, sizes = strings.sizes(self.keys), self.sizes
         columns = (
-            _HEADER.pack(len(self.records), len(keys), record_bytes),
+            _HEADER.pack(len(self), key_sizes.sum(), sizes.sum()),
             self.ranks.tobytes(),
             self.crcs.tobytes(),
-            _sizes(self.keys).astype(np.uint32).tobytes(),
+            key_sizes.astype(np.uint32).tobytes(),
             sizes.astype(np.uint32).tobytes(),
-            keys,
         )
         file.write(b"".join(columns))
-        write_all(file, self.records)
-        return sum(map(len, columns)) + record_bytes, record_bytes
+        strings.write(file, self.keys)
+        strings.write(file, self.records)
 
     @classmethod
     def read(cls, file: BinaryIO, limit: int) -> Block:
@@ -231,22 +255,18 @@ class Block:
         Raises:
           OSError: The file ends too early, or holds something else.
         """
-        header = _read(file, _HEADER.size)
+        header = strings.read_bytes(file, _HEADER.size)
         count, key_bytes, record_bytes = _HEADER.unpack(header)
         if not count or _HEADER.size + _ROW_BYTES * count + key_bytes + record_bytes > limit:
             raise OSError("no block")
         columns = [
-            np.frombuffer(_read(file, count * width * np.dtype(dtype).itemsize), dtype)
+            np.frombuffer(strings.read_bytes(file, count * width * np.dtype(dtype).itemsize), dtype)
             for dtype, width in ((np.uint64, 2), (np.uint32, 1), (np.uint32, 1), (np.uint32, 1))
         ]
         ranks, crcs, key_sizes, sizes = columns
         if key_sizes.sum(dtype=np.int64) != key_bytes or sizes.sum(dtype=np.int64) != record_bytes:
             raise OSError("no block")
-        keys = _cut(_read(file, key_bytes), key_sizes)
-        if record_bytes > count * _LARGE:
-            records = [_read(file, size) for size in sizes.tolist()]
-        else:
-            records = _cut(_read(file, record_bytes), sizes)
+        keys, records = strings.read(file, key_sizes), strings.read(file, sizes)
         return cls(ranks.reshape(-1, 2), crcs, keys, records)
 
 
@@ -286,106 +306,211 @@ def is_whole(folder: pathlib.Path, segment: Segment, order: Order) -> bool:
         return False
 
 
-def _read(file: BinaryIO, size: int) -> bytes:
-    content = file.read(size)
-    if len(content) != size:
-        raise OSError("the file ends before")
-    return content
-
-
-def write_all(file: BinaryIO, strings: list[bytes]) -> None:
-    """Appends byte strings to a file; only small ones are joined first, which copies them."""
-    if sum(map(len, strings)) > _LARGE * len(strings):
-        file.writelines(strings)
-    else:
-        file.write(b"".join(strings))
-
-
-def _sizes(strings: list[bytes]) -> np.ndarray:
-    return np.fromiter(map(len, strings), np.int64, len(strings))
-
-
-def crcs_of(strings: Sequence[bytes]) -> np.ndarray:
-    """Returns the CRC-32C of each byte string, uint32."""
-    return np.fromiter(map(google_crc32c.value, strings), np.uint32, len(strings))
-
-
-def _cut(content: bytes, sizes: np.ndarray) -> list[bytes]:
-    """Cuts content into consecutive byte strings of the given sizes."""
-    stops = np.cumsum(sizes, dtype=np.int64)
-    return [content[a:b] for a, b in zip((stops - sizes).tolist(), stops.tolist())]
+def crcs_of(records: strings.Strings) -> np.ndarray:
+    """Returns the CRC-32C of each record, uint32."""
+    return np.fromiter(map(google_crc32c.value, strings.each(records)), np.uint32, len(records))
 
 
 class RunWriter:
     """Takes the records of one piece after the other, and files them (writes them to run files)."""
 
-    def __init__(self, folder: pathlib.Path, order: Order):
-        """Prepares to write files in `folder`, with names that no other writer uses."""
+    def __init__(self, folder: pathlib.Path, order: Order, *, is_alone: bool = False):
+        """Prepares to write files in `folder`, with names that no other writer uses.
+
+        Args:
+          folder: Folder of the files.
+          order: Order of the records.
+          is_alone: Whether all records of the corpus come here, and are read back from here.
+        """
+        self._folder = folder
         self._order = order
         self._filer = _Filer(folder, order.shift)
-        self._buffers: dict[str, tuple[list[str | int | bytes], list[bytes]]] = {}
-        self._buffered = 0
+        self._is_alone = is_alone
+        self._most = WINDOW_BYTES if is_alone else BUFFER_BYTES
+        self._finished = time.monotonic()  # When `finish` was called ...
+        self._taken = 0  # ... and how many bytes have come since then.
+        self._buffers: dict[str, _Buffer] = {}
+        self._buffered = 0  # Bytes in the buffers.
+        self._waiting = 0  # Bytes that are not written, in the buffers or in blocks.
 
-    def add(self, split: str, keys: Sequence[str | int | bytes], records: Sequence[bytes]) -> None:
-        """Files some records."""
-        if split not in self._buffers:
-            self._buffers[split] = [], []
-        all_keys, all_records = self._buffers[split]
-        all_keys += keys
-        all_records += records
-        self._buffered += sum(map(len, records)) + _RECORD_OVERHEAD * len(records)
-        if self._buffered > BUFFER_BYTES:
+    def add(self, split: str, keys: Sequence[str | int | bytes], records: strings.Strings) -> None:
+        """Takes some records; they are filed at the latest when `finish` is called."""
+        buffer = self._buffers.get(split)
+        if buffer is None:
+            buffer = self._buffers[split] = _Buffer()
+        size = buffer.add(keys, records) + _KEY_OVERHEAD * len(keys)
+        self._buffered += size
+        self._taken += size
+        if self._buffered > min(_BLOCK_BYTES, self._most):
             self._flush()
+            if self._waiting > self._most:
+                self._write()
 
-    def finish_piece(self) -> list[Segment]:
-        """Writes the records that are still in memory, and returns the segments of the piece."""
+    @property
+    def is_due(self) -> bool:
+        """Whether `finish` should be called after a piece; else the next one is filed with it."""
+        seconds = WINDOW_SECONDS if self._is_alone else BUFFER_SECONDS
+        is_much = 4 * self._taken > 3 * self._most  # More might have to be filed amid a piece.
+        return is_much or time.monotonic() - self._finished > seconds
+
+    def finish(self, *, is_last: bool = False) -> list[Segment]:
+        """Files all records.
+
+        Args:
+          is_last: Whether no more records will come. If all came here, the last ones stay in
+            memory: the segments tell where they would lie.
+
+        Returns:
+          The segments of the records since the last call.
+        """
         self._flush()
+        if not (is_last and self._is_alone):
+            self._write()
+        self._finished, self._taken = time.monotonic(), 0
         return self._filer.finish()
 
+    def read_in_order(self, segments: Iterable[Segment]) -> Iterator[Block]:
+        """Yields the records of some groups of one split, in order, as `read_in_order` does."""
+        return read_in_order(self._folder, segments, self._order.shift, self._filer.waiting)
+
     def _flush(self) -> None:
-        buffers, self._buffers, self._buffered = self._buffers, {}, 0
-        for split, (keys, records) in buffers.items():
-            names = _to_bytes(keys)
-            ranks = self._order.ranks(split, keys, names)
-            self._filer.add(split, Block(ranks, crcs_of(records), names, records))
+        buffers, self._buffers = self._buffers, {}
+        self._waiting, self._buffered = self._waiting + self._buffered, 0
+        for split, buffer in buffers.items():
+            if buffer.keys:
+                self._filer.add(split, buffer.block(split, self._order))
+
+    def _write(self) -> None:
+        self._filer.write()
+        self._waiting = 0
+
+
+class _Buffer:
+    """Gathers records of one split."""
+
+    def __init__(self) -> None:
+        self.keys: list[str | int | bytes] = []
+        self._records: list[strings.Strings] = []
+
+    def add(self, keys: Sequence[str | int | bytes], records: strings.Strings) -> int:
+        """Gathers some records; returns how many bytes of memory they take."""
+        self.keys += keys
+        if not isinstance(records, list):
+            records = strings.compact(records)
+        if not isinstance(records, list):
+            self._records.append(records)
+            return int(strings.sizes(records).sum())
+        if not self._records or not isinstance(self._records[-1], list):
+            self._records.append([])
+        self._records[-1] += records
+        return sum(map(len, records)) + _LIST_OVERHEAD * len(records)
+
+    def block(self, split: str, order: Order) -> Block:
+        """Returns all records in columns."""
+        names = _to_bytes(self.keys)
+        ranks = order.ranks(split, self.keys, names)
+        crcs = np.concatenate([crcs_of(records) for records in self._records])
+        records = strings.concatenated([strings.compact(some) for some in self._records])
+        return Block(ranks, crcs, strings.compact(names), records)
+
+
+@dataclasses.dataclass
+class _Waiting:
+    """Records of one group that are to be written to a file, as one block.
+
+    Attributes:
+      parts: Blocks with records of this group alone.
+      count: Number of records.
+      record_bytes: Number of bytes of the records alone.
+      num_bytes: Number of bytes of the block in the file.
+      offset: Its place in the file; -1 before it is known.
+    """
+
+    parts: list[Block] = dataclasses.field(default_factory=list)
+    count: int = 0
+    record_bytes: int = 0
+    num_bytes: int = _HEADER.size
+    offset: int = -1
+
+    def block(self) -> Block:
+        """Returns the records."""
+        return Block.concatenated(self.parts)
 
 
 class _Filer:
-    """Appends blocks to files, one for each split and group."""
+    """Appends records to files, one for each split and group.
+
+    Attributes:
+      waiting: Records that are not written yet, by the name of the file.
+    """
 
     def __init__(self, folder: pathlib.Path, shift: int):
+        self.waiting: dict[str, _Waiting] = {}
         self._folder = folder
         self._shift = shift
         self._prefix = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._names: dict[tuple[str, int], str] = {}
         self._sizes: dict[str, int] = {}
-        self._segments: dict[tuple[str, int], Segment] = {}
+        self._segments: dict[str, Segment] = {}
 
     def add(self, split: str, block: Block) -> None:
-        """Divides a block among the files of its groups."""
+        """Divides a block among the files of its groups; `write` writes it there."""
         groups = block.ranks[:, 0] >> np.uint64(self._shift)
         order = np.argsort(groups, kind="stable")
         block, groups = block.take(order), groups[order]
-        borders = np.flatnonzero(np.diff(groups, prepend=groups[:1] + np.uint64(1)))
-        for start, stop in zip(borders.tolist(), [*borders[1:].tolist(), len(groups)]):
-            group = int(groups[start])
+        starts = np.flatnonzero(np.diff(groups, prepend=groups[:1] + np.uint64(1)))
+        record_bytes = np.add.reduceat(block.sizes, starts)
+        key_bytes = np.add.reduceat(strings.sizes(block.keys), starts)
+        for group, start, stop, of_records, of_keys in zip(
+            groups[starts].tolist(),
+            starts.tolist(),
+            [*starts[1:].tolist(), len(block)],
+            record_bytes.tolist(),
+            key_bytes.tolist(),
+        ):
             name = f"{self._prefix}-{split}-{group}{SUFFIX}"
+            self._names[split, group] = name
+            waiting = self.waiting.setdefault(name, _Waiting())
+            waiting.parts.append(block.part(start, stop))
+            waiting.count += stop - start
+            waiting.record_bytes += of_records
+            waiting.num_bytes += _ROW_BYTES * (stop - start) + of_keys + of_records
+
+    def write(self) -> None:
+        """Writes what waits."""
+        self._place()
+        for name, waiting in self.waiting.items():
             path = self._folder / name
             with errors.file_named(path), path.open("ab") as file:
-                size, record_bytes = block.part(start, stop).write(file)
-            offset = self._sizes.get(name, 0)
-            self._sizes[name] = offset + size
-            segment = Segment(split, group, name, offset, size, stop - start, record_bytes)
-            before = self._segments.get((split, group))
-            self._segments[split, group] = before.joined(segment) if before else segment
+                waiting.block().write(file)
+        self.waiting = {}
 
     def finish(self) -> list[Segment]:
-        """Returns the segments that were written since the last call."""
+        """Returns the segments of all records since the last call, written or waiting."""
+        self._place()
         segments, self._segments = self._segments, {}
         return list(segments.values())
 
+    def _place(self) -> None:
+        """Sets the places of what waits in the files."""
+        for (split, group), name in self._names.items():
+            waiting = self.waiting[name]
+            waiting.offset = self._sizes.get(name, 0)
+            self._sizes[name] = waiting.offset + waiting.num_bytes
+            segment = Segment(
+                split, group, name, waiting.offset, waiting.num_bytes, waiting.count,
+                waiting.record_bytes,
+            )  # fmt: skip
+            before = self._segments.get(name)
+            self._segments[name] = before.joined(segment) if before else segment
+        self._names = {}
+
 
 def read_in_order(
-    folder: epath.Path | pathlib.Path, segments: Iterable[Segment], shift: int
+    folder: epath.Path | pathlib.Path,
+    segments: Iterable[Segment],
+    shift: int,
+    waiting: Mapping[str, _Waiting] | None = None,
 ) -> Iterator[Block]:
     """Yields the records of some groups of one split, in order.
 
@@ -393,9 +518,10 @@ def read_in_order(
       folder: Folder of the files.
       segments: All segments of these groups.
       shift: `Order.shift` of the split.
+      waiting: What is not written yet, by the name of the file.
 
     Yields:
-      Blocks, one after the other.
+      Blocks without keys, one after the other.
 
     Raises:
       DuplicateKeyError: Two records have the same key.
@@ -404,31 +530,51 @@ def read_in_order(
     for segment in segments:
         groups.setdefault(segment.group, []).append(segment)
     for group in sorted(groups):
-        yield from _sort_group(folder, groups[group], shift)
+        yield from _sort_group(folder, groups[group], shift, waiting or {})
+
+
+def _blocks(
+    folder: epath.Path | pathlib.Path, segment: Segment, waiting: Mapping[str, _Waiting]
+) -> Iterator[Block]:
+    last = waiting.get(segment.file)
+    if last is None or last.offset >= segment.offset + segment.num_bytes:
+        yield from read_blocks(folder, segment)
+        return
+    if last.offset > segment.offset:  # The rest was written.
+        yield from read_blocks(
+            folder,
+            dataclasses.replace(
+                segment, num_bytes=last.offset - segment.offset, count=segment.count - last.count
+            ),
+        )
+    yield last.block()
 
 
 def _sort_group(
-    folder: epath.Path | pathlib.Path, segments: list[Segment], shift: int
+    folder: epath.Path | pathlib.Path,
+    segments: list[Segment],
+    shift: int,
+    waiting: Mapping[str, _Waiting],
 ) -> Iterator[Block]:
     size = sum(segment.num_bytes for segment in segments)
-    filed = (block for segment in segments for block in read_blocks(folder, segment))
+    filed = (block for segment in segments for block in _blocks(folder, segment, waiting))
     if size > SORT_BYTES and shift > 0:
         yield from _deal_out(folder, segments[0].split, filed, max(0, shift - _GROUP_BITS))
         return
     blocks = list(filed)
-    whole = Block(
-        np.concatenate([block.ranks for block in blocks]),
-        np.concatenate([block.crcs for block in blocks]),
-        [key for block in blocks for key in block.keys],
-        [record for block in blocks for record in block.records],
-    )
+    whole = Block.concatenated(blocks)
     del blocks
-    whole = whole.take(np.lexsort((whole.ranks[:, 1], whole.ranks[:, 0])))
-    same = np.flatnonzero((whole.ranks[1:] == whole.ranks[:-1]).all(axis=1))
+    # Hashes hardly ever have the same first half, so that both halves are seldom looked at.
+    first = whole.ranks[:, 0]
+    order = np.argsort(first)
+    if not (np.diff(first[order]) != 0).all():
+        order = np.lexsort((whole.ranks[:, 1], first))
+    ranks = whole.ranks[order]
+    same = np.flatnonzero((ranks[1:] == ranks[:-1]).all(axis=1))
     if len(same):
-        key = whole.keys[same[0]].decode()
+        key = strings.as_list(whole.keys)[order[same[0]]].decode()
         raise DuplicateKeyError(f"split {segments[0].split}: two examples have the key {key!r}")
-    yield whole
+    yield Block(ranks, whole.crcs[order], [], strings.take(whole.records, order))
 
 
 def _deal_out(
@@ -442,4 +588,5 @@ def _deal_out(
         filer = _Filer(below, shift)
         for block in blocks:
             filer.add(split, block)
+            filer.write()
         yield from read_in_order(below, filer.finish(), shift)

@@ -79,7 +79,13 @@ class ChunkTask:
 
 @dataclasses.dataclass(frozen=True)
 class FinishTask:
-    """The task to tell where the records of all chunks lie that a process was given of a piece."""
+    """The task to file the records that a process still has.
+
+    It comes when all pieces are read, and at the end of a piece that is divided.
+    """
+
+
+Filed = tuple[list[int], list[runs.Segment]]  # Numbers of pieces, and where their records lie.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,22 +150,37 @@ def plan_shards(
 class Doer:
     """Does tasks of one job."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, *, is_alone: bool = False):
+        """Gets ready.
+
+        Args:
+          job: The job.
+          is_alone: Whether this `Doer` does all tasks, so that records may stay in its memory.
+        """
         self._job = job
         self._encode = ExampleEncoder(job.features)
-        self._filed = runs.RunWriter(job.folder, job.order)
+        self._filed = runs.RunWriter(job.folder, job.order, is_alone=is_alone)
+        self._read: list[int] = []  # Pieces of which was not told yet where their records lie.
 
     def do(self, task: PieceTask | ChunkTask | FinishTask | ShardTask, progress: Progress) -> Any:
-        """Does a task; returns the segments of a piece, nothing, or a `records.Shard`."""
-        if isinstance(task, PieceTask):
-            self._file(self._job.read(task.piece), task.limit, progress)
-            return self._filed.finish_piece()
+        """Does a task.
+
+        Returns:
+          `Filed` or None for a piece, since small ones are filed together; nothing for a chunk;
+          `Filed` for a `FinishTask`; a `records.Shard`.
+        """
         if isinstance(task, ChunkTask):
             assert isinstance(self._job.read, pieces.Chunked)
             return self._file(self._job.read.make(task.piece, task.chunk), None, progress)
-        if isinstance(task, FinishTask):
-            return self._filed.finish_piece()
-        return self._write_shard(task, progress)
+        if isinstance(task, PieceTask):
+            self._file(self._job.read(task.piece), task.limit, progress)
+            self._read.append(task.index)
+            if not self._filed.is_due and task.limit is None:
+                return None
+        if isinstance(task, ShardTask):
+            return self._write_shard(task, progress)
+        read, self._read = self._read, []
+        return read, self._filed.finish(is_last=isinstance(task, FinishTask))
 
     def _file(
         self,
@@ -171,7 +192,7 @@ class Doer:
         report = _Report(progress)
         for item in items:
             if isinstance(item, pieces.Rows):
-                self._filed.add(item.split, item.keys, self._encode_rows(item))
+                self._file_rows(item)
                 report.add(len(item.keys))
                 continue
             (split, key), example = item
@@ -181,7 +202,7 @@ class Doer:
                         break
                     continue
                 left[split] -= 1
-            self._filed.add(split, (key,), (self._encode_one(split, key, example),))
+            self._filed.add(split, (key,), [self._encode_one(split, key, example)])
             report.add(1)
         report.send()
 
@@ -192,24 +213,25 @@ class Doer:
             tfds.core.utils.reraise(e, prefix=f"Split {split}, example {key!r}: ")
             raise  # Never reached, which a type checker cannot know.
 
-    def _encode_rows(self, rows: pieces.Rows) -> list[bytes]:
+    def _file_rows(self, rows: pieces.Rows) -> None:
         try:
-            return self._encode.encode_batch(rows.columns, len(rows.keys))
+            encoded = self._encode.encode_columns(rows.columns, len(rows.keys))
         except Exception as e:
             where = f"Split {rows.split}, one of the examples from {rows.keys[0]!r} on: "
             tfds.core.utils.reraise(e, prefix=where)
             raise  # As above.
+        self._filed.add(rows.split, rows.keys, encoded)
 
     def _write_shard(self, task: ShardTask, progress: Progress) -> records.Shard:
         report = _Report(progress)
 
         def part() -> Iterator[runs.Block]:
-            ordered = runs.read_in_order(self._job.folder, task.segments, self._job.order.shift)
+            ordered = self._filed.read_in_order(task.segments)
             # The first and the last group are sorted as a whole, so that a key that is also in the
             # neighbouring shard is noticed.
             before = -task.skip
             for block in ordered:
-                size = len(block.records)
+                size = len(block)
                 start, stop = max(0, -before), min(size, task.count - before)
                 before += size
                 if start < stop:

@@ -6,7 +6,7 @@ process. Buffers do not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 TYPE = pa.large_binary()
+# The table of headers has payload sizes below this; larger ones are looked up only if they occur.
+_TABLE_SIZES = 4096
 
 
 def column(offsets: np.ndarray, data: bytes | np.ndarray) -> pa.Array:
@@ -44,14 +46,20 @@ def from_strings(values: Sequence[str] | Sequence[bytes]) -> pa.Array:
     return column(offsets, data)
 
 
-def to_list(strings: pa.Array) -> list[bytes]:
-    """Returns the byte strings of a column as a list."""
+def each(strings: pa.Array) -> Iterator[bytes]:
+    """Yields the byte strings of a column; to make each one when it is needed takes less time."""
     offsets = _offsets(strings)
-    start = int(offsets[0])
-    data = strings.buffers()[2]
-    data = data.slice(start, int(offsets[-1]) - start).to_pybytes() if data is not None else b""
-    borders = (offsets - start).tolist()
-    return [data[a:b] for a, b in zip(borders, borders[1:])]
+    content = data(strings).to_pybytes()
+    borders = (offsets - offsets[0]).tolist()
+    return map(content.__getitem__, map(slice, borders, borders[1:]))
+
+
+def data(strings: pa.Array) -> pa.Buffer:
+    """Returns the bytes of all strings of a column, one after the other."""
+    offsets, content = _offsets(strings), strings.buffers()[2]
+    if content is None:
+        return pa.py_buffer(b"")
+    return content.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
 
 
 def sizes(strings: pa.Array) -> np.ndarray:
@@ -72,6 +80,13 @@ def take(strings: pa.Array, indices: np.ndarray) -> pa.Array:
     return strings.take(
         pa.Array.from_buffers(pa.int64(), len(indices), [None, pa.py_buffer(indices)])
     )
+
+
+def concatenated(columns: Sequence[pa.Array]) -> pa.Array:
+    """Returns the strings of all columns, one column after the other."""
+    if len(columns) == 1:
+        return columns[0]
+    return pa.concat_arrays(columns) if columns else from_strings([])
 
 
 def join(columns: Sequence[pa.Array]) -> pa.Array:
@@ -97,3 +112,29 @@ def numbers(column: pa.Array) -> np.ndarray:
     kind = "f" if pa.types.is_floating(column.type) else str(column.type)[0]
     width = column.type.bit_width // 8
     return np.frombuffer(data, f"{kind}{width}", len(column), width * column.offset)
+
+
+class Table:
+    """An Arrow column of headers, in which they are looked up by the size of the payload."""
+
+    def __init__(self, headers: Mapping[int, bytes]):
+        """Makes the table.
+
+        Args:
+          headers: Header for each size.
+        """
+        self._headers = headers
+        self._table = from_strings([])
+
+    def take(self, sizes: np.ndarray) -> pa.Array:
+        """Returns the header for each size."""
+        largest = int(sizes.max())
+        if largest >= _TABLE_SIZES:
+            distinct, sizes = np.unique(sizes, return_inverse=True)
+            return take(self._made(distinct.tolist()), sizes)
+        if largest >= len(self._table):
+            self._table = self._made(range(2 * largest + 1))
+        return take(self._table, sizes)
+
+    def _made(self, sizes: Sequence[int]) -> pa.Array:
+        return from_strings([self._headers[size] for size in sizes])

@@ -12,7 +12,7 @@ of all others are encoded one by one, and the results become columns like the re
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,6 @@ from tfds_extra.core.serializing.plain import NotPlain, Store
 # would need too much scratch space, and less would make the calls too expensive.
 _MAX_ROWS = 4096
 _MAX_VALUES = 1 << 20
-# The table of headers has payload sizes below this; larger ones are looked up only if they occur.
-_TABLE_SIZES = 4096
 
 # Takes the values of a feature; returns columns of parts, each with its place among the parts.
 _Vector = Callable[[Any], list[tuple[int, pa.Array]]]
@@ -77,10 +75,10 @@ class ColumnsEncoder:
             if name in self._vectors
         ]
         self._rows = max(1, min(_MAX_ROWS, _MAX_VALUES // max([1, *sizes])))
-        self._prefixes = _Table(wire.example_prefixes)
+        self._prefixes = binaries.Table(wire.example_prefixes)
 
-    def encode(self, columns: Mapping[str, Any], n: int) -> list[bytes]:
-        """See `ExampleEncoder.encode_batch`."""
+    def encode(self, columns: Mapping[str, Any], n: int) -> pa.Array:
+        """See `ExampleEncoder.encode_columns`."""
         names = {name for name, _, _ in self._items}
         if columns.keys() != names:
             raise KeyError(f"Not both columns and features: {sorted(columns.keys() ^ names)}")
@@ -92,10 +90,10 @@ class ColumnsEncoder:
         for start in range(0, n, self._rows):
             stop = min(n, start + self._rows)
             piece = {name: _slice(column, start, stop) for name, column in columns.items()}
-            examples += self._encode_piece(piece, stop - start)
-        return examples
+            examples.append(self._encode_piece(piece, stop - start))
+        return binaries.concatenated(examples)
 
-    def _encode_piece(self, columns: Mapping[str, Any], n: int) -> list[bytes]:
+    def _encode_piece(self, columns: Mapping[str, Any], n: int) -> pa.Array:
         pieces: dict[int, pa.Array] = {}
         one_by_one = []
         for item in self._items:
@@ -109,10 +107,10 @@ class ColumnsEncoder:
         if one_by_one:
             pieces.update(self._encode_rows(one_by_one, columns, n))
         if not pieces:
-            return [wire.example([])] * n
-        bodies = binaries.join([pieces[slot] for slot in sorted(pieces)])
-        prefixes = self._prefixes.take(binaries.sizes(bodies))
-        return binaries.to_list(binaries.join([prefixes, bodies]))
+            return binaries.from_strings([wire.example([])] * n)
+        bodies = [pieces[slot] for slot in sorted(pieces)]
+        sizes = np.sum([binaries.sizes(body) for body in bodies], axis=0)
+        return binaries.join([self._prefixes.take(sizes), *bodies])
 
     def _encode_rows(
         self, items: list[tuple[str, Store, str]], columns: Mapping[str, Any], n: int
@@ -128,27 +126,6 @@ class ColumnsEncoder:
             for name, _, _ in items
             for slot in self._slots[name]
         }
-
-
-class _Table:
-    """An Arrow column of headers, in which they are looked up by the size of the payload."""
-
-    def __init__(self, headers: Mapping[int, bytes]):
-        self._headers = headers
-        self._table = binaries.from_strings([])
-
-    def take(self, sizes: np.ndarray) -> pa.Array:
-        """Returns the header for each size."""
-        largest = int(sizes.max())
-        if largest >= _TABLE_SIZES:
-            distinct, sizes = np.unique(sizes, return_inverse=True)
-            return binaries.take(self._column(distinct.tolist()), sizes)
-        if largest >= len(self._table):
-            self._table = self._column(range(2 * largest + 1))
-        return binaries.take(self._table, sizes)
-
-    def _column(self, sizes: Sequence[int]) -> pa.Array:
-        return binaries.from_strings([self._headers[size] for size in sizes])
 
 
 def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None) -> _Vector | None:
@@ -171,7 +148,7 @@ def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None
 
 
 def _text_vector(field: Field, kinds: set[type]) -> _Vector:
-    slot, table = field.entry.slot, _Table(field.entry.headers)
+    slot, table = field.entry.slot, binaries.Table(field.entry.headers)
     if field.info.optional:
         kinds = kinds | {type(None)}
 
@@ -221,7 +198,7 @@ def _text_array(column: Any, kinds: set[type]) -> pa.Array:
 
 def _number_vector(field: Field, convert: Callable[[Any], Any]) -> _Vector:
     slot, headers = field.entry.slot, field.entry.headers
-    table = _Table(headers)
+    table = binaries.Table(headers)
     width = math.prod(field.shape)
 
     def vector(column: Any) -> list[tuple[int, pa.Array]]:

@@ -16,13 +16,16 @@ the map entries in arbitrary order), and so are the errors. See `wire` for the f
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import example_serializer, utils
 
 from tfds_extra.core.serializing import fields as fields_lib
 from tfds_extra.core.serializing import shortcuts, wire
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Serializer(example_serializer.Serializer):
@@ -136,6 +139,15 @@ class ExampleEncoder:
           ValueError: A column does not have `n` values.
           Exception: As `encode`.
         """
+        encoded = self.encode_columns(columns, n)
+        if isinstance(encoded, list):
+            return encoded
+        from tfds_extra.core.serializing import binaries
+
+        return list(binaries.each(encoded))
+
+    def encode_columns(self, columns: Mapping[str, Any], n: int) -> pa.Array | list[bytes]:
+        """Does the same as `encode_batch`; the result is an Arrow column if that takes less time."""
         if self._items is None:  # This is no plain `FeaturesDict`: columns cannot be split up.
             return [self.encode({k: c[i] for k, c in columns.items()}) for i in range(n)]
         if self._columns is None:
