@@ -53,7 +53,7 @@ _HEADER = struct.Struct("<QQQ")
 _ROW_BYTES = 28  # Bytes of one record in the columns of numbers.
 _RANK_BITS = 64
 _GROUP_BITS = 8  # There are 256 groups; a group that is too large is divided into 256 more.
-_GROUP_BYTES = 4 << 20  # There is one group for about so many bytes of the raw corpus.
+_GROUP_BYTES = 8 << 20  # There is one group for about so many bytes of the raw corpus.
 _ORDERED_SHIFT = 16  # In the order of integer keys, a group has 65,536 keys.
 
 
