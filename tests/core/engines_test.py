@@ -185,6 +185,7 @@ def test_what_waits_in_memory_is_bounded(tmp_path, monkeypatch):
     most = 0
     for number in range(1_000):
         writer.add("train", [number], [b"x" * 1_000])
+        writer._wait()
         waiting = sum(one.record_bytes for one in writer._filer.waiting.values())
         assert waiting < 110_000
         most = max(most, waiting)
