@@ -138,7 +138,7 @@ def test_shards_as_tfds_draws_them(serial, tmp_path, file_format):
 @pytest.mark.slow
 def test_groups_too_large_for_memory(serial, tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "_GROUP_BITS", 4)
-    monkeypatch.setattr(runs, "SORT_BYTES", 100)
+    monkeypatch.setattr(runs, "SORT_BYTES", 150)  # A record has less.
     monkeypatch.setattr(runs, "WINDOW_BYTES", 20_000)
     assert digests(prepare(tmp_path, num_workers=1)) == digests(serial)
 
@@ -188,6 +188,7 @@ def test_what_waits_in_memory_is_bounded(tmp_path, monkeypatch):
     most = 0
     for number in range(1_000):
         writer.add("train", [number], [b"x" * 1_000])
+        writer._wait()
         waiting = sum(one.record_bytes for one in writer._filer.waiting.values())
         assert waiting < 110_000
         most = max(most, waiting)
@@ -517,7 +518,7 @@ def test_beam_writes_the_same_bytes(tmp_path, flags, how, monkeypatch):
 def test_beam_on_another_file_system(serial, tmp_path, monkeypatch):
     """Through the paths of TFDS, which lead to buckets as well; here to this disk."""
     monkeypatch.setattr(preparing, "_is_local", lambda folder: False)
-    monkeypatch.setattr(runs, "SORT_BYTES", 100)
+    monkeypatch.setattr(runs, "SORT_BYTES", 150)  # A record has less.
     config = tfds.download.DownloadConfig(beam_runner=fn_api_runner.FnApiRunner())
     assert digests(prepare(tmp_path, config=config)) == digests(serial)
     assert remains(tmp_path) == []

@@ -13,13 +13,15 @@ as its serialization.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import pathlib
 import struct
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from typing import Any, BinaryIO
 
 import google_crc32c
@@ -54,7 +56,7 @@ _HEADER = struct.Struct("<QQQ")
 _ROW_BYTES = 28  # Bytes of one record in the columns of numbers.
 _RANK_BITS = 64
 _GROUP_BITS = 8  # There are 256 groups; a group that is too large is divided into 256 more.
-_GROUP_BYTES = 4 << 20  # There is one group for about so many bytes of the raw corpus.
+_GROUP_BYTES = 8 << 20  # There is one group for about so many bytes of the raw corpus.
 _ORDERED_SHIFT = 16  # In the order of integer keys, a group has 65,536 keys.
 
 
@@ -311,6 +313,23 @@ def crcs_of(records: strings.Strings) -> np.ndarray:
     return np.fromiter(map(google_crc32c.value, strings.each(records)), np.uint32, len(records))
 
 
+@functools.cache
+def _background() -> futures.Executor:
+    return futures.ThreadPoolExecutor(1, thread_name_prefix="records")
+
+
+def _ahead(blocks: Generator[Block, None, None]) -> Iterator[Block]:
+    """Yields the same blocks; another thread makes the next one meanwhile."""
+    following = _background().submit(next, blocks, None)
+    try:
+        while (block := following.result()) is not None:
+            following = _background().submit(next, blocks, None)
+            yield block
+    finally:
+        futures.wait([following])
+        blocks.close()
+
+
 class RunWriter:
     """Takes the records of one piece after the other, and files them (writes them to run files)."""
 
@@ -331,7 +350,8 @@ class RunWriter:
         self._taken = 0  # ... and how many bytes have come since then.
         self._buffers: dict[str, _Buffer] = {}
         self._buffered = 0  # Bytes in the buffers.
-        self._waiting = 0  # Bytes that are not written, in the buffers or in blocks.
+        self._waiting = 0  # Bytes in blocks that are not written.
+        self._making: futures.Future[None] | None = None
 
     def add(self, split: str, keys: Sequence[str | int | bytes], records: strings.Strings) -> None:
         """Takes some records; they are filed at the latest when `finish` is called."""
@@ -364,6 +384,7 @@ class RunWriter:
           The segments of the records since the last call.
         """
         self._flush()
+        self._wait()
         if not (is_last and self._is_alone):
             self._write()
         self._finished, self._taken = time.monotonic(), 0
@@ -371,16 +392,28 @@ class RunWriter:
 
     def read_in_order(self, segments: Iterable[Segment]) -> Iterator[Block]:
         """Yields the records of some groups of one split, in order, as `read_in_order` does."""
-        return read_in_order(self._folder, segments, self._order.shift, self._filer.waiting)
+        return _ahead(read_in_order(self._folder, segments, self._order.shift, self._filer.waiting))
 
     def _flush(self) -> None:
+        """Has another thread make blocks of what is gathered; NumPy and Arrow work side by side."""
+        self._wait()
         buffers, self._buffers = self._buffers, {}
         self._waiting, self._buffered = self._waiting + self._buffered, 0
+        self._making = _background().submit(self._make_blocks, buffers)
+
+    def _make_blocks(self, buffers: Mapping[str, _Buffer]) -> None:
         for split, buffer in buffers.items():
             if buffer.keys:
                 self._filer.add(split, buffer.block(split, self._order))
 
+    def _wait(self) -> None:
+        """Waits for the other thread, and raises its error."""
+        making, self._making = self._making, None
+        if making is not None:
+            making.result()
+
     def _write(self) -> None:
+        self._wait()
         self._filer.write()
         self._waiting = 0
 
@@ -511,7 +544,7 @@ def read_in_order(
     segments: Iterable[Segment],
     shift: int,
     waiting: Mapping[str, _Waiting] | None = None,
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Yields the records of some groups of one split, in order.
 
     Args:
