@@ -143,11 +143,12 @@ print(max(resource.getrusage(w).ru_maxrss for w in who) // 1024)
 def memory(folder: pathlib.Path, repeat: int) -> None:
     del repeat
     here = str(pathlib.Path(__file__).parent)
-    # With fewer rows all would stay in the memory of one process.
-    print("\nPeak memory in MiB of the largest process, at 300,000 and 3,000,000 rows")
+    print("\nPeak memory in MiB of the largest process, at 1x and 10x rows")
     for name, workers, beam in (("serial", 1, False), ("two workers", 2, False), ("Beam", 1, True)):
         peaks = []
-        for rows_ in (300_000, 3_000_000):
+        # One process keeps up to 128 MB of records in memory, which more rows have to exceed.
+        few = 100_000 if beam else 300_000
+        for rows_ in (few, 10 * few):
             script = _MEMORY.format(
                 here=here, rows=rows_, data_dir=tempfile.mkdtemp(dir=folder), workers=workers,
                 beam=beam,
