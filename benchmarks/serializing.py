@@ -165,7 +165,7 @@ def main() -> None:
     for length in _LENGTHS:
         for kind, (feature, values) in _cases(length).items():
             features = F.FeaturesDict({"values": feature})
-            examples = [{"values": values}] * max(3, min(8_000, 40_000 // length))
+            examples = [{"values": values}] * max(4, min(2_000, 16_000 // length))
             found.setdefault(kind, []).append(_compare(features, examples, arguments.repeat))
     for side, name in enumerate(("upb", "TFDS")):
         print(f"\nagainst {name}".ljust(29), *(f"{length:>8,}" for length in _LENGTHS))
