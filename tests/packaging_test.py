@@ -57,7 +57,11 @@ def distributions(repository, tmp_path_factory) -> pathlib.Path:
 
 def run(*command: str, cwd: pathlib.Path | None = None) -> str:
     """Output of a command, which must succeed."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    hidden = "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    # pip compiles nothing (its option no-compile wants a "no" for that): what is imported is
+    # compiled then, and that is a small part of what is installed.
+    environment["PIP_NO_COMPILE"] = "no"
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout

@@ -35,6 +35,7 @@ from tfds_extra.core.archives import (
     Limits,
     Member,
     Tree,
+    decompression,
     errors,
     plain_tar,
     remembered,
@@ -420,8 +421,8 @@ def test_errors_survive_a_process_boundary(tmp_path):
     assert issubclass(ArchiveError, ValueError)
 
 
-def test_standard_library_only():
-    allowed = set(sys.stdlib_module_names)
+def test_standard_library_and_isal_only():
+    allowed = {*sys.stdlib_module_names, "isal"}
     modules = sorted(pathlib.Path(archives.__file__).parent.glob("*.py"))
     assert len(modules) > 10
     for module in modules:
@@ -492,8 +493,17 @@ def test_an_archive_may_be_empty(tmp_path, kind):
 # ----------------------------------------------------------------------------- compressed in pieces
 
 
+@pytest.fixture(params=["isal", "zlib"])
+def inflated_by(request, monkeypatch):
+    """gzip and deflate are read by isal, which the tests install, and as without it."""
+    assert decompression.igzip_lib is not None
+    if request.param == "zlib":
+        monkeypatch.setattr(decompression, "igzip_lib", None)
+
+
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("padding", [b"", bytes(8), bytes(300_000)])
+@pytest.mark.usefixtures("inflated_by")
 def test_several_streams_are_one(tmp_path, compress, padding):
     data = tar_bytes(FILES.items())
     for cut in (1, 511, 2000, len(data) - 1):
@@ -506,11 +516,13 @@ def test_several_streams_are_one(tmp_path, compress, padding):
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.usefixtures("inflated_by")
 def test_garbage_after_a_stream(tmp_path, compress):
     path = write(tmp_path, compress(tar_bytes(FILES.items())) + b"<html>oops</html>")
     refused(Tree(path), str(path), "damaged")
 
 
+@pytest.mark.usefixtures("inflated_by")
 def test_large_output_from_little_input(tmp_path):
     # More than one output block from one input block, with a file behind it.
     files = {"zeros": bytes(3_000_000), "next": b"next"}
@@ -1096,6 +1108,7 @@ def test_every_truncation_is_noticed(tmp_path, kind, how):
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.usefixtures("inflated_by")
 def test_truncated_members_are_named(tmp_path, mode):
     plain = tar_bytes([("whole", b"1"), ("cut", b"2" * 5000)])
     at = plain.index(b"222") + 1000
@@ -1228,6 +1241,7 @@ def test_other_damage(tmp_path_factory, kind, damage):
 
 
 @pytest.mark.parametrize("at", [-8, -4, -1])
+@pytest.mark.usefixtures("inflated_by")
 def test_gzip_trailer(tmp_path, at):
     files = {str(i): random.Random(i).randbytes(100_000) for i in range(9)}
     data = bytearray(tar_bytes(files.items(), "w:gz"))
@@ -1450,6 +1464,7 @@ def test_empty_members_without_data(tmp_path):
     refused(Tree(path), f"{path}: a: ", "two sizes differ")
 
 
+@pytest.mark.usefixtures("inflated_by")
 def test_deflated_members_without_an_end_or_behind_it(tmp_path):
     fields = {"method": 8, "size": 3, "crc": zlib.crc32(b"abc")}
     packed = zlib.compress(b"abc")[2:-4]

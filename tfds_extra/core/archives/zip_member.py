@@ -13,7 +13,7 @@ from tfds_extra.core.archives.decompression import (
     BLOCK_OUT,
     DECOMPRESSION_ERRORS,
     Decompressor,
-    ZlibDecompressor,
+    inflater,
 )
 from tfds_extra.core.archives.errors import NOT_SAFE
 from tfds_extra.core.archives.files import ForwardReader, ReadInto
@@ -142,7 +142,7 @@ class ZipContent:
         if entry.method == STORED:
             return _Copier(packed), at, packed
         if entry.method == _DEFLATED:
-            return ZlibDecompressor(-15), at, packed
+            return inflater(gzip=False), at, packed
         if entry.method == _BZIP2:
             return bz2.BZ2Decompressor(), at, packed
         if entry.method == _LZMA:
