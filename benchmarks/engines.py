@@ -28,8 +28,6 @@ import generated_corpora
 import tensorflow_datasets as tfds
 from absl import logging
 
-from tfds_extra import core
-
 
 def prepare(builder) -> None:
     """Prepares from scratch."""
@@ -40,7 +38,7 @@ def prepare(builder) -> None:
 def plain_tfds(builder) -> None:
     """Prepares with TFDS's own code, as it would any builder."""
     shutil.rmtree(builder.data_dir, ignore_errors=True)
-    super(core.Builder, builder).download_and_prepare()
+    tfds.core.GeneratorBasedBuilder.download_and_prepare(builder)
 
 
 def rows(folder: pathlib.Path, repeat: int, count: int = 200_000) -> None:
@@ -74,11 +72,10 @@ def read_back(theirs, ours, count: int) -> None:
     config = tfds.ReadConfig(try_autocache=False)
 
     def epoch(builder) -> None:
-        ds = super(core.Builder, builder)._build_single_dataset(
-            split="train", batch_size=256, shuffle_files=False, decoders=None, read_config=config,
-            as_supervised=False,
-        )  # fmt: skip
-        assert sum(1 for _ in ds) == -(-count // 256)
+        ds = tfds.core.GeneratorBasedBuilder._as_dataset(
+            builder, split="train", shuffle_files=False, decoders=None, read_config=config
+        )
+        assert sum(1 for _ in ds.batch(256)) == -(-count // 256)
 
     sides = {"files of TFDS": lambda: epoch(theirs), "our files": lambda: epoch(ours)}
     common.report("Read in batches of 256", common.interleaved(sides, 3), count, "rows")

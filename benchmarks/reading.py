@@ -6,9 +6,10 @@
 ARCHIVE is a tar.gz of release 1.0.10 of Free Spoken Digit with its top folder.
 Recordings are read as `as_supervised=True` and `padded_batch`, images through `map` and `batch`, by
 the standard `spoken_digit` and `mnist` and by our `free_spoken_digit` and `qmnist`, which prepare the same
-files. For kinds of features that are decoded one by one (JPEG, FLAC, sequences of sequences) both sides
-read the same prepared files: TFDS's own way, and ours. Nothing is cached. Sides run in turn; medians, and
-the ratio to the first.
+files; beside the images, a source that costs nothing tells what the caller's `map` and `batch` take. For
+other kinds of features (JPEG, FLAC, sequences of sequences), put into batches, both sides read the same
+prepared files: TFDS's own way, and ours. Nothing is cached. Sides run in turn; medians, and the ratio to
+the first, by the clock and by the time of all processors.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import io
 import os
 import pathlib
 import tempfile
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -108,21 +110,37 @@ def compare(archive: pathlib.Path | None, repeat: int, folder: pathlib.Path) -> 
             for name, builder in prepared.items()
         }
         count = prepared[next(iter(makers))].info.splits.total_num_examples
-        common.report(title, common.interleaved(sides, repeat), count, "examples")
+        if finish is _scaled:
+            sides["a source that costs nothing"] = lambda count=count: _count(_scaled(_free(count)))
+        _report(title, sides, repeat, count)
     for config in Kinds.BUILDER_CONFIGS:
         builder = Kinds(data_dir=folder, config=config)
         builder.download_and_prepare()
-        plain = super(core.Builder, builder)
+        finish = _PADDED if config.name == "flac" else _BATCHED
 
-        def theirs(builder=builder, plain=plain) -> None:
-            dataset = plain._as_dataset(split="train", read_config=_UNCACHED)
+        def theirs(builder=builder, finish=finish) -> None:
+            dataset = tfds.core.GeneratorBasedBuilder._as_dataset(
+                builder, split="train", read_config=_UNCACHED
+            )
             keys = builder.info.supervised_keys
             dataset = dataset.map(lambda example: tuple(example[key] for key in keys))
-            assert _count(dataset.prefetch(tf.data.AUTOTUNE)) == builder.COUNT
+            _count(finish(dataset.prefetch(tf.data.AUTOTUNE)))
 
-        sides = {"TFDS's way": theirs, "ours": lambda builder=builder: _read(builder, lambda d: d)}
-        times = common.interleaved(sides, repeat)
-        common.report(f"{config.name}, as_supervised", times, Kinds.COUNT, "examples")
+        ours = lambda builder=builder, finish=finish: _read(builder, finish)  # noqa: E731
+        sides = {"TFDS's way": theirs, "ours": ours}
+        _report(f"{config.name}, as_supervised", sides, repeat, Kinds.COUNT)
+
+
+def _report(title: str, sides: dict, repeat: int, count: int) -> None:
+    for clock in (time.perf_counter, time.process_time):
+        times = common.interleaved(sides, repeat, clock=clock)
+        common.report(f"{title}, {clock.__name__}", times, count, "examples")
+
+
+def _free(count: int) -> tf.data.Dataset:
+    """As many images, which are neither read nor parsed."""
+    chunk = np.zeros((100, 28, 28, 1), np.uint8), np.zeros(100, np.int64)
+    return tf.data.Dataset.from_tensors(chunk).repeat(count // 100).unbatch()
 
 
 def _images(folder: pathlib.Path, count: int = 20_000):
@@ -137,6 +155,10 @@ def _read(builder: tfds.core.DatasetBuilder, finish) -> None:
 
 def _count(dataset: tf.data.Dataset) -> int:
     return sum(1 for _ in dataset)
+
+
+_BATCHED = lambda dataset: dataset.batch(64)  # noqa: E731
+_PADDED = lambda dataset: dataset.padded_batch(64)  # noqa: E731
 
 
 def _padded(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -33,7 +33,6 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 import tfds_extra
-from tfds_extra import core
 
 TRAIN = "training.1600000.processed.noemoticon.csv"
 TEST = "testdata.manual.2009.06.14.csv"
@@ -95,7 +94,7 @@ def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
         # Nobody published the digest of what is made up.
         made(ours, prepare, config=config, num_workers=num_workers, partial=True)
 
-    plain = super(core.Builder, ours).download_and_prepare
+    plain = tfds.core.GeneratorBasedBuilder.download_and_prepare
     sides = {
         "TFDS sentiment140": lambda: made(standard),
         "ours, the same, 1 process": lambda: made_of_part("tfds_compat"),

@@ -106,7 +106,7 @@ def with_tfds(builder: core.Builder) -> None:
     pathlib.Path(builder.data_dir).mkdir(parents=True)
     config = tfds.download.DownloadConfig()
     dl_manager = builder._make_download_manager(None, config)
-    splits = super(core.Builder, builder)._generate_splits(dl_manager, config)
+    splits = tfds.core.GeneratorBasedBuilder._generate_splits(builder, dl_manager, config)
     builder.info.set_splits(tfds.core.SplitDict(splits))
 
 

@@ -28,7 +28,6 @@ import common
 import tensorflow_datasets as tfds
 
 import tfds_extra
-from tfds_extra import core
 from tfds_extra.datasets.vqa import accuracy
 
 # Not by the path of the tests: their folder `datasets` would stand for Hugging Face's library.
@@ -117,7 +116,7 @@ def prepare(count: int, repeat: int, folder: pathlib.Path) -> None:
     manual_dir.mkdir()
     generate(manual_dir, count)
     cls = tfds.builder_cls("vqa")
-    plain = super(core.Builder, cls).download_and_prepare
+    plain = tfds.core.GeneratorBasedBuilder.download_and_prepare
 
     def made(run, **kwargs) -> None:
         data_dir = tempfile.mkdtemp(dir=folder)

@@ -30,7 +30,6 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 import tfds_extra
-from tfds_extra import core
 
 _PREFIX = "yelp_academic_dataset_"
 _WORDS = (
@@ -147,7 +146,7 @@ def compare(rows: int, repeat: int, folder: pathlib.Path) -> None:
     manual_dir = folder / "json"
     size = generate(manual_dir, rows, joined=False)
     print(f"{rows:,} reviews, {size / 1e6:,.0f} MB")
-    plain = super(core.Builder, tfds.builder_cls("yelp_open")).download_and_prepare
+    plain = tfds.core.GeneratorBasedBuilder.download_and_prepare
 
     def made(**kwargs) -> None:
         found, _ = _prepare(manual_dir, folder, "review", **kwargs)

@@ -82,12 +82,12 @@ def _command(process) -> str:
 
 
 @pytest.mark.slow
-def test_every_example_in_the_order_of_tfds(serial, tmp_path):
+def test_every_example_in_the_order_of_tfds(serial, tmp_path, monkeypatch):
     assert sorted(numbers(serial, "test")) == list(range(0, 600, 5))
     assert sorted(numbers(serial, "train")) == [n for n in range(600) if n % 5]
     reference = EngineCorpus(data_dir=tmp_path)
-    reference._work_folder = None  # TFDS's own writer.
-    super(core.Builder, reference).download_and_prepare()
+    monkeypatch.setattr(preparing.engines, "prepare_locally", None)  # It must not be called.
+    tfds.core.GeneratorBasedBuilder.download_and_prepare(reference)
     for split in ("train", "test"):
         assert numbers(reference, split) == numbers(serial, split)
 
@@ -123,11 +123,12 @@ def test_without_progress_bar(serial, tmp_path):
 
 
 @pytest.mark.parametrize("file_format", ["tfrecord", "array_record"])
-def test_shards_as_tfds_draws_them(serial, tmp_path, file_format):
+def test_shards_as_tfds_draws_them(serial, tmp_path, file_format, monkeypatch):
     config = tfds.download.DownloadConfig(num_shards=7)
     ours = prepare(tmp_path / "ours", config=config, num_workers=2, file_format=file_format)
     theirs = EngineCorpus(data_dir=tmp_path / "theirs", file_format=file_format)
-    super(core.Builder, theirs).download_and_prepare(download_config=config)
+    monkeypatch.setattr(preparing.engines, "prepare_locally", None)  # It must not be called.
+    tfds.core.GeneratorBasedBuilder.download_and_prepare(theirs, download_config=config)
     for split in ("train", "test"):
         assert ours.info.splits[split].shard_lengths == theirs.info.splits[split].shard_lengths
         assert ours.info.splits[split].num_bytes == theirs.info.splits[split].num_bytes

@@ -259,7 +259,11 @@ def test_decoders_and_ids_are_left_to_tfds(builder):
 _OTHERS = {
     "picture": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
     "recording": EncodedAudio(),
+    "mono": EncodedAudio(mono=True, dtype=np.int16),
+    "stereo": Audio(sample_rate=8000, shape=(None, 2), dtype=np.float32),
     "lists": tfds.features.Sequence(tfds.features.Sequence(np.int64)),
+    "deeper": tfds.features.Sequence(tfds.features.Sequence(tfds.features.Sequence(np.int32))),
+    "texts": tfds.features.Sequence(tfds.features.Sequence(tfds.features.Text())),
     "boxes": tfds.features.Sequence(tfds.features.Sequence(tfds.features.BBoxFeature())),
     "objects": tfds.features.Sequence({"name": tfds.features.Text(), "at": np.float32}),
     "pictures": tfds.features.Sequence(PixelImage(shape=(2, 3, 1))),
@@ -283,7 +287,11 @@ def _other(i: int) -> dict:
     return {
         "picture": np.full((i % 3 + 1, 2, 3), i, np.uint8),
         "recording": sound.getvalue(),
+        "mono": sound.getvalue() if i % 4 else b"",
+        "stereo": np.full((i % 3, 2), i / 9, np.float32),
         "lists": [[i] * k for k in range(i % 4)],
+        "deeper": [[[k] * i, []] for k in range(i % 3)],
+        "texts": [["x" * k] * k for k in range(i % 4)],
         "boxes": [[box] * k for k in range(i % 3)],
         "objects": [{"name": f"object {k}", "at": k / 7} for k in range(i % 5)],
         "pictures": [np.full((2, 3, 1), k, np.uint8) for k in range(i % 3)],
@@ -373,6 +381,23 @@ _CONFIGS = {
 def test_examples_are_the_same(any_builder, chunk, config):
     mine, theirs = _both(any_builder, read_config=tfds.ReadConfig(**_CONFIGS[config]))
     assert _assert_same_examples(mine, theirs) == (7 if "part" in config else 23)
+
+
+@pytest.mark.parametrize("try_autocache", [True, False])
+def test_supervised_examples_are_the_same(any_builder, try_autocache):
+    config = tfds.ReadConfig(try_autocache=try_autocache)
+    keys = any_builder.info.supervised_keys
+    options = {"decoders": None, "read_config": config, "shuffle_files": False}
+    mine = reading.read_examples(any_builder, "train", structure=keys, cache=True, **options)
+    theirs = any_builder.as_dataset("train", as_supervised=True, read_config=config)
+    assert _assert_same_examples(mine, theirs) == 23
+    assert _assert_same_examples(mine, mine) == 23  # The second time from the cache.
+
+
+def test_a_recording_that_cannot_be_decoded(others, monkeypatch):
+    monkeypatch.setattr(EncodedAudio, "decode", mock.Mock(side_effect=ValueError("recording of")))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="recording of"):
+        next(iter(_both(others)[0]))
 
 
 @pytest.mark.slow

@@ -25,24 +25,31 @@ from hypothesis.extra import numpy as hnp
 from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tensorflow_datasets.proto import tf_example_pb2
 
-from tfds_extra.core.serializing import ExampleEncoder, Serializer
-from tfds_extra.core.serializing.columns import ColumnsEncoder
+from tfds_extra.core.serializing import ExampleEncoder
+from tfds_extra.core.serializing import columns as columns_lib
 
 F = tfds.features
 BBox = F.BBox
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+
+@pytest.fixture(scope="module", autouse=True)
+def few_rows():
+    """Few rows are encoded in columns, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns_lib, "_FEW_ROWS", 0)
+        yield
+
+
 _SETTINGS = settings(deadline=None, max_examples=100, derandomize=True)
 
 
 def reference(features, example) -> bytes:
     """What TFDS writes, with the entries in protobuf's deterministic order."""
-    return reference_of_spec(features.get_serialized_info(), features.encode_example(example))
-
-
-def reference_of_spec(spec, encoded) -> bytes:
-    return ExampleSerializer(spec).get_tf_example(encoded).SerializeToString(deterministic=True)
+    serializer = ExampleSerializer(features.get_serialized_info())
+    tf_example = serializer.get_tf_example(features.encode_example(example))
+    return tf_example.SerializeToString(deterministic=True)
 
 
 def outcome(function, *args):
@@ -53,12 +60,10 @@ def outcome(function, *args):
         return type(e), str(e)
 
 
-def encode_three_ways(features, example) -> bytes:
-    """Returns the bytes of `Serializer`, `encode` and `encode_batch`; they must be the same."""
+def encode_both_ways(features, example) -> bytes:
+    """Returns the bytes of `encode` and `encode_batch`; they must be the same."""
     encoder = ExampleEncoder(features)
     result = encoder.encode(example)
-    serializer = Serializer(features.get_serialized_info())
-    assert serializer.serialize_example(features.encode_example(example)) == result
     assert encoder.encode_batch({k: [v] * 2 for k, v in example.items()}, 2) == [result] * 2
     return result
 
@@ -209,24 +214,18 @@ _FEATURES = _dicts(
 def test_features_under_an_empty_name():
     features = F.FeaturesDict({"": {"m": F.Text(), "n": {"": F.Scalar(np.int64)}}})
     example = {"": {"m": "text", "n": {"": 7}}}
-    encoded = features.encode_example(example)
-    expected = reference_of_spec(features.get_serialized_info(), encoded)
-    assert Serializer(features.get_serialized_info()).serialize_example(encoded) == expected
-    assert ExampleEncoder(features).encode(example) == expected
+    assert ExampleEncoder(features).encode(example) == reference(features, example)
 
 
 @_SETTINGS
 @given(st.data())
 def test_same_bytes_for_any_features(data):
     features, examples = data.draw(_FEATURES)
-    spec = features.get_serialized_info()
-    serializer, encoder = Serializer(spec), ExampleEncoder(features)
+    encoder = ExampleEncoder(features)
     rows = data.draw(st.lists(examples, min_size=1, max_size=3))
     expected = []
     for example in rows:
-        encoded = features.encode_example(example)
-        expected.append(reference_of_spec(spec, encoded))
-        assert serializer.serialize_example(encoded) == expected[-1]
+        expected.append(reference(features, example))
         assert encoder.encode(example) == expected[-1]
     columns = {name: [row[name] for row in rows] for name in features}
     assert encoder.encode_batch(columns, len(rows)) == expected
@@ -298,7 +297,7 @@ def test_extreme_integers(dtype):
                     "list": form(values),
                     "ragged": [form(values), [], form([value])],
                 }
-                result = encode_three_ways(features, example)
+                result = encode_both_ways(features, example)
                 assert result == reference(features, example)
                 # TFDS's numpy parser cannot read a uint64 back that was stored as negative.
                 if dtype != "u8":
@@ -330,10 +329,10 @@ def test_extreme_floats(dtype):
         for repeat in (1, 50):
             values = np.tile(special, repeat)
             example = {"scalar": scalar, "tensor": values, "list": values, "kept": values}
-            result = encode_three_ways(features, example)
+            result = encode_both_ways(features, example)
             assert result == reference(features, example)
             example["list"] = values.tolist()
-            assert encode_three_ways(features, example) == reference(features, example)
+            assert encode_both_ways(features, example) == reference(features, example)
     # Only an encoding keeps every bit, of float64 in particular.
     kept = features.deserialize_example_np(result)["kept"]
     assert kept.dtype == np.dtype(dtype) and kept.tobytes() == values.tobytes()
@@ -343,7 +342,7 @@ def test_bool():
     features = F.FeaturesDict({"b": np.bool_, "bs": F.Tensor(shape=(2,), dtype=np.bool_)})
     for value in (True, False, np.True_, np.array(True), 1, 0.0, None):
         example = {"b": value, "bs": [value, True]}
-        assert encode_three_ways(features, example) == reference(features, example)
+        assert encode_both_ways(features, example) == reference(features, example)
 
 
 @pytest.mark.parametrize("value", ["", b"", "é", "a\0", b"\0", b"\xff\xfe", "x" * 127, "x" * 70000])
@@ -351,7 +350,7 @@ def test_text(value):
     features = F.FeaturesDict({"text": F.Text(), "texts": F.Sequence(F.Text())})
     for text in (value, np.array(value, object)):
         example = {"text": text, "texts": [value, "", value]}
-        result = encode_three_ways(features, example)
+        result = encode_both_ways(features, example)
         assert result == reference(features, example)
     decoded = features.deserialize_example_np(result)
     assert decoded["text"] == (value if isinstance(value, bytes) else value.encode())
@@ -367,10 +366,10 @@ def test_optional_values_leave_no_trace():
         }
     )
     nothing = dict.fromkeys(features)
-    assert encode_three_ways(features, nothing) == reference(features, nothing) == b"\n\x00"
+    assert encode_both_ways(features, nothing) == reference(features, nothing) == b"\n\x00"
     for name, value in (("text", "é"), ("int", -1), ("floats", [1, 2]), ("bytes", [1.0, 2.0])):
         example = nothing | {name: value}
-        assert encode_three_ways(features, example) == reference(features, example)
+        assert encode_both_ways(features, example) == reference(features, example)
     columns = {
         "text": pa.array(["a", None, ""]),
         "int": pa.array([1, None, 3]),
@@ -407,14 +406,14 @@ def test_huge_and_empty_arrays():
         "ints": np.zeros((2, 0), np.uint8),
         "rows": np.zeros((5, 0), np.int32),
     }
-    result = encode_three_ways(features, example)
+    result = encode_both_ways(features, example)
     assert result == reference(features, example)
     # TFDS's numpy parser fails on "rows": it cannot reshape nothing to (-1, 0).
     parsed = tf_example_pb2.Example.FromString(result).features.feature
     assert list(parsed["tensor"].int64_list.value) == example["tensor"].ravel().tolist()
     assert list(parsed["audio"].int64_list.value) == huge.tolist()
     empty = {name: value[:0] for name, value in example.items()} | {"ints": example["ints"]}
-    assert encode_three_ways(features, empty) == reference(features, empty)
+    assert encode_both_ways(features, empty) == reference(features, empty)
 
 
 def test_ragged_sequences():
@@ -439,11 +438,11 @@ def test_ragged_sequences():
     hollow = full | {"three": [[[]], []], "texts": [[], []], "frames": [[], []]}
     columns = full | {"boxes": {"box": [[box], [box, box]], "n": np.array([1, 2], np.int8)}}
     for example in (full, empty, hollow, columns):
-        assert encode_three_ways(features, example) == reference(features, example)
+        assert encode_both_ways(features, example) == reference(features, example)
     # Rows of several dtypes: joined, the integer would be rounded twice.
     full["fixed"] = [np.array([2**60 + 2**36 + 1, 1]), np.array([0.5, 1.5])]
-    assert encode_three_ways(features, full) == reference(features, full)
-    decoded = features.deserialize_example_np(encode_three_ways(features, full))
+    assert encode_both_ways(features, full) == reference(features, full)
+    decoded = features.deserialize_example_np(encode_both_ways(features, full))
     assert [len(row) for row in decoded["texts"]] == [1, 0, 2]
 
 
@@ -468,11 +467,11 @@ def test_tensors_with_an_encoding():
         )
         for name, f in spec.items()
     }
-    result = encode_three_ways(features, example)
+    result = encode_both_ways(features, example)
     assert result == reference(features, example)
     in_sequence = F.FeaturesDict({name: F.Sequence(f) for name, f in spec.items()})
     example = {name: [value, value] for name, value in example.items()}
-    assert encode_three_ways(in_sequence, example) == reference(in_sequence, example)
+    assert encode_both_ways(in_sequence, example) == reference(in_sequence, example)
 
 
 def test_features_without_a_shortcut():
@@ -502,7 +501,7 @@ def test_features_without_a_shortcut():
         "audio": np.arange(6, dtype=np.int16).reshape(3, 2),
         "audio/rate": 16_000,
     }
-    assert encode_three_ways(features, example) == reference(features, example)
+    assert encode_both_ways(features, example) == reference(features, example)
 
 
 # Bad values and odd ones.
@@ -616,8 +615,7 @@ def _copied(value):
 def test_odd_values_end_as_in_tfds(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # Where no file has the name of one of the texts.
     features = F.FeaturesDict({name: _ANY_FEATURES[name]})
-    spec = features.get_serialized_info()
-    serializer, encoder = Serializer(spec), ExampleEncoder(features)
+    encoder = ExampleEncoder(features)
     seen = set()
     for value in _ODD_VALUES:
         for expected, found in (
@@ -628,10 +626,6 @@ def test_odd_values_end_as_in_tfds(name, tmp_path, monkeypatch):
             (
                 outcome(reference, features, {name: _copied(value)}),
                 outcome(lambda c: encoder.encode_batch(c, 2)[1], {name: [value, _copied(value)]}),
-            ),
-            (
-                outcome(reference_of_spec, spec, {name: _copied(value)}),
-                outcome(serializer.serialize_example, {name: _copied(value)}),
             ),
         ):
             if isinstance(value, type(iter([]))) and found[0] != expected[0]:
@@ -649,11 +643,10 @@ def test_odd_values_end_as_in_tfds(name, tmp_path, monkeypatch):
 
 def test_an_error_names_the_feature():
     features = F.FeaturesDict({"good": F.Text(), "group": {"bad one": np.int8}})
-    encoder, serializer = ExampleEncoder(features), Serializer(features.get_serialized_info())
+    encoder = ExampleEncoder(features)
     example = {"good": "a", "group": {"bad one": 300}}
-    for function in (encoder.encode, serializer.serialize_example):
-        with pytest.raises(OverflowError, match="bad one"):
-            function(example)
+    with pytest.raises(OverflowError, match="bad one"):
+        encoder.encode(example)
     with pytest.raises(OverflowError, match="bad one"):
         encoder.encode_batch({k: [v] for k, v in example.items()}, 1)
 
@@ -669,12 +662,8 @@ def test_an_error_names_the_feature():
 ])  # fmt: skip
 def test_missing_and_superfluous_keys(example):
     features = F.FeaturesDict({"a": F.Text(), "b": {"c": np.int64}})
-    spec = features.get_serialized_info()
-    encoder, serializer = ExampleEncoder(features), Serializer(spec)
     expected = outcome(reference, features, example)[0]
-    assert outcome(encoder.encode, example)[0] == expected
-    expected = outcome(reference_of_spec, spec, example)[0]
-    assert outcome(serializer.serialize_example, example)[0] == expected
+    assert outcome(ExampleEncoder(features).encode, example)[0] == expected
 
 
 def test_columns_must_match():
@@ -718,8 +707,6 @@ def test_colliding_names():
         {"a": F.Sequence(F.Sequence(np.int8)), "a/ragged_flat_values": np.int8},
     ):
         features = F.FeaturesDict(tree)
-        with pytest.raises(ValueError):
-            Serializer(features.get_serialized_info())
         with pytest.raises(ValueError):
             ExampleEncoder(features)
 
@@ -790,7 +777,7 @@ def test_columns_are_not_taken_apart(monkeypatch):
         "ints": rng.integers(-(2**15), 2**15, (n, 2, 3), dtype=np.int16),
         "floats": rng.normal(size=(n, 3)),
     }
-    monkeypatch.setattr(ColumnsEncoder, "_encode_rows", None)
+    monkeypatch.setattr(columns_lib.ColumnsEncoder, "_encode_rows", None)
     encoder = ExampleEncoder(features)
     found = encoder.encode_batch(columns, n)
     rows = {k: c.to_pylist() if isinstance(c, pa.Array) else c for k, c in columns.items()}
@@ -798,6 +785,17 @@ def test_columns_are_not_taken_apart(monkeypatch):
         assert found[i] == reference(features, {name: c[i] for name, c in rows.items()})
     sliced = {k: c[3:5000] for k, c in columns.items()}
     assert encoder.encode_batch(sliced, 4997) == found[3:5000]
+
+
+def test_few_rows_and_large_ones(monkeypatch):
+    features = F.FeaturesDict({"text": F.Text(), "number": np.int64})
+    rows = [{"text": "x" * (50_000 - 700 * i), "number": i} for i in range(70)]
+    by_name = {name: [row[name] for row in rows] for name in features}
+    expected = [reference(features, row) for row in rows]
+    encoder = ExampleEncoder(features)
+    assert encoder.encode_batch(by_name, 70) == expected
+    monkeypatch.setattr(columns_lib, "_FEW_ROWS", 200)
+    assert encoder.encode_batch(by_name, 70) == expected
 
 
 def test_a_subclass_encodes_for_itself():
@@ -812,7 +810,7 @@ def test_a_subclass_encodes_for_itself():
     inner = {"a": Shouted(), "b": F.Sequence(Shouted()), "c": Doubled({"d": np.int64})}
     features = F.FeaturesDict(inner)
     example = {"a": "x", "b": ["y", "z"], "c": {"d": 3}}
-    result = encode_three_ways(features, example)
+    result = encode_both_ways(features, example)
     assert result == reference(features, example)
     assert b"X" in result and b"Y" in result
     whole = Doubled({"d": np.int64})
@@ -852,8 +850,6 @@ def test_pickle():
     example = {"a": "x", "b": [{"c": BBox(0.0, 0.1, 0.2, 0.3)}]}
     encoder = pickle.loads(pickle.dumps(ExampleEncoder(features)))
     assert encoder.encode(example) == reference(features, example)
-    serializer = pickle.loads(pickle.dumps(Serializer(features.get_serialized_info())))
-    assert serializer.serialize_example(features.encode_example(example)) == encoder.encode(example)
 
 
 _WITHOUT_TENSORFLOW = """
@@ -862,7 +858,7 @@ import sys
 import numpy as np
 import tensorflow_datasets as tfds
 from pyarrow import csv
-from tfds_extra.core.serializing import ExampleEncoder, Serializer
+from tfds_extra.core.serializing import ExampleEncoder
 
 F = tfds.features
 features = F.FeaturesDict({
@@ -875,17 +871,15 @@ example = {
     "text": "a", "label": "b", "image": b"x", "objects": [{"box": F.BBox(0., 0., 1., 1.), "n": 1}],
     "ragged": [["a"], []], "group": {"x": 1, "y": True}, "kept": np.zeros((2, 3)),
 }
-encoder, serializer = ExampleEncoder(features), Serializer(features.get_serialized_info())
+encoder = ExampleEncoder(features)
 result = encoder.encode(example)
-assert serializer.serialize_example(features.encode_example(example)) == result
 assert encoder.encode_batch({k: [v] for k, v in example.items()}, 1) == [result]
-for function in (encoder.encode, serializer.serialize_example):
-    try:
-        function({**example, "ragged": [["a"], [1]]})
-    except (TypeError, ValueError):
-        pass
-    else:
-        raise AssertionError("accepted")
+try:
+    encoder.encode({**example, "ragged": [["a"], [1]]})
+except (TypeError, ValueError):
+    pass
+else:
+    raise AssertionError("accepted")
 
 # A table, as a worker reads it; Arrow takes a second to import pandas.
 content = io.BytesIO("t,i,x,b\\né,1,0.5,true\\n,-2,1e9,false\\n".encode())

@@ -116,9 +116,9 @@ def test_columns_are_the_same_bytes(shape, count):
 
 def test_columns_go_without_python_loops(monkeypatch):
     monkeypatch.setattr(PixelImage, "encode_example", None)
-    images = _images(10, (28, 28, 1))
+    images = _images(300, (28, 28, 1))
     encoder = ExampleEncoder(_features((28, 28, 1)))
-    assert len(encoder.encode_batch({"image": images, "number": np.arange(10)}, 10)) == 10
+    assert len(encoder.encode_batch({"image": images, "number": np.arange(300)}, 300)) == 300
 
 
 def test_column_with_an_image_of_another_shape():

@@ -11,7 +11,7 @@ from __future__ import annotations
 import concurrent.futures
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import tfds_seam
-from tfds_extra.core.serializing import shortcuts
+from tfds_extra.core.serializing import fields, shortcuts
 from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
@@ -92,9 +92,10 @@ def read_batches(
             f"as_supervised=True but {builder.name} does not support a supervised structure."
         )
     wanted = set(tree.flatten(info.supervised_keys)) if as_supervised else set(features)
+    specs = _flat_specs(features, wanted)
     records = _read_records(builder, split, read_config, shuffle_files)
     batches = records.batch(batch_size).map(
-        functools.partial(_parse, features=features, wanted=wanted),
+        lambda records: _decode(tf.io.parse_example(records, specs), features, wanted),
         num_parallel_calls=read_config.num_parallel_calls_for_decode,
     )
     if tfds_seam.is_cached(builder, split, shuffle_files, read_config):
@@ -115,11 +116,14 @@ def read_examples(
     decoders: Any,
     read_config: tfds.ReadConfig,
     shuffle_files: bool,
+    structure: Any = None,
+    cache: bool = False,
 ) -> Any:
     """Does what TFDS's `_as_dataset` does, but parses many records in one call.
 
     Records are parsed in chunks, which are taken apart again. Features with the same shape in all
-    examples are decoded in the chunk, too; the others as TFDS does it, one example after the other.
+    examples, nested sequences and encoded recordings are decoded in the chunk, too; the others as
+    TFDS does it, one example after the other.
 
     Args:
       builder: The prepared builder.
@@ -127,58 +131,96 @@ def read_examples(
       decoders: As in `as_dataset`.
       read_config: As in `as_dataset`.
       shuffle_files: As in `as_dataset`.
+      structure: Supervised keys, in place of which the examples have these features; None for dicts
+        of all features.
+      cache: Whether to cache and to prefetch them, too, as `as_dataset` does.
 
     Returns:
       A `tf.data.Dataset` of examples.
     """
     info = builder.info
     features, decoders = _asked_for(info.features, decoders)
-    in_chunks = [] if decoders else [name for name in features if _is_of_one_shape(features[name])]
-    others = tfds.features.FeaturesDict({k: v for k, v in features.items() if k not in in_chunks})
+    whole = {} if decoders else {k: f for k, f in features.items() if _is_of_one_shape(f)}
+    nested = {} if decoders else {k: f for k, f in features.items() if _is_nested(f)}
+    recordings = {} if decoders else {k: f for k, f in features.items() if _is_encoded(f)}
+    samples = {} if decoders else {k: f for k, f in features.items() if _is_samples(f)}
+    in_chunks = {*whole, *nested, *recordings, *samples}
+    others = tfds.features.FeaturesDict({k: f for k, f in features.items() if k not in in_chunks})
     parser = example_parser.ExampleParser(others.get_serialized_info())
+    specs = {name: _ragged(spec) for name, spec in parser.flat_feature_specs.items()}
+    specs |= _flat_specs(features, {*whole, *recordings, *samples})
+    specs |= {name: _nested_spec(name, feature) for name, feature in nested.items()}
 
     def parse(records: Any) -> Any:
         ready = {}
         if read_config.add_tfds_id:
             ready["tfds_id"], records = records.id, records.example
-        if in_chunks:
-            ready |= _parse(records, features=features, wanted=set(in_chunks))
-        if not others:
-            return _in_order(ready)
-        specs = {name: _ragged(spec) for name, spec in parser.flat_feature_specs.items()}
-        values, lengths = {}, {}
-        for name, value in tf.io.parse_example(records, specs).items():
-            if isinstance(value, tf.RaggedTensor):
-                lengths[name] = value.row_lengths()
-                # One padding value more than needed: `unbatch` of TensorFlow 2.20 crashes on rows
-                # without values.
-                more = tf.zeros((value.nrows(), 1), value.dtype)
-                value = tf.concat([value.to_tensor(), more], axis=1)
-            values[name] = value
-        return ready, values, lengths
+        parsed = tf.io.parse_example(records, specs)
+        ready |= _decode(parsed, features, set(whole))
+        for name, feature in nested.items():
+            ready[name] = tf.cast(parsed[name], feature.tf_dtype)
+        values = {name: parsed[name] for name in samples}
+        shapes = {}
+        for name, feature in recordings.items():
+            values[name], shapes[name] = feature.decode_several(parsed[name])
+        for name in parser.flat_feature_specs:
+            values[name] = parsed[name]
+            if isinstance(parsed[name], tf.RaggedTensor):
+                values[name] = parsed[name].to_tensor()
+                shapes[name] = parsed[name].row_lengths()[:, None]
+        for name in shapes:
+            # One padding value more than needed: `unbatch` of TensorFlow 2.20 crashes on rows
+            # without values.
+            values[name] = tf.pad(values[name], ((0, 0), (0, 1)))
+        return (ready, values, shapes) if values else finish(ready)
 
-    def decode(ready: dict[str, Any], values: dict[str, Any], lengths: dict[str, Any]) -> Any:
+    def decode(ready: dict[str, Any], values: dict[str, Any], shapes: dict[str, Any]) -> Any:
         flat = {}
         for name, value in values.items():
-            if name in lengths:
-                value = value[: lengths[name]]
+            if name in samples:
+                # The few steps of `decode_example` that these need.
+                value = tf.io.decode_raw(value, samples[name].tf_dtype)
+                inner = samples[name].shape[1:]
+                ready[name] = tf.reshape(value, (-1, *inner)) if inner else value
+                continue
+            if name in shapes:
+                value = value[: tf.reduce_prod(shapes[name])]
+            if name in recordings:
+                value = tf.reshape(value, shapes[name])
+                ready[name] = tf.ensure_shape(value, recordings[name].shape)
+                continue
             if inner := _inner_shape(parser.flat_feature_specs[name]):
                 value = tf.reshape(value, (-1, *inner))
             flat[name] = value
-        return _in_order(
-            ready | others.decode_example(tfds_seam.as_parsed(parser, flat), decoders=decoders)
-        )
+        if others:
+            parsed = tfds_seam.as_parsed(parser, flat)
+            ready |= others.decode_example(parsed, decoders=decoders)
+        return finish(ready)
+
+    def finish(example: dict[str, Any]) -> Any:
+        if structure is None:
+            return _in_order(example)
+        return tree.map_structure(lambda name: example[name], structure)
 
     records = _read_records(builder, split, read_config, shuffle_files)
     parallel = read_config.num_parallel_calls_for_decode
-    chunks = records.batch(_chunk_size(info)).map(parse, num_parallel_calls=parallel)
-    examples = chunks.unbatch()
-    if others and all(_is_batchable(feature) for _, feature in _leaves(others)) and not decoders:
-        examples = _map_inline(examples, decode)
-    elif others:
+    examples = records.batch(_chunk_size(info)).map(parse, num_parallel_calls=parallel)
+    # Chunks are handed to another thread rather than examples: that is once for many.
+    inline = not decoders and all(_is_batchable(feature) for _, feature in _leaves(others))
+    if inline and not read_config.skip_prefetch:
+        examples = examples.prefetch(tf.data.AUTOTUNE)
+    examples = examples.unbatch()
+    if not inline:
         examples = examples.map(decode, num_parallel_calls=parallel)
+    elif others or recordings or samples:
+        examples = _map_inline(examples, decode)
     if read_config.assert_cardinality and not read_config.input_context:
         examples = examples.apply(tf.data.experimental.assert_cardinality(records.cardinality()))
+    is_cached = cache and tfds_seam.is_cached(builder, split, shuffle_files, read_config)
+    if is_cached:
+        examples = examples.cache()
+    if cache and not read_config.skip_prefetch and (is_cached or not inline):
+        examples = examples.prefetch(tf.data.AUTOTUNE)
     return examples
 
 
@@ -234,7 +276,7 @@ def _asked_for(
     return features, decoders
 
 
-def _leaves(features: tfds.features.FeaturesDict, path: str = "") -> Iterator[tuple[str, Any]]:
+def _leaves(features: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     """Yields name in the serialized example and feature of all features that are no dicts."""
     for name, feature in features.items():
         if isinstance(feature, tfds.features.FeaturesDict):
@@ -315,16 +357,52 @@ def _is_batchable(feature: Any) -> bool:
     )
 
 
-def _parse(
-    records: tf.Tensor, *, features: tfds.features.FeaturesDict, wanted: set[str]
-) -> dict[str, Any]:
-    """Parses and decodes the wanted top-level features of a batch of serialized examples."""
+def _is_nested(feature: Any) -> bool:
+    """Returns whether a feature is a sequence of sequences of values that are stored as they are read."""
+    leaf, depth = feature, 0
+    while type(leaf) is tfds.features.Sequence:
+        leaf, depth = leaf.feature, depth + 1
+    return (
+        depth > 1
+        and type(leaf) in (tfds.features.Scalar, tfds.features.Text, tfds.features.ClassLabel)
+        and _is_batchable(leaf)
+        and set(feature.get_tensor_info().shape) == {None}
+    )
+
+
+def _nested_spec(name: str, feature: Any) -> Any:
+    """Returns the spec to parse a feature that `_is_nested`."""
+    spec = feature.get_serialized_info()
+    values, *lengths = fields.entry_keys(name, spec)
+    return tf.io.RaggedFeature(
+        example_parser.ExampleParser({name: spec}).flat_feature_specs[values].dtype,
+        value_key=values,
+        partitions=[tf.io.RaggedFeature.RowLengths(key) for key in lengths],
+        row_splits_dtype=tf.int64,
+    )
+
+
+def _is_encoded(feature: Any) -> bool:
+    return type(feature) is EncodedAudio
+
+
+def _is_samples(feature: Any) -> bool:
+    return type(feature) is Audio and feature.shape[0] is None
+
+
+def _flat_specs(features: tfds.features.FeaturesDict, wanted: set[str]) -> dict[str, Any]:
+    """Returns the specs to parse a batch of the wanted top-level features."""
     specs = {k: v for k, v in features.get_serialized_info().items() if k in wanted}
-    parsed = tf.io.parse_example(records, example_parser.ExampleParser(specs).flat_feature_specs)
+    return example_parser.ExampleParser(specs).flat_feature_specs
+
+
+def _decode(
+    parsed: dict[str, Any], features: tfds.features.FeaturesDict, wanted: set[str]
+) -> dict[str, Any]:
+    """Decodes the wanted top-level features of a batch that was parsed as `_flat_specs` says."""
     decoded = {}
-    for name, feature in _leaves(features):
-        if name not in parsed:
-            continue
+    wanted_features = {name: feature for name, feature in features.items() if name in wanted}
+    for name, feature in _leaves(wanted_features):
         value = parsed[name]
         if isinstance(feature, _BATCH_DECODERS):
             value = feature.decode_padded_batch(value)
@@ -333,6 +411,7 @@ def _parse(
         elif value.dtype != feature.tf_dtype:
             value = tf.cast(value, feature.tf_dtype)
         decoded[name] = value
+    specs = {k: v for k, v in features.get_serialized_info().items() if k in wanted}
     return utils.pack_as_nest_dict(decoded, specs)
 
 

@@ -59,7 +59,11 @@ class ReadingLayer(PreparingLayer):
         if kwargs["as_supervised"] and keys and kwargs["decoders"] is None and self._reads_itself():
             # Only the two supervised features are parsed.
             kwargs["decoders"] = tfds.decode.PartialDecoding(set(tree.flatten(keys)))
-        return build(split=split, batch_size=-1 if whole else batch_size, **kwargs)
+        if batch_size or not self._reads_itself() or kwargs["as_supervised"] and not keys:
+            return build(split=split, batch_size=-1 if whole else batch_size, **kwargs)
+        self._check_read_as_dataset(kwargs["read_config"])
+        structure = keys if kwargs.pop("as_supervised") else None
+        return reading.read_examples(self, split, structure=structure, cache=True, **kwargs)
 
     def _read_examples(
         self,

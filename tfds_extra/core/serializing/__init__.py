@@ -1,5 +1,5 @@
 """Turns examples into the bytes of prepared records."""
 
-from tfds_extra.core.serializing.serializer import ExampleEncoder, Serializer
+from tfds_extra.core.serializing.serializer import ExampleEncoder
 
-__all__ = ["ExampleEncoder", "Serializer"]
+__all__ = ["ExampleEncoder"]

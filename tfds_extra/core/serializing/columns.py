@@ -22,13 +22,16 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import utils
 
 from tfds_extra.core.serializing import binaries, shortcuts, wire
-from tfds_extra.core.serializing.fields import Field
-from tfds_extra.core.serializing.plain import NotPlain, Store
+from tfds_extra.core.serializing.fields import Field, NotPlain, Store
 
 # At most so many rows, and so many values of the largest tensor, are handled at once. More
 # would need too much scratch space, and less would make the calls too expensive.
 _MAX_ROWS = 4096
 _MAX_VALUES = 1 << 20
+# Larger pieces of large values leave the processor's cache: three times as slow.
+_MAX_BYTES = 2 << 20
+# Fewer rows are encoded one by one, since Arrow's calls cost as much.
+_FEW_ROWS = 200
 
 # Takes the values of a feature; returns columns of parts, each with its place among the parts.
 _Vector = Callable[[Any], list[tuple[int, pa.Array]]]
@@ -86,14 +89,20 @@ class ColumnsEncoder:
         for name, column in columns.items():
             if len(column) != n:
                 raise ValueError(f"Column {name!r} has {len(column)} values, expected {n}")
+        firsts = [column[0] for column in columns.values()] if n else []
+        size = sum(len(value) for value in firsts if isinstance(value, (str, bytes)))
+        rows = min(self._rows, max(64, _MAX_BYTES // max(1, size)))
         examples = []
-        for start in range(0, n, self._rows):
-            stop = min(n, start + self._rows)
+        for start in range(0, n, rows):
+            stop = min(n, start + rows)
             piece = {name: _slice(column, start, stop) for name, column in columns.items()}
             examples.append(self._encode_piece(piece, stop - start))
         return binaries.concatenated(examples)
 
     def _encode_piece(self, columns: Mapping[str, Any], n: int) -> pa.Array:
+        if n < _FEW_ROWS or not self._vectors:
+            rows = self._encode_rows(self._items, columns, n)
+            return binaries.from_strings(list(map(wire.example, rows)))
         pieces: dict[int, pa.Array] = {}
         one_by_one = []
         for item in self._items:
@@ -105,27 +114,23 @@ class ColumnsEncoder:
             except Exception:  # A bad value, too, is encoded alone, which raises the right error.
                 one_by_one.append(item)
         if one_by_one:
-            pieces.update(self._encode_rows(one_by_one, columns, n))
-        if not pieces:
-            return binaries.from_strings([wire.example([])] * n)
+            rows = self._encode_rows(one_by_one, columns, n)
+            slots = [slot for name, _, _ in one_by_one for slot in self._slots[name]]
+            pieces |= {slot: binaries.from_strings([row[slot] for row in rows]) for slot in slots}
         bodies = [pieces[slot] for slot in sorted(pieces)]
         sizes = np.sum([binaries.sizes(body) for body in bodies], axis=0)
         return binaries.join([self._prefixes.take(sizes), *bodies])
 
     def _encode_rows(
         self, items: list[tuple[str, Store, str]], columns: Mapping[str, Any], n: int
-    ) -> dict[int, pa.Array]:
-        """Encodes some features one value after the other."""
+    ) -> list[list[bytes]]:
+        """Encodes some features one value after the other; returns the parts of each row."""
         rows = [self._blank.copy() for _ in range(n)]
         for name, store, place in items:
             column = columns[name]
             values = column.to_pylist() if isinstance(column, pa.Array) else column
             shortcuts.store_each(store, place, values, rows)
-        return {
-            slot: binaries.from_strings([row[slot] for row in rows])
-            for name, _, _ in items
-            for slot in self._slots[name]
-        }
+        return rows
 
 
 def _compile_vector(feature: tfds.features.FeatureConnector, field: Field | None) -> _Vector | None:
@@ -211,8 +216,8 @@ def _number_vector(field: Field, convert: Callable[[Any], Any]) -> _Vector:
             header = headers[4 * width]
             rows = np.empty((n, len(header) + 4 * width), np.uint8)
             rows[:, : len(header)] = np.frombuffer(header, np.uint8)
-            payload = np.frombuffer(field.pack(array), np.uint8)
-            rows[:, len(header) :] = payload.reshape(n, -1)
+            payload = np.ascontiguousarray(wire.float32(array)).reshape(n, width)
+            rows[:, len(header) :] = payload.view(np.uint8)
             return [(slot, binaries.column(np.arange(n + 1) * rows.shape[1], rows))]
         data, sizes = wire.varints(array.ravel())
         sizes = sizes.reshape(n, width).sum(axis=1, dtype=np.int64)

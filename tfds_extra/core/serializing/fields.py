@@ -6,26 +6,38 @@ value into `parts`, the list that is joined to the serialized example. Every ent
 two neighbouring places in that list, one for its header and one for its payload, so that a
 large payload is copied only once and fields can be written in any order.
 
-A field has two ways to store a value:
-
-* the plain way, for values of exactly the expected type (a `str`, an `int` in range, an
-  array of the right dtype and shape, a list of those). It is short, and refuses all else;
-* the general way (`prepare`, then `finish`), which accepts and rejects the same values as
-  TFDS, by the same calls of numpy.
+A field stores plain values: values of exactly the expected type (a `str`, an `int` in range, an
+array of the right dtype and shape, a list of those). Nearly all values of a corpus are plain. All
+others, bad ones too, are left to TFDS's own serializer (`by_tfds`).
 """
 
 from __future__ import annotations
 
-import operator
+import array as arrays
+import itertools
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import utils
+from tensorflow_datasets.core import example_serializer
 
-from tfds_extra.core.serializing import plain, wire
-from tfds_extra.core.serializing.plain import NotPlain, Store
+from tfds_extra.core.serializing import wire
+
+# Writes one value into the list of parts.
+Store = Callable[[Any, list], None]
+
+SEQUENCES = frozenset({list, tuple, np.ndarray})
+_LISTS = frozenset({list, tuple})
+_TEXTS = frozenset({str, bytes})
+_PYTHON_NUMBERS = frozenset({int, float})
+
+_INT_LISTS = {"int64": wire.int_list, "int32": wire.int32_list, "uint32": wire.uint32_list}
+
+
+class NotPlain(Exception):
+    """The value is not plain."""
 
 
 class Entry:
@@ -41,18 +53,15 @@ class Entry:
         """
         self.headers = wire.Headers(key, kind)
         self.slot = slot
-        self._has_bytes = kind == wire.BYTES_LIST
 
     def put(self, payload: bytes, parts: list) -> None:
-        """Writes one byte string, or one packed list."""
+        """Writes one byte string."""
         parts[self.slot] = self.headers[len(payload)]
         parts[self.slot + 1] = payload
 
     def put_list(self, content: bytes, parts: list) -> None:
-        """Writes a list: packed numbers, or what `wire.bytes_list` returns."""
-        if not self._has_bytes:
-            return self.put(content, parts)
-        parts[self.slot] = self.headers.around(len(content))
+        """Writes the content of a list, see `wire`."""
+        parts[self.slot] = self.headers.around[len(content)]
         parts[self.slot + 1] = content
 
 
@@ -60,7 +69,6 @@ class Field:
     """One tensor of the spec.
 
     Attributes:
-      key: Flat name of the tensor.
       info: Its `TensorInfo`.
       rank: Number of `Sequence`s around the value. From the second on they are ragged:
         the lengths of the inner lists become entries of their own.
@@ -69,7 +77,6 @@ class Field:
       is_text: Whether the value is bytes (or str, stored as UTF-8).
       entry: Where the values go.
       length_entries: Where the lengths of the inner lists go, outermost first.
-      store: Writes a value that `encode_example` of the feature has returned.
     """
 
     def __init__(self, key: str, info: tfds.features.TensorInfo, slots: Mapping[str, int]):
@@ -80,46 +87,40 @@ class Field:
           info: What TFDS says about it.
           slots: Place in `parts` of each entry.
         """
-        self.key = key
         self.info = info
         self.rank = info.sequence_rank
         self.dtype = np.dtype(info.np_dtype)
         self.shape = tuple(info.shape[self.rank :])
         self.is_text = self.dtype == object
-        self.fits = plain.shape_test(self.shape)
-        kind, self.pack = _kind_and_packer(self.dtype)
-        self._is_storable = self.is_text or self.dtype.kind in "biuf"
+        self._fits = _shape_test(self.shape)
         value_key, *length_keys = entry_keys(key, info)
         # Depth and length of those sequences that have a fixed length.
         outer = info.shape[: self.rank]
         self._fixed_lengths = [(i, size) for i, size in enumerate(outer) if size is not None]
-        self._int_range = plain.int_range(self.dtype) if self.dtype.kind in "biu" else (0, 0)
+        kind, self._pack = _kind_and_packer(self.dtype)
+        self._pack_ints = _INT_LISTS.get(self.dtype.name, self._pack_short_ints)
         self.entry = Entry(value_key, kind, slots[value_key])
         self.length_entries = [Entry(k, wire.INT64_LIST, slots[k]) for k in length_keys]
-        self.store = self._sequence_store() if self.rank else self.plain_store(self._store_general)
 
-    # The plain way.
-
-    def plain_store(self, otherwise: Store) -> Store:
+    def store(self, otherwise: Store) -> Store:
         """Returns a function that stores a value without a sequence around it.
 
         `Tensor.encode_example` does not change the values that this function stores, so that it
         can be used before as well as after `encode_example`.
 
         Args:
-          otherwise: Called for every value that is not plain.
+          otherwise: Called for every value that is not plain, and never inside of an `except` block,
+            so that its errors are not shown as consequences of ours.
         """
         entry, dtype = self.entry, self.dtype
-        if self.is_text and self.shape:
-            store = plain.store_texts(entry.put_list, self.fits, otherwise)
+        if self.shape:
+            store = self._store_array(otherwise)
         elif self.is_text:
-            store = plain.store_text(entry.headers, entry.slot, otherwise)
-        elif self.shape:
-            store = plain.store_array(entry.put, dtype, self.fits, self.pack, otherwise)
+            store = _store_text(entry.headers, entry.slot, otherwise)
         elif dtype.kind in "biu" and dtype.isnative:
-            store = plain.store_int(entry.headers, entry.slot, dtype, otherwise)
+            store = _store_int(entry.headers, entry.slot, dtype, otherwise)
         elif dtype in (np.float32, np.float64):
-            store = plain.store_float(entry.headers, entry.slot, dtype, otherwise)
+            store = _store_float(entry.headers, entry.slot, dtype, otherwise)
         else:
             store = otherwise
         if not self.info.optional:
@@ -131,12 +132,44 @@ class Field:
 
         return store_optional
 
+    def _store_array(self, otherwise: Store) -> Store:
+        """Returns a function that stores an array of the dtype, or a list that becomes one."""
+        dtype, fits, pack, rank = self.dtype, self._fits, self._pack, len(self.shape)
+        slot, around = self.entry.slot, self.entry.headers.around
+
+        def pack_list(values: Any) -> bytes:
+            if rank == 1:
+                if not fits((len(values),)):
+                    raise NotPlain
+                return self._pack_scalars(values)
+            array = np.array(values, dtype)
+            if not fits(array.shape):
+                raise NotPlain
+            return pack(array)
+
+        def store(item: Any, parts: list) -> None:
+            content, kind = None, type(item)
+            try:
+                if kind is np.ndarray:
+                    if item.dtype == dtype and fits(item.shape):
+                        content = pack(item)
+                elif kind in _LISTS:
+                    content = pack_list(item)
+            except Exception:
+                pass
+            if content is None:
+                return otherwise(item, parts)
+            parts[slot] = around[len(content)]
+            parts[slot + 1] = content
+
+        return store
+
     def put_rows(
         self,
         values: Sequence,
         lengths: list[list[int]],
         parts: list,
-        pack: Callable[[Sequence], bytes] | None = None,
+        pack: Callable[[Sequence], bytes],
     ) -> None:
         """Stores the values of a (nested) sequence.
 
@@ -144,11 +177,11 @@ class Field:
           values: All values in a row, in a list, a tuple or an array.
           lengths: Lengths of the inner lists, one list of lengths for each level of nesting.
           parts: See above.
-          pack: Turns the values into the content of the list, default `pack_rows`.
+          pack: Turns the values into the content of the list.
 
         Raises:
           NotPlain: The values are not all of the expected type, shape and number.
-          Exception: numpy refuses the values.
+          Exception: The values are refused.
         """
         if self._fixed_lengths:
             outer = [[len(lengths[0]) if lengths else len(values)], *lengths]
@@ -156,39 +189,51 @@ class Field:
                 if any(n != expected for n in outer[depth]):
                     raise NotPlain
         if len(values):
-            content = (pack or self.pack_rows)(values)
-        elif None in self.shape or not self._is_storable:
+            content = pack(values)
+        elif None in self.shape or not (self.is_text or self.dtype.kind in "biuf"):
             raise NotPlain  # TFDS cannot build the empty array of such a shape.
         else:
             content = b""
         self.entry.put_list(content, parts)
         for entry, level in zip(self.length_entries, lengths):
-            entry.put(wire.pack_ints(level), parts)
+            entry.put_list(wire.int_list(level), parts)
 
     def pack_rows(self, values: Any) -> bytes:
-        """Returns the content of the list that holds the values of a sequence.
+        """Returns the content of the list that holds many values.
 
         Args:
           values: In a list, a tuple or an array.
 
         Raises:
           NotPlain: The values are not all of the expected type and shape.
-          Exception: Whatever numpy has to say against the values.
+          Exception: numpy or protobuf refuses the values.
         """
+        if not self.shape and (self.is_text or type(values) is not np.ndarray):
+            return self._pack_scalars(values)
+        return self._pack(self.rows_array(values))
+
+    def _pack_scalars(self, values: Any) -> bytes:
+        """Does what `pack_rows` does, for a list or tuple of values without a shape."""
+        dtype = self.dtype
+        if not len(values):
+            return b""
         if self.is_text:
-            if self.shape:
-                raise NotPlain
-            return wire.bytes_list(plain.utf8(plain.all_texts(values)))
-        if type(values) is not np.ndarray and not self.shape:
-            types = set(map(type, values))
-            if types == {int} and self.dtype.kind in "iu":
-                low, high = self._int_range
-                if not (low <= min(values) and max(values) <= high):
-                    raise NotPlain
-                return wire.pack_ints(values)
-            if types <= {float, int} and self.dtype in (np.float32, np.float64):
-                return wire.pack_floats(values)
-        return self.pack(self.rows_array(values))
+            return self._pack(values)
+        if dtype.kind in "iu" and dtype.isnative:
+            return self._pack_ints(values)
+        if dtype.kind == "b":
+            return wire.byte_list(values, 2)
+        # Of integers and floats of Python alone, protobuf makes the float32 that numpy makes.
+        if dtype in (np.float32, np.float64) and type(values[0]) in _PYTHON_NUMBERS:
+            return wire.float_list(values)
+        types = set(map(type, values))
+        if not types <= _PYTHON_NUMBERS and types != {dtype.type}:
+            raise NotPlain
+        return self._pack(np.array(values, dtype))
+
+    def _pack_short_ints(self, values: Sequence[int]) -> bytes:
+        arrays.array(self.dtype.char, values)  # This refuses what is out of range.
+        return wire.int_list(values)
 
     def rows_array(self, values: Sequence) -> np.ndarray:
         """Returns many values as one array, values along the first axis.
@@ -201,11 +246,13 @@ class Field:
           Exception: Whatever numpy has to say against the values.
         """
         dtype = self.dtype
+        if self.is_text:
+            raise NotPlain
         if type(values) is np.ndarray:
             array = values
             # The elements of a 1-D array are numpy scalars: TFDS converts those.
             if array.dtype != dtype:
-                if array.ndim != 1 or not plain.converts_exactly(array.dtype, dtype):
+                if array.ndim != 1 or not _converts_exactly(array.dtype, dtype):
                     raise NotPlain
                 array = array.astype(dtype)
         else:
@@ -213,7 +260,7 @@ class Field:
             if types == {np.ndarray}:
                 is_plain = all(value.dtype == dtype for value in values)
             elif self.shape:
-                is_plain = types <= plain.LISTS
+                is_plain = types <= _LISTS
             elif dtype.kind == "f":
                 is_plain = types <= {float, int} or types == {dtype.type}
             else:
@@ -221,106 +268,9 @@ class Field:
             if not is_plain:
                 raise NotPlain
             array = np.array(values, dtype=dtype) if values else np.empty((0, *self.shape), dtype)
-        if not self.fits(array.shape[1:]):
+        if not self._fits(array.shape[1:]):
             raise NotPlain
         return array
-
-    def _sequence_store(self) -> Store:
-        """Returns `store` for a field inside of sequences."""
-        depth = self.rank - 1
-
-        def store(item: Any, parts: list) -> None:
-            try:
-                values, lengths = item, []
-                for _ in range(depth):
-                    values, sizes = plain.join_rows(values)
-                    lengths.append(sizes)
-                if type(values) not in plain.SEQUENCES:
-                    raise NotPlain
-                return self.put_rows(values, lengths, parts)
-            except Exception:
-                pass
-            self._store_general(item, parts)
-
-        return store
-
-    # The general way.
-
-    def _store_general(self, item: Any, parts: list) -> None:
-        if plain.is_nested(item):
-            raise NotPlain  # TFDS takes such a value apart before it looks at the fields.
-        self.finish(self.prepare(item), parts)
-
-    def prepare(self, item: Any) -> Any:
-        """Takes a nested sequence apart, and returns any other value as it is.
-
-        Args:
-          item: Value as returned by `encode_example` of the feature.
-
-        Returns:
-          What `finish` takes.
-
-        Raises:
-          Exception: As TFDS, for what is not a sequence of such values.
-        """
-        if not self.rank:
-            return item
-        lengths: list[list[int]] = [[] for _ in range(self.rank)]
-        values: list[np.ndarray] = []
-        self._take_apart(item, lengths, values)
-        if values:
-            return np.stack(values), lengths[1:]
-        return np.empty((0, *self.shape), self.dtype), lengths[1:]
-
-    def _take_apart(self, item: Any, lengths: list[list[int]], values: list) -> None:
-        depth = self.rank - len(lengths)
-        expected = self.info.shape[depth]
-        lengths[0].append(len(item))
-        if expected is not None and expected != len(item):
-            raise ValueError(f"Expected {expected} elements in {self.info}, got {len(item)}")
-        if len(lengths) > 1:
-            for inner in item:
-                self._take_apart(inner, lengths[1:], values)
-        else:
-            values.extend(map(self._to_array, item))
-
-    def _to_array(self, item: Any) -> np.ndarray:
-        array = np.asanyarray(item, dtype=self.dtype)
-        utils.assert_shape_match(array.shape, self.shape)
-        if self.is_text and not _is_text(item):
-            raise ValueError(f"Expected str or bytes, got {item!r}")
-        return array
-
-    def finish(self, prepared: Any, parts: list) -> None:
-        """Stores a value.
-
-        Args:
-          prepared: What `prepare` has returned.
-          parts: See above.
-
-        Raises:
-          Exception: As TFDS, for what is no value of this field.
-        """
-        lengths: list[list[int]] = []
-        if self.rank:
-            array, lengths = prepared
-        elif prepared is None and self.info.optional:
-            return
-        else:
-            array = self._to_array(prepared)
-        if isinstance(array, np.ma.MaskedArray) and self.dtype.kind in "biuf":
-            # Like protobuf, this reads a masked float as NaN, and refuses a masked integer.
-            read = float if self.dtype.kind == "f" else operator.index
-            numbers = array.astype(int) if self.dtype == np.bool_ else array
-            array = np.array([read(value) for value in numbers.flat], self.dtype)
-        array = np.asarray(array)  # The rows of an `np.matrix` are matrices, not 1-D arrays.
-        if self.is_text:
-            content = wire.bytes_list([_to_bytes(value) for value in array.flat])
-        else:
-            content = self.pack(array)
-        self.entry.put_list(content, parts)
-        for entry, level in zip(self.length_entries, lengths):
-            entry.put(wire.pack_ints(level), parts)
 
 
 def entry_keys(key: str, info: tfds.features.TensorInfo) -> list[str]:
@@ -354,100 +304,177 @@ def compile_fields(
     return fields, [b""] * (2 * len(keys))
 
 
-def compile_tree(tree: Any, fields: Mapping[str, Field], key: str | None = None) -> Store:
-    """Returns a function that stores a value with exactly the nesting of the spec.
+class TensorInfo(tfds.features.TensorInfo):
+    """Keeps TFDS's serializer from importing TensorFlow, which the property `dtype` does."""
 
-    The function raises an exception for any other value.
+    @property
+    def dtype(self) -> Any:
+        return self.np_dtype
+
+
+def by_tfds(
+    flat_specs: Mapping[str, tfds.features.TensorInfo], fields: Mapping[str, Field]
+) -> Store:
+    """Returns a function that stores encoded values as TFDS's serializer does it.
 
     Args:
-      tree: Nested dict of `TensorInfo`, or one `TensorInfo`.
-      fields: By flat name.
-      key: Flat name of the tree, which may be empty; None for the whole spec.
+      flat_specs: The flattened spec of the values.
+      fields: Fields of the whole spec, by flat name.
     """
-    if not isinstance(tree, dict):
-        return fields[key or ""].store
-    prefix = "" if key is None else f"{key}/"
-    stores = [(k, compile_tree(sub, fields, prefix + k)) for k, sub in tree.items()]
+    infos = {name: TensorInfo.copy_from(info) for name, info in flat_specs.items()}
+    serializer = example_serializer.ExampleSerializer(infos)
+    entries = {
+        key: entry
+        for name, info in flat_specs.items()
+        for key, entry in zip(
+            entry_keys(name, info), [fields[name].entry, *fields[name].length_entries]
+        )
+    }
 
-    def store_dict(value: Any, parts: list) -> None:
-        # If the number of keys is right and every key is found, there are no other keys.
-        if type(value) is not dict or len(value) != len(stores):
-            raise NotPlain
-        for k, store in stores:
-            store(value[k], parts)
+    def store(tree: Mapping, parts: list) -> None:
+        for key, feature in serializer.get_tf_example(tree).features.feature.items():
+            kind = feature.WhichOneof("kind")
+            entries[key].put_list(getattr(feature, kind).SerializeToString(), parts)
 
-    return store_dict
+    return store
 
 
-def store_checked(fields: Mapping[str, Field], flat_example: Mapping, parts: list) -> None:
-    """Stores an example in TFDS's order, so that the first error is the one that TFDS raises.
+def _store_text(headers: wire.Headers, slot: int, otherwise: Store) -> Store:
+    """Returns a function that stores one str or bytes; `slot`: place of the header."""
+    payload_slot = slot + 1
+
+    def store(item: Any, parts: list) -> None:
+        data, kind = item, type(item)
+        if kind is np.ndarray and item.dtype == object and not item.ndim:
+            data = item.item()  # `Text.encode_example` wraps its str like this.
+            kind = type(data)
+        if kind is str:
+            try:
+                data = data.encode("utf-8")
+            except UnicodeEncodeError:
+                kind = type(None)
+        if kind is not bytes and kind is not str:
+            return otherwise(item, parts)
+        parts[slot] = headers[len(data)]
+        parts[payload_slot] = data
+
+    return store
+
+
+def _store_int(headers: wire.Headers, slot: int, dtype: np.dtype, otherwise: Store) -> Store:
+    """Returns a function that stores one integer or bool, of Python or of the dtype."""
+    python_type = bool if dtype == np.bool_ else int
+    low, high = (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    entries = wire.IntEntries(headers)
+
+    def store(item: Any, parts: list) -> None:
+        kind = type(item)
+        if kind is not python_type:
+            is_array = kind is np.ndarray and item.dtype == dtype and not item.ndim
+            if not is_array and kind is not dtype.type:
+                return otherwise(item, parts)
+            item = item.item()
+        if not low <= item <= high:
+            return otherwise(item, parts)
+        parts[slot] = entries[item]
+
+    return store
+
+
+def _store_float(headers: wire.Headers, slot: int, dtype: np.dtype, otherwise: Store) -> Store:
+    """Returns a function that stores one float, of Python or of the dtype (float32, float64)."""
+    header = headers[4]
+    pack = struct.Struct("<f").pack
+
+    def store(item: Any, parts: list) -> None:
+        value, kind = item, type(item)
+        if kind is not float and kind is not int:
+            is_array = kind is np.ndarray and item.dtype == dtype and not item.ndim
+            if not is_array and kind is not dtype.type:
+                return otherwise(item, parts)
+            value = item.item()
+        if value != value:  # NaN: from Python 3.14 on, `struct` keeps it signalling.
+            return otherwise(item, parts)
+        try:
+            parts[slot] = header + pack(value)
+            return
+        except (OverflowError, struct.error):
+            pass  # The value becomes an infinity, or is refused.
+        otherwise(item, parts)
+
+    return store
+
+
+def join_rows(rows: Any) -> tuple[Sequence, list[int]]:
+    """Joins the rows of a nested sequence, which takes its outermost level away.
 
     Args:
-      fields: Fields of the whole spec, or of a part of it, in the order of the spec.
-      flat_example: Flattened values; those without a field are ignored.
-      parts: The list of parts, as far as these fields are concerned still empty.
+      rows: List, tuple or array of lists, tuples or arrays.
+
+    Returns:
+      All elements of the rows, and the length of each row.
 
     Raises:
-      KeyError: A value is missing.
-      Exception: As TFDS, for a bad value; the message names the feature.
+      NotPlain: `rows` is something else.
     """
-    prepared = {k: _named(f, f.prepare, flat_example[k]) for k, f in fields.items()}
-    for key, field in fields.items():
-        _named(field, field.finish, prepared[key], parts)
+    if type(rows) not in SEQUENCES:
+        raise NotPlain
+    types = set(map(type, rows))
+    if not types <= SEQUENCES:
+        raise NotPlain
+    sizes = list(map(len, rows))
+    if types == {np.ndarray} and len({(row.dtype, row.shape[1:]) for row in rows}) == 1:
+        joined: Any = np.concatenate(rows)
+        return joined, sizes
+    return list(itertools.chain.from_iterable(rows)), sizes
 
 
-def _named(field: Field, function: Callable, *args: Any) -> Any:
-    try:
-        return function(*args)
-    except Exception as e:
-        utils.reraise(e, f"Error while serializing feature `{field.key}`: `{field.info}`: ")
+def _kind_and_packer(dtype: np.dtype) -> tuple[bytes, Callable[[Any], bytes]]:
+    """Returns the tag of the list that stores a dtype, and what makes its content of an array."""
+    if dtype.kind == "O":
+        return wire.BYTES_LIST, _pack_texts
+    if dtype.kind == "f":
+        return wire.FLOAT_LIST, wire.float_array
+    if dtype.kind in "biu" and dtype.isnative:
+        return wire.INT64_LIST, wire.int_array
+    return wire.INT64_LIST, _refuse  # Other byte orders, and what an example cannot hold.
 
 
-def _no_array(array: np.ndarray) -> bytes:
-    """Refuses an array of texts, which are packed one by one."""
+def _refuse(array: np.ndarray) -> bytes:
     raise NotPlain(array.dtype)
 
 
-def _kind_and_packer(dtype: np.dtype) -> tuple[bytes, Callable[[np.ndarray], bytes]]:
-    """Returns the tag of the list that stores a dtype, and the function that packs an array."""
-    if dtype.kind == "O":
-        return wire.BYTES_LIST, _no_array
-    if dtype.kind == "f":
-        return wire.FLOAT_LIST, wire.pack_float_array
-    if dtype.kind in "biu" and dtype.isnative:
-        return wire.INT64_LIST, wire.pack_int_array
-    if dtype.kind in "iu":
-        return wire.INT64_LIST, _pack_foreign_ints
-
-    # numpy counts time differences as integers, protobuf does not.
-    error = TypeError if dtype.kind == "m" else ValueError
-
-    def refuse(array: np.ndarray) -> bytes:
-        if error is TypeError and not array.size:
-            return b""
-        raise error(f"A tf.train.Example cannot hold values of {dtype}: {array!r}")
-
-    return wire.INT64_LIST, refuse
+def _pack_texts(values: Any) -> bytes:
+    """Returns the content of a list of str and bytes, given as a list, a tuple or an array."""
+    try:
+        return wire.text_list(values)
+    except (TypeError, UnicodeDecodeError):
+        pass  # Bytes that are not UTF-8, or something else.
+    if not _TEXTS.issuperset(map(type, values)):
+        raise NotPlain
+    return wire.bytes_list([v if type(v) is bytes else v.encode("utf-8") for v in values])
 
 
-def _pack_foreign_ints(array: np.ndarray) -> bytes:
-    """Packs integers of the other byte order, for which TFDS does not bitcast uint64."""
-    if array.dtype.kind == "u" and array.size and array.max() >> 63:
-        raise ValueError(f"Value out of range: {array.max()}")
-    return wire.pack_int_array(array.astype(np.int64))
+def _converts_exactly(source: np.dtype, target: np.dtype) -> bool:
+    """Returns whether a whole array converts as its elements do when TFDS converts them one by one.
+
+    It does if no integer can go out of range; floats are rounded in the same way.
+    """
+    if source.kind not in "biuf" or target.kind not in "biuf":
+        return False
+    return source.kind == target.kind == "f" or np.can_cast(source, target, "safe")
 
 
-def _is_text(item: Any) -> bool:
-    if isinstance(item, (list, tuple)):
-        return all(map(_is_text, item))
-    if isinstance(item, np.ndarray):
-        return item.dtype.kind in "OUS"
-    return isinstance(item, (str, bytes))
+def _shape_test(shape: tuple) -> Callable[[tuple], bool]:
+    """Returns a function that tells whether an array's shape is the given one."""
+    if None not in shape:
+        return shape.__eq__
+    rank = len(shape)
+    fixed = [(i, size) for i, size in enumerate(shape) if size is not None]
+    if not fixed:
+        return lambda found: len(found) == rank
 
+    def fits(found: tuple) -> bool:
+        return len(found) == rank and all(found[i] == size for i, size in fixed)
 
-def _to_bytes(value: Any) -> bytes:
-    if isinstance(value, str):
-        return value.encode("utf-8")
-    if isinstance(value, (bytes, bytearray)):
-        return bytes(value)
-    raise TypeError(f"Expected str or bytes, got {value!r}")
+    return fits

@@ -2,15 +2,12 @@
 
 TFDS does it in two steps: `features.encode_example`, and `ExampleSerializer`, which builds
 protobuf objects. Both are slow because general Python code handles every field of every
-example. Here both are compiled once from the feature spec:
-
-* `Serializer` replaces the second step and is a drop-in for TFDS's `ExampleSerializer`;
-* `ExampleEncoder` does both steps in one pass over the example, and can take whole
-  columns of a table at once.
+example. Here both are compiled once from the features, to one pass over the example; and whole
+columns of a table can be taken at once. Values that are not plain go TFDS's own way.
 
 The bytes are those of TFDS with deterministic protobuf serialization (TFDS itself writes
 the map entries in arbitrary order), and so are the errors. See `wire` for the format,
-`fields` and `plain` for single tensors, `shortcuts` and `columns` for `ExampleEncoder`.
+`fields` for single tensors, `shortcuts` for features, `columns` for columns.
 """
 
 from __future__ import annotations
@@ -19,58 +16,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import example_serializer, utils
+from tensorflow_datasets.core import utils
 
 from tfds_extra.core.serializing import fields as fields_lib
 from tfds_extra.core.serializing import shortcuts, wire
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-class Serializer(example_serializer.Serializer):
-    """Serializes encoded examples; a faster `ExampleSerializer`."""
-
-    def __init__(self, example_specs: Any):
-        """Compiles the spec.
-
-        Args:
-          example_specs: Nested dict of `TensorInfo`: `features.get_serialized_info()`.
-
-        Raises:
-          ValueError: Two tensors of the spec have the same flat name.
-        """
-        super().__init__(example_specs)
-        flat_specs = utils.flatten_nest_dict(example_specs)
-        self._fields, self._blank = fields_lib.compile_fields(flat_specs)
-        self._store = fields_lib.compile_tree(example_specs, self._fields)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Compiled functions cannot be pickled; the spec can.
-        return type(self), (self.example_specs,)
-
-    def serialize_example(self, example: Any) -> bytes:
-        """Serializes one example.
-
-        Args:
-          example: What `features.encode_example` has returned: nested dict of values.
-
-        Returns:
-          The serialized `tf.train.Example`.
-
-        Raises:
-          KeyError: A value is missing.
-          Exception: As TFDS, for a bad value; the message names the feature.
-        """
-        parts = self._blank.copy()
-        try:
-            self._store(example, parts)
-            return wire.example(parts)
-        except Exception:
-            pass  # A bad value, or an example that is nested otherwise than the spec.
-        parts = self._blank.copy()
-        fields_lib.store_checked(self._fields, utils.flatten_nest_dict(example), parts)
-        return wire.example(parts)
 
 
 class ExampleEncoder:

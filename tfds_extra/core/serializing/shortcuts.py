@@ -23,9 +23,8 @@ from tensorflow_datasets.core.features import bounding_boxes_utils
 
 from tfds_extra import tfds_seam
 from tfds_extra.core.serializing import fields as fields_lib
-from tfds_extra.core.serializing import plain, wire
-from tfds_extra.core.serializing.fields import Field
-from tfds_extra.core.serializing.plain import NotPlain, Store
+from tfds_extra.core.serializing import wire
+from tfds_extra.core.serializing.fields import Field, NotPlain, Store
 from tfds_extra.features.encoded_audio import EncodedAudio
 from tfds_extra.features.pixel_image import PixelImage
 from tfds_extra.features.rgb_image import RgbImage
@@ -96,7 +95,7 @@ def compile_feature(
     if field is None:  # Stored as several tensors.
         return encode
     if is_plain_tensor(feature):
-        return field.plain_store(encode)
+        return field.store(encode)
     if kind is tfds.features.ClassLabel:
         return _compile_label(feature, field, encode)
     if kind is tfds.features.BBoxFeature:
@@ -170,47 +169,55 @@ def class_numbers(feature: tfds.features.ClassLabel, values: Sequence) -> Any:
       values: List, tuple or array of numbers, or of names.
 
     Raises:
-      NotPlain: Some are out of range, or neither numbers nor names.
-      Exception: As TFDS, for an unknown name.
+      NotPlain: Some are out of range.
+      Exception: As TFDS, for an unknown name, or what is neither number nor name.
     """
     n = feature.num_classes
     if n is None:
         raise NotPlain
     if type(values) is np.ndarray:
-        if values.dtype.kind not in "iu":
+        if values.dtype.kind not in "iu" or values.ndim != 1:
             raise NotPlain
         if values.size and not (-1 <= values.min() and values.max() < n):
             raise NotPlain
         return values.astype(np.int64)
-    types = set(map(type, values))
-    if types == {str}:
-        values = list(map(feature.str2int, values))
-    elif types and types != {int}:
-        raise NotPlain
-    if types and not (-1 <= min(values) and max(values) < n):
+    if len(values) and type(values[0]) is str:
+        return list(map(feature.str2int, values))
+    found = set(values)
+    if found and not (-1 <= min(found) and max(found) < n):
         raise NotPlain
     return values
+
+
+def _pack_labels(feature: tfds.features.ClassLabel, values: Sequence) -> bytes:
+    """Returns the content of the list of class labels; see `class_numbers`."""
+    if type(values) is list and 0 < (feature.num_classes or 0) <= 0x80:
+        try:
+            return wire.byte_list(values, feature.num_classes)
+        except (TypeError, ValueError):
+            pass  # Names, or -1.
+    numbers = class_numbers(feature, values)
+    return (wire.int_array if type(numbers) is np.ndarray else wire.int_list)(numbers)
 
 
 def _by_the_feature_itself(
     feature: tfds.features.FeatureConnector, key: str | None, fields: Mapping[str, Field]
 ) -> Store:
     specs = feature.get_serialized_info()
-    store = fields_lib.compile_tree(specs, fields, key)
     flat_specs = utils.flatten_nest_dict(specs if key is None else {key: specs})
-    own_fields = {k: fields[k] for k in flat_specs}
+    store_tree = fields_lib.by_tfds(flat_specs, fields)
 
-    def encode(value: Any, parts: list) -> None:
-        encoded = feature.encode_example(value)
+    def by_tfds(encoded: Any, parts: list) -> None:
         try:
-            return store(encoded, parts)
-        except Exception:
-            pass
-        try:
-            tree = encoded if key is None else {key: encoded}
-            fields_lib.store_checked(own_fields, utils.flatten_nest_dict(tree), parts)
+            store_tree(encoded if key is None else {key: encoded}, parts)
         except Exception as e:
             raise SerializationError(e) from e
+
+    field = None if key is None else fields.get(key)
+    store = field.store(by_tfds) if field and not field.rank else by_tfds
+
+    def encode(value: Any, parts: list) -> None:
+        store(feature.encode_example(value), parts)
 
     return encode
 
@@ -273,7 +280,7 @@ def store_each(store: Store, place: str, values: Any, rows: list[list]) -> None:
 
 
 def _compile_label(feature: tfds.features.ClassLabel, field: Field, otherwise: Store) -> Store:
-    store = field.plain_store(otherwise)
+    store = field.store(otherwise)
 
     def encode(value: Any, parts: list) -> None:
         n = feature.num_classes  # It may be set only after this function is compiled.
@@ -306,7 +313,7 @@ def _compile_bytes(field: Field, otherwise: Store) -> Store:
 
 def _compile_box(feature: tfds.features.BBoxFeature, field: Field, otherwise: Store) -> Store:
     pack = _box_packer(feature)
-    put = field.entry.put
+    put = field.entry.put_list
 
     def encode(value: Any, parts: list) -> None:
         try:
@@ -335,7 +342,7 @@ def _box_packer(feature: tfds.features.BBoxFeature) -> Callable[[Sequence], byte
                 for y0, x0, y1, x1 in values:
                     if not (0.0 <= y0 <= y1 <= 1.0 and 0.0 <= x0 <= x1 <= 1.0):
                         raise NotPlain
-                return wire.pack_floats(numbers)
+                return wire.float_list(numbers)
         elif is_table:
             if values.shape[1] != 4 or values.dtype.kind != "f":
                 raise NotPlain
@@ -346,7 +353,7 @@ def _box_packer(feature: tfds.features.BBoxFeature) -> Callable[[Sequence], byte
             raise NotPlain
         if ordered and (boxes[:, 2:] < boxes[:, :2]).any():
             raise NotPlain
-        return wire.pack_float_array(boxes)
+        return wire.float_array(boxes)
 
     return pack
 
@@ -354,7 +361,11 @@ def _box_packer(feature: tfds.features.BBoxFeature) -> Callable[[Sequence], byte
 def _compile_sequence(
     feature: tfds.features.Sequence, key: str, fields: Mapping[str, Field], otherwise: Store
 ) -> Store:
-    column = _compile_column(feature.feature, key, fields)
+    inner, field = feature.feature, fields.get(key)
+    pack = _row_packer(inner, field) if field else None
+    if pack and field and field.info.shape[0] is None and field.rank == 1:
+        return _list_store(pack, field, otherwise)
+    column = _compile_column(inner, key, fields)
     if column is None:
         return otherwise
 
@@ -367,6 +378,25 @@ def _compile_sequence(
         except Exception:
             pass
         otherwise(value, parts)
+
+    return encode
+
+
+def _list_store(pack: Callable[[Sequence], bytes], field: Field, otherwise: Store) -> Store:
+    """Returns a function that stores a sequence of single values, of any length."""
+    slot, around = field.entry.slot, field.entry.headers.around
+
+    def encode(value: Any, parts: list) -> None:
+        if type(value) not in fields_lib.SEQUENCES or not len(value):
+            return otherwise(value, parts)
+        try:
+            content = pack(value)
+        except Exception:
+            content = None
+        if content is None:
+            return otherwise(value, parts)
+        parts[slot] = around[len(content)]
+        parts[slot + 1] = content
 
     return encode
 
@@ -389,11 +419,18 @@ def _compile_column(
     field = fields.get(key)
     if field is None or (pack := _row_packer(feature, field)) is None:
         return None
+    slot, around = field.entry.slot, field.entry.headers.around
+    is_simple = field.rank == 1 and field.info.shape[0] is None
 
     def column(values: Any, n: int, lengths: list, parts: list) -> None:
-        if type(values) not in plain.SEQUENCES or len(values) != n:
+        if type(values) not in fields_lib.SEQUENCES or len(values) != n:
             raise NotPlain
-        field.put_rows(values, lengths, parts, pack)
+        if n and is_simple:
+            content = pack(values)
+            parts[slot] = around[len(content)]
+            parts[slot + 1] = content
+        else:
+            field.put_rows(values, lengths, parts, pack)
 
     return column
 
@@ -406,7 +443,7 @@ def _row_packer(
     if is_plain_tensor(feature):
         return field.pack_rows
     if kind is tfds.features.ClassLabel:
-        return lambda values: field.pack_rows(class_numbers(feature, values))
+        return lambda values: _pack_labels(feature, values)
     if kind is tfds.features.BBoxFeature:
         return _box_packer(feature)
     if takes_published_bytes(feature):
@@ -434,7 +471,7 @@ def _dict_column(columns: Mapping[str, _Column]) -> _Column:
             return
         if type(values) not in (list, tuple) or len(values) != n:
             raise NotPlain
-        if any(type(row) is not dict or len(row) != len(columns) for row in values):
+        if n and (set(map(type, values)) != {dict} or set(map(len, values)) != {len(columns)}):
             raise NotPlain
         for k, store in columns.items():
             store([row[k] for row in values], n, lengths, parts)
@@ -446,7 +483,7 @@ def _nested_column(inner: _Column) -> _Column:
     """Returns the column of a `Sequence`: values are lists of the inner feature's values."""
 
     def column(values: Any, n: int, lengths: list, parts: list) -> None:
-        flat, sizes = plain.join_rows(values)
+        flat, sizes = fields_lib.join_rows(values)
         if len(sizes) != n:
             raise NotPlain
         inner(flat, len(flat), [*lengths, sizes], parts)

@@ -24,14 +24,20 @@ wire type in an Example, so one *entry* of the map is
 where KIND is one of the three lists below and the payload is one byte string or one
 packed list. The bytes before the payload, called the *header* here, depend only on the key,
 the kind and the size of the payload, so that they are computed once for each size.
+
+What a list holds, `0A len payload` (of byte strings: one after the other), is called its
+*content*. Nearly all of these are packed by protobuf's C library (upb), which is fast; what is
+slow is to build the message around them. Single values and long arrays are packed here.
 """
 
 from __future__ import annotations
 
-import math
-import struct
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from tensorflow_datasets.proto import tf_feature_pb2
 
 # Tags: field number << 3 | wire type LEN (2).
@@ -44,23 +50,19 @@ FLOAT_LIST = b"\x12"
 INT64_LIST = b"\x1a"
 LIST_VALUE = b"\x0a"
 
+_BYTES = bytes(range(0x80))
 _UINT64_MASK = (1 << 64) - 1
 # Only these are remembered: sizes of ordinary values, and integers as large as class labels.
 _REMEMBERED_SIZES = 4096
 _REMEMBERED_INTS = range(-1, 1 << 12)
-# Up to this many integers are joined of remembered varints, or are bytes themselves: a message of
-# protobuf has a higher fixed cost.
-_FEW_INTS, _FEW_BYTES = 2, 48
-# From this many on numpy is faster than protobuf, which takes Python's integers.
-_MANY_INTS = 1536
-# More byte strings than this are left to protobuf if they have fewer bytes than this on average; it
-# copies long ones twice.
-_FEW_TEXTS, _SHORT = 16, 256
-# Longer arrays are packed in pieces of this size, so that the scratch space (about thirty
+# Arrays of fewer values are packed by protobuf, whose fixed cost is lower than numpy's. Of integers,
+# numpy is sooner the faster one if each of them takes one byte.
+_MANY_FLOATS, _MANY_BYTES, _MANY_INTS = 64, 256, 1536
+# Longer arrays of integers are packed in pieces of this size, so that the scratch space (about thirty
 # bytes a value) stays in the processor's cache.
 _INT_PIECE = 1 << 15
-# Up to this many floats are packed by `struct`, for the same reason.
-_FEW_FLOATS = 32
+# Messages that are used again have held at most so many values.
+_MOST_KEPT = 1 << 16
 
 
 def _encode_varint(value: int) -> bytes:
@@ -116,6 +118,9 @@ class Headers(dict):
     A payload is one byte string, or the packed values of a numeric list. An empty packed
     list is not written at all, hence the header for size 0 of a numeric kind ends with
     the (empty) list itself.
+
+    Attributes:
+      around: What stands before the whole content of the list: content size -> bytes.
     """
 
     def __init__(self, key: str, kind: bytes):
@@ -126,21 +131,31 @@ class Headers(dict):
           kind: Tag of its list in `Feature`.
         """
         super().__init__()
-        name = key.encode("utf-8")
-        self._key = delimited(ENTRY_KEY, len(name)) + name
-        self._kind = kind
+        self.around = _Surroundings(key, kind)
         if kind != BYTES_LIST:
-            self[0] = self.around(0)
-
-    def around(self, size: int) -> bytes:
-        """Returns the header for `size` bytes that are the whole content of the list."""
-        value = delimited(self._kind, size)
-        entry = self._key + delimited(ENTRY_VALUE, len(value) + size) + value
-        return delimited(FEATURES_ENTRY, len(entry) + size) + entry
+            self[0] = self.around[0]
 
     def __missing__(self, size: int) -> bytes:
         value = delimited(LIST_VALUE, size)
-        header = self.around(len(value) + size) + value
+        header = self.around[len(value) + size] + value
+        if size < _REMEMBERED_SIZES:
+            self[size] = header
+        return header
+
+
+class _Surroundings(dict):
+    """See `Headers.around`."""
+
+    def __init__(self, key: str, kind: bytes):
+        super().__init__()
+        name = key.encode("utf-8")
+        self._key = delimited(ENTRY_KEY, len(name)) + name
+        self._kind = kind
+
+    def __missing__(self, size: int) -> bytes:
+        value = delimited(self._kind, size)
+        entry = self._key + delimited(ENTRY_VALUE, len(value) + size) + value
+        header = delimited(FEATURES_ENTRY, len(entry) + size) + entry
         if size < _REMEMBERED_SIZES:
             self[size] = header
         return header
@@ -185,56 +200,114 @@ def example(parts: list[bytes]) -> bytes:
     return example_prefixes[len(body)] + body
 
 
-def bytes_list(values: list[bytes]) -> bytes:
-    """Returns the content of a BytesList of any length."""
-    if len(values) > _FEW_TEXTS and sum(map(len, values)) < _SHORT * len(values):
-        return tf_feature_pb2.BytesList(value=values).SerializeToString()
+def _list_class(name: str, kind: Any) -> type:
+    """Returns the class of a message with `repeated KIND value = 1`, as those of numbers are.
+
+    Texts are encoded, and ranges checked, by upb if it knows of them; the bytes are the same.
+    """
+    file = descriptor_pb2.FileDescriptorProto(name=f"tfds_extra/{name}.proto", syntax="proto3")
+    field = file.message_type.add(name=name).field
+    repeated = descriptor_pb2.FieldDescriptorProto.LABEL_REPEATED
+    field.add(name="value", number=1, type=kind, label=repeated)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(name))
+
+
+def _list_packer(cls: Any) -> Callable[[Sequence], bytes]:
+    """Returns a function that makes the content of a list of numbers; `cls`: class of the list.
+
+    The function raises TypeError for what is no such number, and ValueError for what is out of range;
+    a float that float32 cannot hold becomes an infinity.
+    """
+
+    class Kept(threading.local):
+        """A message that is used again: making one takes longer than packing a few numbers."""
+
+        def __init__(self) -> None:
+            message = cls()
+            self.values, self.pack = message.value, message.SerializeToString
+
+    kept = Kept()
+
+    def pack(values: Sequence) -> bytes:
+        if len(values) > _MOST_KEPT:
+            return cls(value=values).SerializeToString()
+        kept.values[:] = values
+        return kept.pack()
+
+    return pack
+
+
+_KINDS = descriptor_pb2.FieldDescriptorProto
+_TextList: Any = _list_class("TextList", _KINDS.TYPE_STRING)
+int_list = _list_packer(tf_feature_pb2.Int64List)
+int32_list = _list_packer(_list_class("Int32List", _KINDS.TYPE_INT32))
+uint32_list = _list_packer(_list_class("Uint32List", _KINDS.TYPE_UINT32))
+float_list = _list_packer(tf_feature_pb2.FloatList)
+
+
+def text_list(values: Sequence[str | bytes] | np.ndarray) -> bytes:
+    """Returns the content of a BytesList.
+
+    Args:
+      values: Texts, or bytes that are UTF-8.
+
+    Raises:
+      TypeError: Some are neither.
+      UnicodeError: Some cannot be encoded, or are not UTF-8.
+    """
+    message = _TextList()
+    message.value.extend(values)
+    return message.SerializeToString()
+
+
+def bytes_list(values: Sequence[bytes]) -> bytes:
+    """Returns the content of a BytesList."""
     parts = [b""] * (2 * len(values))
     parts[::2] = map(_value_prefixes.__getitem__, map(len, values))
     parts[1::2] = values
     return b"".join(parts)
 
 
-def pack_ints(values: list[int]) -> bytes:
-    """Returns the packed content of an Int64List.
+def byte_list(values: Sequence[int], limit: int) -> bytes:
+    """Returns the content of an Int64List of integers from 0 to below `limit`, at most 128.
+
+    Raises:
+      TypeError: Some values are no integers.
+      ValueError: Some are out of range.
+    """
+    payload = bytes(values)  # The varint of such an integer is the integer itself.
+    if payload.translate(None, _BYTES[:limit]):
+        raise ValueError("out of range")
+    return _value_prefixes[len(payload)] + payload if payload else b""
+
+
+def int_array(array: np.ndarray) -> bytes:
+    """Returns the content of an Int64List.
 
     Args:
-      values: Python integers of the int64 or the uint64 range.
+      array: Array of any shape and any bool or integer dtype of the machine's byte order; written in C
+        order. uint64 is written as the int64 of the same bits.
     """
-    if not values:
-        return b""
-    if len(values) <= _FEW_BYTES and min(values) >= 0 and max(values) < 0x80:
-        return bytes(values)  # Such a varint is the value itself.
-    if len(values) <= _FEW_INTS:
-        return b"".join(map(_varints.__getitem__, values))
-    try:
-        message = tf_feature_pb2.Int64List(value=values)
-    except ValueError:  # Beyond int64, which the message has for what is above it.
-        wrapped = [v - (1 << 64) if v >> 63 > 0 else v for v in values]
-        message = tf_feature_pb2.Int64List(value=wrapped)
-    field = message.SerializeToString()
-    start = 1  # Behind the tag and the varint of the size.
-    while field[start] & 0x80:
-        start += 1
-    return field[start + 1 :]
+    flat = array if array.ndim == 1 else array.ravel()
+    kind, size = array.dtype.kind, len(flat)
+    if kind == "b":
+        return _packed(flat.astype(np.uint8)) if size else b""
+    if kind == "u" and array.dtype.itemsize == 8:
+        flat = flat.view(np.int64)
+    # The first value tells most arrays with larger ones, before all are looked at.
+    if size >= _MANY_BYTES and 0 <= flat[0] < 0x80 and flat.max() < 0x80 and flat.min() >= 0:
+        return _packed(flat.astype(np.uint8))
+    if size >= _MANY_INTS and flat.min() >= 0:
+        pieces = range(0, size, _INT_PIECE)
+        return _packed(np.concatenate([varints(flat[i : i + _INT_PIECE])[0] for i in pieces]))
+    return int_list(flat.tolist())
 
 
-def pack_int_array(array: np.ndarray) -> bytes:
-    """Returns the packed content of an Int64List.
-
-    Args:
-      array: Array of any shape and any bool or integer dtype; written in C order. uint64 is
-        written as the int64 of the same bits.
-    """
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8).tobytes()
-    flat = array.ravel()
-    if flat.size <= _FEW_BYTES:
-        return pack_ints(flat.tolist())
-    if flat.size < _MANY_INTS and not (flat.max() < 0x80 and flat.min() >= 0):
-        return pack_ints(flat.tolist())
-    pieces = range(0, flat.size, _INT_PIECE)
-    return b"".join([varints(flat[i : i + _INT_PIECE])[0].tobytes() for i in pieces])
+def _packed(payload: np.ndarray) -> bytes:
+    """Returns the content of a numeric list whose payload is given, as a contiguous array."""
+    return b"".join((_value_prefixes[payload.nbytes], payload.data))
 
 
 def varints(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -264,36 +337,28 @@ def varints(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return table[used], used.sum(axis=1, dtype=np.uint8)
 
 
-def pack_floats(values: list[float]) -> bytes:
-    """Returns the packed content of a FloatList; see `pack_float_array`.
+def float_array(array: np.ndarray) -> bytes:
+    """Returns the content of a FloatList.
 
     Args:
-      values: Python numbers, or numpy scalars that are a float32 or a float64.
+      array: Array of any shape and any floating dtype; written in C order.
     """
-    # The sum is NaN if one of the values is; `struct` keeps a NaN signalling from
-    # Python 3.14 on.
-    if len(values) <= _FEW_FLOATS and not math.isnan(sum(values)):
-        try:
-            return struct.pack(f"<{len(values)}f", *values)
-        except (OverflowError, struct.error):  # Some become infinite, or are refused below.
-            pass
-    return pack_float_array(np.array(values, np.float64))
+    if array.size < _MANY_FLOATS:
+        return float_list(array.ravel().tolist())
+    return _packed(float32(array).ravel())
 
 
-def pack_float_array(array: np.ndarray) -> bytes:
-    """Returns the packed content of a FloatList: little-endian float32.
+def float32(array: np.ndarray) -> np.ndarray:
+    """Returns numbers as protobuf stores them: as little-endian float32.
 
     Protobuf for Python takes every number as a C double and narrows it to float. Seen in
     the bytes: too large a float64 becomes an infinity, and a signalling NaN becomes a
     quiet one with the rest of its payload kept. Both hold here too.
 
     Args:
-      array: Array of any shape and any floating dtype; written in C order.
+      array: Array of any shape and any floating dtype.
     """
-    if array.dtype == np.float32:
-        if array.size <= _FEW_FLOATS:
-            return struct.pack(f"<{array.size}f", *array.ravel().tolist())
-        if not np.isnan(array).any():
-            return array.astype("<f4", copy=False).tobytes()
+    if array.dtype == np.float32 and not np.isnan(array).any():
+        return array.astype("<f4", copy=False)
     with np.errstate(all="ignore"):
-        return array.astype(np.float64, copy=False).astype("<f4").tobytes()
+        return array.astype(np.float64, copy=False).astype("<f4")
