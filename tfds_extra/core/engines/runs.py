@@ -313,8 +313,14 @@ def crcs_of(records: strings.Strings) -> np.ndarray:
     return np.fromiter(map(google_crc32c.value, strings.each(records)), np.uint32, len(records))
 
 
-@functools.cache
 def _background() -> futures.Executor:
+    return _thread_of(os.getpid())
+
+
+@functools.cache
+def _thread_of(process: int) -> futures.Executor:
+    """Returns a thread of this process; that of the process that it was forked from is not here."""
+    del process
     return futures.ThreadPoolExecutor(1, thread_name_prefix="records")
 
 
