@@ -114,6 +114,16 @@ def test_progress_within_a_piece(tmp_path, monkeypatch):
     assert sum(seen) == 100 and len(seen) > 5
 
 
+def test_a_forked_process_has_a_thread_of_its_own():
+    assert runs._background().submit(os.getpid).result() == os.getpid()
+    child = os.fork()
+    if not child:
+        # Without one of its own it would wait for ever.
+        signal.alarm(20)
+        os._exit(int(runs._background().submit(os.getpid).result() != os.getpid()))
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_without_progress_bar(serial, tmp_path):
     tfds.disable_progress_bar()
     try:
