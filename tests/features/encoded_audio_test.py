@@ -20,6 +20,7 @@ import tensorflow_datasets as tfds
 from matplotlib import figure
 
 from tfds_extra import core, show
+from tfds_extra.core import reading
 from tfds_extra.core.serializing import ExampleEncoder
 from tfds_extra.features import Audio, EncodedAudio, sound
 
@@ -392,6 +393,8 @@ def test_items_are_decoded_in_threads(builder, random_access, monkeypatch):
 
     monkeypatch.setattr(EncodedAudio, "decode", wait_and_decode)
     assert len(random_access.as_data_source("train").__getitems__([0, 1])) == 2
+    # Small ones are decoded in chunks, each in a thread.
+    monkeypatch.setattr(reading, "_CHUNK", 1)
     config = tfds.ReadConfig(num_parallel_calls_for_decode=2)
     assert len(list(builder.as_dataset(split="train[:2]", read_config=config))) == 2
 

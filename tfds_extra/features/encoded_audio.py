@@ -186,19 +186,18 @@ class EncodedAudio(tensor_feature.Tensor):
           All samples of each recording in a row, of shape (recordings, longest), filled up with zeros;
           and the shape of each, int64 of shape (recordings, 1) if `mono`, (recordings, 2) otherwise.
         """
-
-        def decode(stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            decoded = [self.decode(one) for one in stored]
-            rows = np.zeros((len(decoded), max(one.size for one in decoded)), self.np_dtype)
-            for row, one in zip(rows, decoded):
-                row[: one.size] = one.ravel()
-            return rows, np.array([one.shape for one in decoded], np.int64)
-
         types = (self.tf_dtype, tf.int64)
-        samples, shapes = tf.numpy_function(decode, [stored], types, stateful=False)
+        samples, shapes = tf.numpy_function(self._in_rows, [stored], types, stateful=False)
         samples.set_shape((None, None))
         shapes.set_shape((None, len(self.shape)))
         return samples, shapes
+
+    def _in_rows(self, stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        decoded = [self.decode(one) for one in stored]
+        rows = np.zeros((len(decoded), max(one.size for one in decoded)), self.np_dtype)
+        for row, one in zip(rows, decoded):
+            row[: one.size] = one.ravel()
+        return rows, np.array([one.shape for one in decoded], np.int64)
 
     def decode_example_np(self, example_data: bytes) -> np.ndarray:
         """Returns the samples of a recording, without TensorFlow."""

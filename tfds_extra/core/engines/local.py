@@ -112,7 +112,7 @@ def prepare_locally(
             with _doing(job, len(first.pieces), num_workers) as workers:
                 left = len(first.pieces) - len(work.pieces)
                 is_divided = isinstance(job.read, Chunked) and left < _WHOLE_PIECES
-                if isinstance(workers, pool.Pool) and is_divided:
+                if is_divided and not isinstance(workers, _ThisProcess):
                     _read_divided(work, job, first.pieces, workers, expected_counts)
                 else:
                     _read_pieces(work, first.pieces, workers, expected_counts, limit)
