@@ -1,7 +1,15 @@
 """The base of all builders."""
 
 from tfds_extra.core.archives import Content, Member, Tree
-from tfds_extra.core.builder import MINIATURE, PARTIAL, PEEK, Builder, Objects, Segments
+from tfds_extra.core.builder import (
+    MINIATURE,
+    PARTIAL,
+    PEEK,
+    Builder,
+    ChunkedBuilder,
+    Objects,
+    Segments,
+)
 from tfds_extra.core.downloads import ManualFile, Mirrors
 from tfds_extra.core.errors import CorpusError, check_same_rows, located
 from tfds_extra.core.members import (
@@ -38,6 +46,7 @@ __all__ = [
     "Builder",
     "Chunk",
     "Chunked",
+    "ChunkedBuilder",
     "Content",
     "CorpusError",
     "File",

@@ -8,10 +8,11 @@ layer uses those below it.
 
 from __future__ import annotations
 
+import abc
 import inspect
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from tfds_extra.core import peeking, spelling
 from tfds_extra.core.builders.declarations import Objects, Segments
 from tfds_extra.core.builders.reading import ReadingLayer
 from tfds_extra.core.builders.variants import MINIATURE, PARTIAL, PEEK, split_variant
+from tfds_extra.core.pieces import Chunk, Chunked, ReadPiece, Rows, SplitExample
 
-__all__ = ["MINIATURE", "PARTIAL", "PEEK", "Builder", "Objects", "Segments"]
+__all__ = ["MINIATURE", "PARTIAL", "PEEK", "Builder", "ChunkedBuilder", "Objects", "Segments"]
 
 
 class Builder(ReadingLayer):
@@ -155,6 +157,30 @@ class Builder(ReadingLayer):
             raise ValueError(
                 f"num_workers is a whole number from 1, or None for one a core, not {workers!r}."
             )
+
+
+class ChunkedBuilder(Builder):
+    """Base builder of a corpus whose pieces are read by one process and made examples of by any.
+
+    A subclass gives `_read` and `_make` in place of `_generate_examples`, and passes `_by_chunks` to
+    `by_split`; see `Chunked`.
+    """
+
+    @property
+    def _by_chunks(self) -> ReadPiece[Any]:
+        """What reads a piece in both steps."""
+        return Chunked(self._read, self._make)
+
+    def _generate_examples(self, piece: Any) -> Iterator[SplitExample | Rows]:
+        yield from self._by_chunks(piece)
+
+    @abc.abstractmethod
+    def _read(self, piece: Any) -> Iterable[Chunk]:
+        """Yields the chunks of a piece."""
+
+    @abc.abstractmethod
+    def _make(self, piece: Any, chunk: Chunk) -> Iterable[SplitExample | Rows]:
+        """Yields the examples of a chunk."""
 
 
 def _parameters(cls: type) -> dict[str, inspect.Parameter]:

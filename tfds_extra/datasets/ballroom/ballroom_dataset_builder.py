@@ -78,7 +78,7 @@ class _Piece:
     beats: core.Tree
 
 
-class Builder(core.Builder):
+class Builder(core.ChunkedBuilder):
     """Ballroom."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -135,14 +135,6 @@ class Builder(core.Builder):
         folders = [f"{g}/" for g in GENRES] if trees["audio"].random_access else [""]
         pieces = [_Piece(folder=folder, **trees) for folder in folders]
         return core.by_split(self.expected_counts, pieces, self._by_chunks)
-
-    @property
-    def _by_chunks(self) -> core.Chunked[_Piece]:
-        return core.Chunked(self._read, self._make)
-
-    def _generate_examples(self, piece: _Piece) -> Iterator[core.SplitExample | core.Rows]:
-        """Yields the excerpts of one piece."""
-        yield from self._by_chunks(piece)
 
     def _read(self, piece: _Piece) -> Iterator[core.Chunk]:
         """Yields recordings with the tempo and beats of each."""

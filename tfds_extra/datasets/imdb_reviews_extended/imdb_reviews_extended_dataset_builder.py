@@ -48,7 +48,7 @@ class Waiting(NamedTuple):
     lines: list[bytes | None]
 
 
-class Builder(core.Builder):
+class Builder(core.ChunkedBuilder):
     """Large Movie Review Dataset v1.0."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -116,17 +116,8 @@ class Builder(core.Builder):
         files = self.fetch(dl_manager)
         return core.by_split(list(self.expected_counts), [files], self._by_chunks)
 
-    @property
-    def _by_chunks(self) -> core.Chunked[Mapping[str, Any]]:
-        return core.Chunked(self._read, self._make)
-
-    def _generate_examples(
-        self, files: Mapping[str, Any]
-    ) -> Iterator[core.SplitExample | core.Rows]:
-        """Yields all reviews, or all words."""
-        yield from self._by_chunks(files)
-
     def _read(self, files: Mapping[str, Any]) -> Iterator[core.Chunk]:
+        """Yields all reviews, or all words."""
         if self.base_config_name == "vocabulary":
             yield core.Chunk("the vocabulary", self._words(files["corpus"]))
             return

@@ -77,7 +77,7 @@ class Utterance(NamedTuple):
     facts: dict[str, Any]
 
 
-class Builder(core.Builder):
+class Builder(core.ChunkedBuilder):
     """LibriSpeech."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -169,15 +169,8 @@ class Builder(core.Builder):
 
     # ------------------------------------------------------------------------------ utterances
 
-    @property
-    def _by_chunks(self) -> core.Chunked[Part]:
-        return core.Chunked(self._read, self._make)
-
-    def _generate_examples(self, part: Part) -> Iterator[core.SplitExample | core.Rows]:
-        """Yields the utterances of some readers."""
-        yield from self._by_chunks(part)
-
     def _read(self, part: Part) -> Iterator[core.Chunk]:
+        """Yields the utterances of some readers."""
         return core.in_chunks(
             (one for prefix in part.prefixes for one in self._utterances(part, prefix)),
             lambda utterance: len(utterance.content),

@@ -35,7 +35,7 @@ class _Piece:
     split: str
 
 
-class Builder(core.Builder):
+class Builder(core.ChunkedBuilder):
     """Sentiment140, extended."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -109,14 +109,6 @@ class Builder(core.Builder):
         if missing and self.variant != core.PARTIAL:
             raise core.CorpusError(tree, missing[0], "it is missing", core.IF_PARTIAL)
         return found
-
-    @property
-    def _by_chunks(self) -> core.Chunked[_Piece]:
-        return core.Chunked(self._read, self._make)
-
-    def _generate_examples(self, piece: _Piece) -> Iterator[core.SplitExample | core.Rows]:
-        """Yields the tweets of one split, many at a time."""
-        yield from self._by_chunks(piece)
 
     def _read(self, piece: _Piece) -> Iterator[core.Chunk]:
         """Yields the rows of one split.

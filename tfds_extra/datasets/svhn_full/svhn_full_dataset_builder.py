@@ -38,7 +38,7 @@ class SvhnConfig(tfds.core.BuilderConfig):
     splits: tuple[str, ...] = ("train", "test")
 
 
-class Builder(core.Builder):
+class Builder(core.ChunkedBuilder):
     """Street View House Numbers (SVHN), formats 1 and 2."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -103,11 +103,7 @@ class Builder(core.Builder):
     @property
     def _by_chunks(self) -> core.ReadPiece[_Piece]:
         # Cropped digits take little time.
-        return self._crops if self.builder_config.cropped else core.Chunked(self._read, self._make)
-
-    def _generate_examples(self, piece: _Piece) -> Iterator[core.SplitExample | core.Rows]:
-        """Yields the numbers of a split, or its cropped digits."""
-        yield from self._by_chunks(piece)
+        return self._crops if self.builder_config.cropped else super()._by_chunks
 
     def _crops(self, piece: _Piece) -> Iterator[core.Rows]:
         split, numbers, crops = piece

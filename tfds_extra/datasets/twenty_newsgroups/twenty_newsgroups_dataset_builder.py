@@ -74,7 +74,7 @@ class Message(NamedTuple):
     facts: dict[str, Any]
 
 
-class Builder(core.Builder):
+class Builder(core.ChunkedBuilder):
     """Twenty Newsgroups."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -96,9 +96,8 @@ class Builder(core.Builder):
             description="The test set of bydate with what a model and people thought of the labels.",
         ),
     ]
-    SERIAL_BYTES = (
-        4 << 20
-    )  # To tell the parts of so many bytes of messages takes longer than workers.
+    # Telling the parts of more messages takes longer than starting workers.
+    SERIAL_BYTES = 4 << 20
     DRAWN_FIRST = (
         "label", "subject", "from_name", "date", "written", "quoted", "signature", "newsgroups",
     )  # fmt: skip
@@ -149,17 +148,8 @@ class Builder(core.Builder):
         files = self.fetch(dl_manager)
         return core.by_split(list(self.expected_counts), [files], self._by_chunks)
 
-    @property
-    def _by_chunks(self) -> core.Chunked[Mapping[str, Any]]:
-        return core.Chunked(self._read, self._make)
-
-    def _generate_examples(
-        self, files: Mapping[str, Any]
-    ) -> Iterator[core.SplitExample | core.Rows]:
-        """Yields all messages. They are read twice, since some features depend on all messages."""
-        yield from self._by_chunks(files)
-
     def _read(self, files: Mapping[str, Any]) -> Iterator[core.Chunk]:
+        """Yields all messages. They are read twice, since some features depend on all messages."""
         return core.in_chunks(
             self._messages(files),
             lambda message: len(message.content),

@@ -84,7 +84,7 @@ class Slice(NamedTuple):
     salience: str
 
 
-class Builder(core.Builder):
+class Builder(core.ChunkedBuilder):
     """UrbanSound8K."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -131,17 +131,8 @@ class Builder(core.Builder):
         pieces = [(tree, prefix) for prefix in prefixes]
         return core.by_split(self.expected_counts, pieces, self._by_chunks)
 
-    @property
-    def _by_chunks(self) -> core.Chunked[tuple[core.Tree, str]]:
-        return core.Chunked(self._read, self._make)
-
-    def _generate_examples(
-        self, piece: tuple[core.Tree, str]
-    ) -> Iterator[core.SplitExample | core.Rows]:
-        """Yields the slices whose names begin with a prefix."""
-        yield from self._by_chunks(piece)
-
     def _read(self, piece: tuple[core.Tree, str]) -> Iterator[core.Chunk]:
+        """Yields the slices whose names begin with a prefix."""
         tree, prefix = piece
         wanted = [n for n in self._members if n.startswith(prefix) and _SLICE.fullmatch(n)]
         return self.members("corpus", tree, wanted, prefix=prefix).chunks()

@@ -118,7 +118,7 @@ class Photo(NamedTuple):
     content: bytes
 
 
-class Builder(core.Builder):
+class Builder(core.ChunkedBuilder):
     """Yelp Open Dataset."""
 
     VERSION = tfds.core.Version("1.0.0")
@@ -429,15 +429,8 @@ class Builder(core.Builder):
 
     # ------------------------------------------------------------------------------ the examples
 
-    @property
-    def _by_chunks(self) -> core.Chunked[Part | Pictures]:
-        return core.Chunked(self._read, self._make)
-
-    def _generate_examples(self, piece: Part | Pictures) -> Iterator[core.Rows | core.SplitExample]:
-        """Yields the rows of a part of a table, or photos."""
-        yield from self._by_chunks(piece)
-
     def _read(self, piece: Part | Pictures) -> Iterator[core.Chunk]:
+        """Yields the rows of a part of a table, or photos."""
         if isinstance(piece, Part):
             return self._lines(piece)
         return core.in_chunks(
