@@ -29,6 +29,7 @@ from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
 from tfds_extra import tfds_seam
+from tfds_extra.core import record_files
 from tfds_extra.core.serializing import fields, shortcuts
 from tfds_extra.features.audio import Audio
 from tfds_extra.features.encoded_audio import EncodedAudio
@@ -202,6 +203,11 @@ def read_examples(
             return _in_order(example)
         return tree.map_structure(lambda name: example[name], structure)
 
+    # AutoGraph takes a quarter of the time of building all this, and only TFDS's features may need it.
+    unconverted = tf.autograph.experimental.do_not_convert
+    parse, finish = unconverted(parse), unconverted(finish)
+    if not others:
+        decode = unconverted(decode)
     records = _read_records(builder, split, read_config, shuffle_files)
     parallel = read_config.num_parallel_calls_for_decode
     examples = records.batch(_chunk_size(info)).map(parse, num_parallel_calls=parallel)
@@ -209,7 +215,7 @@ def read_examples(
     inline = not decoders and all(_is_batchable(feature) for _, feature in _leaves(others))
     if inline and not read_config.skip_prefetch:
         examples = examples.prefetch(tf.data.AUTOTUNE)
-    examples = examples.unbatch()
+    examples = _taken_apart(examples)
     if not inline:
         examples = examples.map(decode, num_parallel_calls=parallel)
     elif others or recordings or samples:
@@ -250,8 +256,8 @@ def _read_records(
     check_has_data(info, split)
     split_info = info.splits[split]
     file_format = read_config.file_format or info.file_format
-    records = tfds_seam.read_files(
-        file_instructions=split_info.file_instructions,
+    records = record_files.read(
+        split_info.file_instructions,
         read_config=read_config,
         shuffle_files=shuffle_files,
         disable_shuffling=info.disable_shuffling and not shuffle_files,
@@ -304,6 +310,21 @@ def _ragged(spec: Any) -> Any:
 def _inner_shape(spec: Any) -> tuple[int, ...]:
     """Returns the shape of the items of a sequence that was parsed flat; () for single values."""
     return () if isinstance(spec, tf.io.FixedLenFeature) else tuple(spec.shape)
+
+
+def _taken_apart(dataset: Any) -> Any:
+    """Does `dataset.unbatch()`, which maps elements to dense tensors first even if they are dense.
+
+    TensorFlow may change the class that it uses then.
+    """
+    if any(isinstance(spec, tf.RaggedTensorSpec) for spec in tf.nest.flatten(dataset.element_spec)):
+        return dataset.unbatch()
+    try:
+        from tensorflow.python.data.ops import unbatch_op
+
+        return unbatch_op._UnbatchDataset(dataset)
+    except (ImportError, AttributeError, TypeError):
+        return dataset.unbatch()
 
 
 def _map_inline(dataset: Any, function: Any) -> Any:
