@@ -78,11 +78,10 @@ class TextRows(Generated):
         if self.batched:
             from pyarrow import csv
 
-            with csv.open_csv(path) as reader:
-                for batch in reader:
-                    columns = dict(zip(batch.schema.names, batch.columns))
-                    yield core.Rows("train", range(first, first + batch.num_rows), columns)
-                    first += batch.num_rows
+            for batch in csv.read_csv(path).to_batches():
+                columns = dict(zip(batch.schema.names, batch.columns))
+                yield core.Rows("train", range(first, first + batch.num_rows), columns)
+                first += batch.num_rows
             return
         import csv as plain
 

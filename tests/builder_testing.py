@@ -30,6 +30,7 @@ from tests import peeked
 from tfds_extra import core, listing, registry, show
 from tfds_extra.core import downloads, own_copies, pieces, prepared, tables, validation
 from tfds_extra.core.archives.names import rename
+from tfds_extra.core.engines import pool
 from tfds_extra.features import Audio, EncodedAudio
 
 _OTHERS = "_in_the_other_configs"
@@ -229,11 +230,13 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
             self.assertEqual(made, expected)
 
     def assert_workers_make_the_same(self, config: str) -> None:
-        """Two worker processes write the bytes that one process does, also of many small chunks."""
+        """Two other processes write the bytes that this one does, also of many small chunks."""
         with contextlib.ExitStack() as patched:
+            # This process would be done with a miniature before the others are ready.
+            patched.enter_context(mock.patch.object(pool.Pool, "_is_free", lambda self: False))
             for module in (core, pieces):
                 patched.enter_context(mock.patch.object(module, "CHUNK_BYTES", _SMALL_CHUNK))
-            workers = self.prepare(config, folder="workers", num_workers=2)
+            workers = self.prepare(config, folder="workers", num_workers=3)
         self.assertEqual(_digests(workers.data_dir), _digests(self.prepare(config).data_dir))
 
     def assert_beam_makes_the_same(self, config: str) -> None:

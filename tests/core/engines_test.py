@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
@@ -74,6 +75,12 @@ def no_process_left():
     pytest.fail(f"still there: {left}")
 
 
+@pytest.fixture
+def idle_here(monkeypatch):
+    """This process does nothing that others could do; else it is done before they are ready."""
+    monkeypatch.setattr(pool.Pool, "_is_free", lambda self: False)
+
+
 def _command(process) -> str:
     try:
         return " ".join(process.cmdline())
@@ -98,6 +105,28 @@ def test_same_bytes(serial, tmp_path, num_workers, how, no_process_left):
     builder = prepare(tmp_path, num_workers=num_workers, **how)
     assert digests(builder) == digests(serial)
     assert remains(tmp_path) == []
+
+
+@pytest.mark.parametrize("how", [{}, {"batched": True}, {"chunked": True}])
+@pytest.mark.parametrize("num_workers", tiers.sampled([2, 3], [3]))
+def test_same_bytes_of_others(serial, tmp_path, num_workers, how, idle_here, no_process_left):
+    log = tmp_path / "log"
+    builder = prepare(tmp_path / "data", num_workers=num_workers, log=str(log), **how)
+    assert digests(builder) == digests(serial)
+    assert sorted(log.read_text().split()) == list("012345")
+
+
+@pytest.mark.parametrize("how", [{}, {"chunked": True}])
+def test_all_processes_take_part(serial, tmp_path, monkeypatch, how):
+    """What takes long enough is done by the caller's process, too."""
+    here = []
+    monkeypatch.setattr(runs, "BUFFER_SECONDS", 0)  # As the corpus sets it in all processes.
+    of = EngineCorpus._of
+    monkeypatch.setattr(EngineCorpus, "_of", lambda self, i: here.append(i) or of(self, i))
+    log = tmp_path / "log"
+    how = {"num_workers": 2, "trouble": "slow:0", "log": str(log), **how}
+    assert digests(prepare(tmp_path / "data", **how)) == digests(serial)
+    assert 0 < len(here) < 6 and sorted(log.read_text().split()) == list("012345")
 
 
 def test_progress_within_a_piece(tmp_path, monkeypatch):
@@ -293,10 +322,10 @@ def test_bad_value_names_split_and_key(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_death_of_a_worker_and_going_on(serial, tmp_path, no_process_left):
+def test_death_of_a_worker_and_going_on(serial, tmp_path, idle_here, no_process_left):
     log = tmp_path / "log"
     with pytest.raises(pool.WorkerDiedError, match=r"^piece 4: the process .*exit status -9"):
-        prepare(tmp_path, trouble="die:4", log=str(log), num_workers=2)
+        prepare(tmp_path, trouble="die:4", log=str(log), num_workers=3)
     assert not EngineCorpus(data_dir=tmp_path).is_prepared()
     assert remains(tmp_path) == ["unfinished.1.0.0"]
     before = log.read_text().split()
@@ -312,31 +341,75 @@ def test_death_of_a_worker_and_going_on(serial, tmp_path, no_process_left):
 class InstantWorker:
     """Stands for a worker process: answers at once, with the task itself."""
 
-    def __init__(self, job, modules, answers):
-        self.tasks, self.ready, self._answers = collections.deque(), False, answers
+    def __init__(self, job, modules, heard):
+        self.tasks, self.is_ready, self._heard = collections.deque(), False, heard
 
     def get_ready(self):
-        self.ready = True
-        self._answers.put((self, "ready", None))
+        self._heard(self, "ready", None)
 
     def give(self, number, task):
         self.tasks.append((number, task))
-        self._answers.put((self, "done", task))
+        # A real worker answers later, in another thread.
+        threading.Thread(target=self._heard, args=(self, "done", task)).start()
 
     def stop(self):
         pass
 
 
-def test_worker_that_is_ready_when_others_have_done_all(monkeypatch):
+class Here:
+    """Does tasks in this process, or raises the one called "wrong"."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def do(self, task, progress):
+        self.tasks.append(task)
+        if task == "wrong":
+            raise ValueError("here")
+        return task
+
+
+def _results(workers, tasks) -> list:
+    results = []
+    workers.do(tasks, print, lambda *both: results.append(both))
+    return sorted(results)
+
+
+@pytest.mark.parametrize("is_free", [True, False])
+def test_worker_that_is_ready_when_others_have_done_all(monkeypatch, is_free):
     """It must not be given two tasks: their results would be taken for each other's."""
     monkeypatch.setattr(pool, "_Worker", InstantWorker)
-    with pool.Pool(b"", {}, 2) as workers:
+    if not is_free:
+        monkeypatch.setattr(pool.Pool, "_is_free", lambda self: False)
+    with pool.Pool(b"", {}, 2, Here()) as workers:
         early, late = workers._workers
         early.get_ready()
-        assert list(workers.do("ab", print)) == [("a", "a"), ("b", "b")]
+        assert _results(workers, "ab") == [("a", "a"), ("b", "b")]
         late.get_ready()
-        assert sorted(workers.do("cdefg", print)) == [(task, task) for task in "cdefg"]
-        assert sorted(workers.do("hij", print)) == [(task, task) for task in "hij"]
+        assert _results(workers, "cdefg") == [(task, task) for task in "cdefg"]
+        assert _results(workers, "hij") == [(task, task) for task in "hij"]
+        assert _results(workers, "") == []
+
+
+def test_tasks_that_cannot_be_had(monkeypatch, idle_here):
+    """Whoever asks for the next one, the caller gets the error."""
+    monkeypatch.setattr(pool, "_Worker", InstantWorker)
+
+    def unreadable():
+        yield "a"
+        raise OSError("cannot be read")
+
+    with pool.Pool(b"", {}, 1, Here()) as workers:
+        workers._workers[0].get_ready()
+        with pytest.raises(OSError, match="cannot be read"):
+            _results(workers, unreadable())
+
+
+class LateWorker(InstantWorker):
+    """Answers when it is asked to."""
+
+    def give(self, number, task):
+        self.tasks.append((number, task))
 
 
 class LateAnswers:
@@ -348,8 +421,8 @@ class LateAnswers:
     def __init__(self, workers):
         self._workers = workers
 
-    def put(self, answer):
-        pass
+    def empty(self):
+        return False
 
     def get(self):
         busy = [one for one in self._workers if one.tasks and one.tasks[0][1] != "stuck"]
@@ -362,49 +435,64 @@ class LateAnswers:
 
 @pytest.fixture
 def late(monkeypatch) -> pool.Pool:
-    """Two workers that are ready, and give such answers."""
-    monkeypatch.setattr(pool, "_Worker", InstantWorker)
-    with pool.Pool(b"", {}, 2) as workers:
-        workers._ready = list(workers._workers)
+    """Two workers that are ready, and give such answers; this process only reads."""
+    monkeypatch.setattr(pool, "_Worker", LateWorker)
+    with pool.Pool(b"", {}, 2, Here()) as workers:
         workers._answers = LateAnswers(workers._workers)
         for one in workers._workers:
-            one._answers = workers._answers
+            one.is_ready = True
         yield workers
 
 
 def test_few_chunks_are_in_flight(late):
-    """Two for each worker, and the next one: memory is bounded however slow the workers are."""
+    """Four for each worker, and the next one: memory is bounded however slow the workers are."""
     taken = itertools.count()
     with pytest.raises(KeyboardInterrupt):
-        list(late.do(("stuck" for _ in taken), print, is_stream=True))
-    assert next(taken) == 5
+        late.do_stream(("stuck" for _ in taken), print)
+    assert next(taken) == 9
 
 
-def test_the_earliest_error_of_a_stream(late):
+def test_what_workers_have_no_room_for(late, monkeypatch):
+    """It is done here, while they are busy."""
+    monkeypatch.setattr(LateAnswers, "empty", lambda self: True)
+    with pytest.raises(KeyboardInterrupt):
+        late.do_stream(["stuck"] * 8 + ["mine", "mine, too"], print)
+    assert late._doer.tasks == ["mine", "mine, too"]
+
+
+def test_the_earliest_error_of_a_stream(late, monkeypatch):
     """It is not the first one that comes; what follows after an error is not begun."""
-    taken = iter(["right", "right", "wrong", "wrong", "wrong", "right", "right"])
-    with pytest.raises(ValueError, match="^2$"):
-        list(late.do(taken, print, is_stream=True))
-    assert list(taken) == ["right"]
+
+    def refused(stream, match, error=ValueError):
+        with pytest.raises(error, match=match):
+            late.do_stream(stream, print)
+        for one in late._workers:
+            one.tasks.clear()
+
+    taken = iter(["right"] * 5 + ["wrong"] * 3 + ["right"] * 10)
+    refused(taken, "^5$")
+    assert len(list(taken)) > 5
 
     def unreadable(*before):
         yield from before
         raise OSError("cannot be read")
 
-    with pytest.raises(OSError, match="cannot be read"):
-        list(late.do(unreadable("right", "right"), print, is_stream=True))
-    with pytest.raises(ValueError, match="^1$"):
-        list(late.do(unreadable("right", "wrong"), print, is_stream=True))
+    refused(unreadable("right", "right"), "cannot be read", OSError)
+    refused(unreadable("right", "wrong"), "^1$")
+    # The ninth task is done here.
+    monkeypatch.setattr(LateAnswers, "empty", lambda self: True)
+    refused(["right"] * 3 + ["wrong"] + ["right"] * 4 + ["wrong"], "^3$")
+    refused(["right"] * 8 + ["wrong"] * 2, "^here$")
 
 
-def test_each_worker_is_asked_once(late):
+def test_each_process_is_asked_once(late):
     asked = []
     for one in late._workers:
         one.give = lambda number, task, give=one.give, one=one: (
             asked.append(one) or give(number, task)
         )
-    assert late.each("finish") == ["finish"] * 2
-    assert asked == late._workers
+    assert late.each("finish") == ["finish"] * 3
+    assert asked == late._workers and late._doer.tasks == ["finish"]
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
@@ -418,10 +506,10 @@ def test_error_of_a_chunk(tmp_path, num_workers, no_process_left):
 
 
 @pytest.mark.slow
-def test_death_of_a_worker_in_a_stream(serial, tmp_path, no_process_left):
+def test_death_of_a_worker_in_a_stream(serial, tmp_path, idle_here, no_process_left):
     """The stream is read again, and what was filed of it before is gone."""
     with pytest.raises(pool.WorkerDiedError, match=r"^stream: piece 4: the process .*status -9"):
-        prepare(tmp_path, chunked=True, trouble="die:4", num_workers=2)
+        prepare(tmp_path, chunked=True, trouble="die:4", num_workers=3)
     assert remains(tmp_path) == ["unfinished.1.0.0"]
     left = tmp_path / "engine_corpus" / "unfinished.1.0.0"
     (left / "12-ab-train-0.run").write_bytes(b"of a process that was killed")
@@ -466,12 +554,12 @@ def test_large_bytes_go_through_shared_memory():
 
 
 @pytest.mark.slow
-def test_without_shared_memory(serial, tmp_path, monkeypatch, no_process_left):
+def test_without_shared_memory(serial, tmp_path, monkeypatch, idle_here, no_process_left):
     monkeypatch.delattr(os, "memfd_create", raising=False)
     assert digests(prepare(tmp_path, chunked=True, num_workers=2)) == digests(serial)
 
 
-def test_workers_do_not_import_tensorflow(tmp_path, no_process_left):
+def test_workers_do_not_import_tensorflow(tmp_path, idle_here, no_process_left):
     log = tmp_path / "log"
     prepare(tmp_path, trouble="modules:0", log=str(log), num_workers=2)
     modules = log.read_text().split()
@@ -479,7 +567,7 @@ def test_workers_do_not_import_tensorflow(tmp_path, no_process_left):
 
 
 @pytest.mark.slow
-def test_changed_input_starts_afresh(tmp_path, no_process_left):
+def test_changed_input_starts_afresh(tmp_path, idle_here, no_process_left):
     log = tmp_path / "log"
     with pytest.raises(pool.WorkerDiedError):
         prepare(tmp_path, trouble="die:4", log=str(log), num_workers=2)
@@ -657,8 +745,9 @@ def test_kill_9_at_any_moment(serial, tmp_path, begun, no_process_left):
     builder = prepare(tmp_path / "data", log=str(log), num_workers=1)
     assert digests(builder) == digests(serial)
     assert remains(tmp_path / "data") == []
-    # At most the two pieces that were at work are read again.
-    assert len(log.read_text().split()) <= 6 + 2 and finished >= begun
+    # At most those are read again that were at work, and what the worker told of meanwhile: the
+    # caller's process hears it when its own piece goes on.
+    assert len(log.read_text().split()) <= 6 + 3 and finished >= begun
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

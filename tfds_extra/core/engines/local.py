@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import os
 import pathlib
 import sys
@@ -58,7 +57,7 @@ def prepare_locally(
         goes on from it, if this one was stopped or its result was not published. After publishing,
         the caller removes the folder.
       identity: All that, together with the pieces, decides what the shards hold.
-      num_workers: Number of worker processes; 1 for none, None for one per core if that saves time.
+      num_workers: Number of processes, this one included; None for one per core if that saves time.
       serial_bytes: For a raw corpus with fewer bytes, workers do not save time.
 
     Returns:
@@ -109,16 +108,16 @@ def prepare_locally(
             if not work.is_new:
                 _forget_lost(work, job, len(first.pieces), plan)
                 _clear_unfinished(work)
-            with _doing(job, len(first.pieces), num_workers) as workers:
+            with _processes(job, len(first.pieces), num_workers) as processes:
                 left = len(first.pieces) - len(work.pieces)
                 is_divided = isinstance(job.read, Chunked) and left < _WHOLE_PIECES
-                if is_divided and not isinstance(workers, _ThisProcess):
-                    _read_divided(work, job, first.pieces, workers, expected_counts)
+                if is_divided and not processes.is_alone:
+                    _read_divided(work, job, first.pieces, processes, expected_counts)
                 else:
-                    _read_pieces(work, first.pieces, workers, expected_counts, limit)
+                    _read_pieces(work, first.pieces, processes, expected_counts, limit)
                 check_counts(work.counts())
                 shards = plan()
-                _write_shards(work, shards, workers.do)
+                _write_shards(work, shards, processes)
             sizes = {name: shard.num_bytes for name, shard in work.shards.items()}
             prepared = [
                 prepared_split(split, shards[split], sizes, work.folder, filename_templates)
@@ -185,48 +184,26 @@ def _clear_unfinished(work: journal.Journal) -> None:
             os.truncate(path, stops[path.name])
 
 
-Do = Callable[[Iterator[Any], tasks.Progress], Iterator[tuple[Any, Any]]]
-
-
-class _ThisProcess:
-    """Does tasks as a `Pool` does."""
-
-    def __init__(self, job: tasks.Job):
-        self._doer = tasks.Doer(job, is_alone=True)
-
-    def do(self, todo: Iterator[Any], progress: tasks.Progress) -> Iterator[tuple[Any, Any]]:
-        for task in todo:
-            yield task, self._doer.do(task, progress)
-
-    def each(self, task: Any) -> list[Any]:
-        return [self._doer.do(task, lambda count: None)]
-
-
-@contextlib.contextmanager
-def _doing(
-    job: tasks.Job, num_pieces: int, num_workers: int | None
-) -> Iterator[pool.Pool | _ThisProcess]:
-    """Yields what does tasks, in workers or in this process."""
+def _processes(job: tasks.Job, num_pieces: int, num_workers: int | None) -> pool.Pool:
+    """Returns what does tasks, in this process and perhaps in others."""
     if num_workers is None:
         num_workers = cores() if isinstance(job.read, Chunked) else min(cores(), num_pieces)
     pickled = tasks.pickled(job) if num_workers > 1 else None
     if pickled is None:
-        yield _ThisProcess(job)
-        return
+        return pool.Pool(b"", {}, 0, tasks.Doer(job, is_alone=True))
     module = type(builder_of(job.read) or job).__module__
     modules = {module: getattr(sys.modules[module], "__file__", None) or ""}
-    with pool.Pool(pickled, modules, num_workers) as workers:
-        yield workers
+    return pool.Pool(pickled, modules, num_workers - 1, tasks.Doer(job))
 
 
 def _read_divided(
     work: journal.Journal,
     job: tasks.Job,
     pieces: Sequence[Any],
-    workers: pool.Pool,
+    processes: pool.Pool,
     expected_counts: Mapping[str, int],
 ) -> None:
-    """Reads in this process all pieces that are not finished, and has workers file their records."""
+    """Reads in this process all pieces that are not finished, and has their records filed in all."""
     assert isinstance(job.read, Chunked)
     with _bar("Reading", sum(expected_counts.values())) as bar:
         bar.update(sum(work.counts().values()))
@@ -234,18 +211,17 @@ def _read_divided(
             if index in work.pieces:
                 continue
             chunks = (tasks.ChunkTask(piece, chunk) for chunk in job.read.read(piece))
-            for _ in workers.do(chunks, bar.update, is_stream=True):
-                pass
-            # Workers keep records of many chunks in memory before they write them, so that they are
-            # asked where these lie only at the end.
-            filed = workers.each(tasks.FinishTask())
+            processes.do_stream(chunks, bar.update)
+            # Records of many chunks are kept in memory before they are written, so that each
+            # process is asked where its records lie only at the end.
+            filed = processes.each(tasks.FinishTask())
             work.add_pieces([index], [segment for _, segments in filed for segment in segments])
 
 
 def _read_pieces(
     work: journal.Journal,
     pieces: Sequence[Any],
-    workers: pool.Pool | _ThisProcess,
+    processes: pool.Pool,
     expected_counts: Mapping[str, int],
     limit: int | None,
 ) -> None:
@@ -264,22 +240,23 @@ def _read_pieces(
             if index not in work.pieces and not is_enough():
                 yield tasks.PieceTask(index, piece, left())
 
+    def filed(told: tasks.Filed | None) -> None:
+        if told is None:  # The records of a small piece are filed with those of the next one.
+            return
+        indices, segments = told
+        work.add_pieces(indices, segments)
+        for segment in segments:
+            counts[segment.split] = counts.get(segment.split, 0) + segment.count
+
     with _bar("Reading", sum(expected_counts.values())) as bar:
         bar.update(sum(work.counts().values()))
-        filed = (result for _, result in workers.do(todo(), bar.update) if result is not None)
-        for indices, segments in itertools.chain(filed, _of_each(workers)):
-            work.add_pieces(indices, segments)
-            for segment in segments:
-                counts[segment.split] = counts.get(segment.split, 0) + segment.count
-
-
-def _of_each(workers: pool.Pool | _ThisProcess) -> Iterator[tasks.Filed]:
-    """Yields what workers have filed and not told of yet."""
-    yield from workers.each(tasks.FinishTask())
+        processes.do(todo(), bar.update, lambda task, told: filed(told))
+        for told in processes.each(tasks.FinishTask()):
+            filed(told)
 
 
 def _write_shards(
-    work: journal.Journal, shards: Mapping[str, list[tasks.ShardTask]], do: Do
+    work: journal.Journal, shards: Mapping[str, list[tasks.ShardTask]], processes: pool.Pool
 ) -> None:
     """Writes all shards that are not written yet."""
     all_shards = [task for split in shards.values() for task in split]
@@ -288,17 +265,20 @@ def _write_shards(
     for task in all_shards:
         for segment in task.segments:
             needed_by.setdefault(segment.file, set()).add(task.name)
+
+    def written(task: tasks.ShardTask, shard: records.Shard) -> None:
+        work.add_shard(task.name, shard)
+        for segment in task.segments:
+            waiting = needed_by.get(segment.file)
+            if waiting is not None and not waiting - set(work.shards):
+                (work.folder / segment.file).unlink(missing_ok=True)
+                del needed_by[segment.file]
+
     todo = [task for task in all_shards if task.name not in work.shards]
     total, left = (sum(task.count for task in some) for some in (all_shards, todo))
     with _bar("Writing", total) as bar:
         bar.update(total - left)
-        for task, result in do(iter(todo), bar.update):
-            work.add_shard(task.name, result)
-            for segment in task.segments:
-                waiting = needed_by.get(segment.file)
-                if waiting is not None and not waiting - set(work.shards):
-                    (work.folder / segment.file).unlink(missing_ok=True)
-                    del needed_by[segment.file]
+        processes.do(todo, bar.update, written)
 
 
 def _bar(what: str, total: int) -> Any:

@@ -14,7 +14,8 @@ import pickle
 import traceback
 from typing import IO, Any
 
-SLOTS = 2  # Messages that may be on their way to a process.
+# Messages that may be on their way to a process: enough for the time in which the other is busy.
+SLOTS = 4
 _SLOT_BYTES = 4 << 20  # What is larger goes through the pipe. Only memory that is used is taken.
 _LARGE = 1 << 12  # Smaller byte strings go through the pipe.
 
@@ -23,8 +24,8 @@ class Memory:
     """Memory that two processes share, for messages in one direction.
 
     It has a slot for each message that may be on its way, which are used in turn: a message may be
-    sent when the last but one was received. It has no name, so that nothing is left of it when both
-    processes have ended.
+    sent when the one that had its slot before was received. It has no name, so that nothing is left
+    of it when both processes have ended.
     """
 
     def __init__(self, descriptor: int):

@@ -46,6 +46,18 @@ def from_strings(values: Sequence[str] | Sequence[bytes]) -> pa.Array:
     return column(offsets, data)
 
 
+def from_column(strings: pa.Array) -> pa.Array:
+    """Returns a column of texts or byte strings, of any of Arrow's types of these, as byte strings."""
+    _, offsets, content = strings.buffers()
+    is_small = strings.type in (pa.string(), pa.binary())
+    if not is_small or strings.null_count or offsets is None or content is None:
+        return strings.cast(TYPE)
+    # `cast` makes each string anew.
+    offsets = np.frombuffer(offsets, np.int32, len(strings) + 1, 4 * strings.offset)
+    buffers = [None, pa.py_buffer(offsets.astype(np.int64)), content]
+    return pa.Array.from_buffers(TYPE, len(strings), buffers)
+
+
 def each(strings: pa.Array) -> Iterator[bytes]:
     """Yields the byte strings of a column; to make each one when it is needed takes less time."""
     offsets = _offsets(strings)
@@ -64,7 +76,8 @@ def data(strings: pa.Array) -> pa.Buffer:
 
 def sizes(strings: pa.Array) -> np.ndarray:
     """Returns the number of bytes of each string, int64; the column has no nulls."""
-    return np.diff(_offsets(strings))
+    offsets = _offsets(strings)
+    return offsets[1:] - offsets[:-1]
 
 
 def _offsets(strings: pa.Array) -> np.ndarray:

@@ -198,7 +198,7 @@ def _text_array(column: Any, kinds: set[type]) -> pa.Array:
     }  # fmt: skip
     if text_types.get(column.type) not in kinds:
         raise NotPlain
-    return column.cast(binaries.TYPE)
+    return binaries.from_column(column)
 
 
 def _number_vector(field: Field, convert: Callable[[Any], Any]) -> _Vector:
