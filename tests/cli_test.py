@@ -196,7 +196,7 @@ def test_build_all_configs_and_config_option(extra, data_dir):
 def test_engine_is_chosen_on_the_command_line(extra, data_dir, monkeypatch, option, engine):
     """Serial, workers and Beam leave the same files; each option chooses its engine."""
     calls = []
-    for module, name in ((pool, "Pool"), (engines, "prepare_on_beam")):
+    for module, name in ((pool, "_Worker"), (engines, "prepare_on_beam")):
         function = getattr(module, name)
         monkeypatch.setattr(
             module, name, lambda *a, f=function, n=name, **k: calls.append(n) or f(*a, **k)
@@ -212,7 +212,7 @@ def test_engine_is_chosen_on_the_command_line(extra, data_dir, monkeypatch, opti
     if engine == "beam":
         option += "direct_running_mode=in_memory,direct_num_workers=1"
     assert build(option) == serial
-    assert calls == [{"workers": "Pool", "beam": "prepare_on_beam"}[engine]]
+    assert calls == [{"workers": "_Worker", "beam": "prepare_on_beam"}[engine]]
 
 
 @pytest.mark.slow

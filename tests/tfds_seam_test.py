@@ -76,6 +76,7 @@ def test_all_that_is_overridden_is_there_and_in_the_table():
     for ours, theirs in (
         (tfds_seam.Builder, _BUILDER),
         (tfds_seam.DownloadManager, download.DownloadManager),
+        (tfds_seam.DataSource, array_record.ArrayRecordDataSource),
     ):
         overridden = {
             name
@@ -340,9 +341,9 @@ def test_options_of_the_command(tmp_path):
 
 # These are how TFDS's documentation says that a builder is written.
 _EXTENSION_POINTS = {"_info", "_split_generators", "_generate_examples"}
-# Public methods of named tuples, of Python, and the class of TensorFlow that `core.reading` can do
+# Public methods of named tuples, of Python, and the classes of TensorFlow that `core.reading` can do
 # without.
-_NOT_OF_TFDS = {"_asdict", "_replace", "_exit", "_getframe", "_MapDataset"}
+_NOT_OF_TFDS = {"_asdict", "_replace", "_exit", "_getframe", "_MapDataset", "_UnbatchDataset"}
 
 
 def _classes() -> dict[str, type]:

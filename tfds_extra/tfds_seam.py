@@ -21,6 +21,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core import download, example_parser, reader, utils
+from tensorflow_datasets.core.data_sources import array_record
 from tensorflow_datasets.core.download import checksums
 
 # --------------------------------------------------------------------------------------- builders
@@ -234,12 +235,16 @@ def as_parsed(parser: example_parser.ExampleParser, flat: dict[str, Any]) -> Any
     )
 
 
-def decoded(source: Any, record: bytes) -> Any:
-    """Returns the example that a record of a data source holds, decoded as its user asked for.
+class DataSource(array_record.ArrayRecordDataSource):
+    """TFDS's data source, with a private method that hands on to `decoded`."""
 
-    TFDS's `__getitems__` decodes one record after the other.
-    """
-    return source._deserialize(record)
+    def example(self, record: Any) -> Any:
+        """Returns the example that a record holds, decoded as the user asked for."""
+        return self._deserialize(record)
+
+    def _deserialize(self, record: Any) -> Any:
+        """TFDS decodes one record after the other, and each feature by its name."""
+        return self.decoded(record, super()._deserialize)
 
 
 # --------------------------------------------------------------------------------------- features

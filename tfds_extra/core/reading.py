@@ -8,10 +8,7 @@ calls cost more than the work. Here n serialized records go through one call of
 
 from __future__ import annotations
 
-import concurrent.futures
-import functools
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +19,6 @@ from tensorflow_datasets.core import (
     tf_compat,
     utils,
 )
-from tensorflow_datasets.core.data_sources import array_record
 from tensorflow_datasets.core.features import feature as feature_lib
 from tensorflow_datasets.core.features import tensor_feature
 from tensorflow_datasets.core.utils.lazy_imports_utils import tensorflow as tf
@@ -434,24 +430,3 @@ def _decode(
         decoded[name] = value
     specs = {k: v for k, v in features.get_serialized_info().items() if k in wanted}
     return utils.pack_as_nest_dict(decoded, specs)
-
-
-class _InThreads(array_record.ArrayRecordDataSource):
-    """Decodes the items of one call of `__getitems__` on all cores."""
-
-    def __getitems__(self, keys: Sequence[int]) -> list[Any]:
-        if not keys:
-            return []
-        records = self.data_source.__getitems__(keys)
-        # Each call has its own pool, because a pool that is kept would hang in a forked process.
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(functools.partial(tfds_seam.decoded, self), records))
-
-
-def in_threads(source: Any) -> Any:
-    """Makes a data source decode in threads if its features are slow to decode; returns it."""
-    if type(source) is array_record.ArrayRecordDataSource:
-        features = source.dataset_info.features
-        if any(isinstance(feature, EncodedAudio) for _, feature in _leaves(features)):
-            source.__class__ = _InThreads
-    return source

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 from tensorflow_datasets.core.utils.lazy_imports_utils import tree
 
-from tfds_extra.core import dtypes, hooks, reading
+from tfds_extra.core import data_sources, dtypes, hooks, reading
 from tfds_extra.core.builders.preparing import PreparingLayer
 from tfds_extra.core.errors import require
 
@@ -142,6 +142,6 @@ class ReadingLayer(PreparingLayer):
 
         def open_split(one: Any) -> Any:
             reading.check_has_data(self.info, one)
-            return reading.in_threads(open_source(one, **kwargs))
+            return data_sources.faster(open_source(one, **kwargs))
 
         return tree.map_structure(open_split, split)
