@@ -6,9 +6,9 @@
     python benchmarks/engines.py mixed       # 20,000 examples of image bytes, ragged boxes and text
     python benchmarks/engines.py large       # 2,000 examples of half a megabyte each
     python benchmarks/engines.py memory      # peak memory at 1x and 10x rows, each in its own process
-    python benchmarks/engines.py scaling     # two workers against one, where decoding is the work
+    python benchmarks/engines.py scaling     # two processes against one, where decoding is the work
 
-All sides run in turn in one process; medians and ratios. Two workers include starting them.
+All sides run in turn in one process; medians and ratios. Two processes are this one and one that it starts.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def rows(folder: pathlib.Path, repeat: int, count: int = 200_000) -> None:
         "plain TFDS": lambda: plain_tfds(builder("tfds")),
         "serial, row by row": lambda: prepare(builder("one", num_workers=1)),
         "serial, columns": lambda: prepare(builder("columns", num_workers=1, batched=True)),
-        "two workers, columns": lambda: prepare(builder("two", num_workers=2, batched=True)),
+        "two processes, columns": lambda: prepare(builder("two", num_workers=2, batched=True)),
         **common.hugging_face(folder, "csv", data_files=[str(f) for f in files]),
     }
     if count > 200_000:
@@ -104,7 +104,7 @@ def large(folder: pathlib.Path, repeat: int) -> None:
     sides = {
         "plain TFDS": lambda: plain_tfds(builder("tfds")),
         "serial": lambda: prepare(builder("one", num_workers=1)),
-        "two workers": lambda: prepare(builder("two", num_workers=2)),
+        "two processes": lambda: prepare(builder("two", num_workers=2)),
     }
     times = common.interleaved(sides, repeat, warm_up=0)
     common.report(f"{count:,} examples of 500 kB", times, count // 2, "MB")
@@ -117,7 +117,7 @@ def scaling(folder: pathlib.Path, repeat: int) -> None:
         data_dir = str(folder / str(workers))
         return generated_corpora.Decoded(rows=count, data_dir=data_dir, num_workers=workers)
 
-    sides = {f"{n} worker processes": lambda n=n: prepare(builder(n)) for n in (1, 2)}
+    sides = {f"{n} processes": lambda n=n: prepare(builder(n)) for n in (1, 2)}
     times = common.interleaved(sides, repeat, warm_up=0)
     common.report(f"{count} pieces of decoding", times, count, "pieces")
 
@@ -141,7 +141,11 @@ def memory(folder: pathlib.Path, repeat: int) -> None:
     del repeat
     here = str(pathlib.Path(__file__).parent)
     print("\nPeak memory in MiB of the largest process, at 1x and 10x rows")
-    for name, workers, beam in (("serial", 1, False), ("two workers", 2, False), ("Beam", 1, True)):
+    for name, workers, beam in (
+        ("serial", 1, False),
+        ("two processes", 2, False),
+        ("Beam", 1, True),
+    ):
         peaks = []
         # One process keeps up to 128 MB of records in memory, which more rows have to exceed.
         few = 100_000 if beam else 300_000

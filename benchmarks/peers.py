@@ -1,6 +1,6 @@
 """Ours and what people would use instead, side by side, from the same files.
 
-    python -m pip install torch torchvision lhotse datasets pandas soundfile
+    python -m pip install torch torchvision torchcodec lhotse datasets pandas soundfile
     python benchmarks/peers.py images                 # 60,000 made-up images in packed idx files
     python benchmarks/peers.py audio --archive FSDD   # the tar.gz of release 1.0.10 with its top folder
     python benchmarks/peers.py text                   # 200,000 made-up rows of five text fields in csv

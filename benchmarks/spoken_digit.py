@@ -5,7 +5,7 @@
 ARCHIVE is a tar.gz of release 1.0.10 with its top folder. Both builders prepare the same 3,000
 recordings from it (the standard one extracts it first, as it always does), and both results are read
 in padded batches of 100 without caching. Neither side's time holds a download. Ours is also prepared by
-two workers, of which one has nothing to read: the archive is one stream.
+two processes: one of them has done everything before the other is ready.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ def compare(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
         prepared[name] = makers[name]()
         prepared[name].download_and_prepare()
 
-    def two_workers():
-        data_dir = folder / "two_workers"
+    def two_processes():
+        data_dir = folder / "two_processes"
         shutil.rmtree(data_dir, ignore_errors=True)
         tfds.builder("free_spoken_digit", data_dir=data_dir, num_workers=2).download_and_prepare()
 
     sides = {name: lambda name=name: prepare(name) for name in makers}
-    times = common.interleaved({**sides, "ours, two workers": two_workers}, arguments.repeat)
+    times = common.interleaved({**sides, "ours, two processes": two_processes}, arguments.repeat)
     common.report("Prepare 3,000 recordings from the archive", times, _RECORDINGS, "examples")
 
     print("\nPrepared bytes, of the bytes of all samples")

@@ -1,6 +1,6 @@
-"""Corpora that are one compressed stream, prepared by one process and by two workers.
+"""Corpora that are one compressed stream, prepared by one process and by two.
 
-    python benchmarks/streams.py                  # all four: about 4 GB of disk, half an hour
+    python benchmarks/streams.py                  # all four: about 4 GB of disk, ten minutes
     python benchmarks/streams.py recordings rows  # also: decoded, lines
     python benchmarks/streams.py --size 0.1 --repeat 3
 
@@ -9,10 +9,10 @@ decoded: the same, and each is decoded, to compare its samples with the MD5 that
 rows: 1.6 million rows of CSV, which Sentiment140's builder reads twice.
 lines: 1 GB of JSON lines in a tar.gz, which Yelp's builder reads.
 
-One process reads the stream and makes all examples. Of two workers, each makes examples of what a third
-process, the caller's, reads. Both run in turn in one process; two workers include starting them. Beside
-the time by the clock, the processor time of all processes is given: what two workers use up more is the
-price of handing chunks on.
+One process reads the stream and makes all examples. Of two, the caller's process reads, and makes examples
+when the other has enough to do. Both run in turn in one process; starting the other is part of the time.
+Beside the time by the clock, the processor time of all processes is given: what two use up more is the
+price of starting one and of handing chunks on.
 """
 
 from __future__ import annotations
@@ -147,11 +147,11 @@ def _processor_time() -> float:
 
 
 def compare(make: Callable, size: float, repeat: int, folder: pathlib.Path) -> None:
-    """Prints how long one process and two workers take."""
+    """Prints how long one process and two take."""
     made = folder / "published"
     made.mkdir()
     prepare, count, unit = make(made, size)
-    sides = {"one process": lambda: prepare(1), "two workers": lambda: prepare(2)}
+    sides = {"one process": lambda: prepare(1), "two processes": lambda: prepare(2)}
     clock: dict[str, list[float]] = {name: [] for name in sides}
     processor: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(repeat):

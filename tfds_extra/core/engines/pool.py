@@ -163,13 +163,16 @@ class Pool:
     def each(self, task: Any) -> list[Any]:
         """Does a task in each process that has done anything, and returns the results."""
         results: list[Any] = []
-        add = lambda task, result: results.append(result)  # noqa: E731
+
+        def done(task: Any, result: Any) -> None:
+            results.append(result)
+
         ready = [one for one in self._workers if one.is_ready]
         for one in ready:
             one.give(0, task)
-        add(task, self._doer.do(task, _ignore))
+        done(task, self._doer.do(task, _ignore))
         while any(one.tasks for one in ready):
-            self._take_answer(self._answers.get(), _ignore, add)
+            self._take_answer(self._answers.get(), _ignore, done)
         return results
 
     def _heard(self, one: _Worker, kind: str, content: Any) -> None:
