@@ -299,11 +299,11 @@ _POOLS = {
         pool.shutdown()""",
     "ours": """
         import pathlib, pickle
-        from tfds_extra.core.engines import pool, runs, tasks
+        from tfds_extra.core.engines import blocks, pool, tasks
         from tensorflow_datasets.core import file_adapters
         job = tasks.Job(read=len, features=tfds.features.FeaturesDict(dict(n=tf.int64)),
                         file_format=file_adapters.FileFormat.TFRECORD,
-                        order=runs.Order.for_size(False, 1), folder=pathlib.Path("."))
+                        order=blocks.Order.for_size(False, 1), folder=pathlib.Path("."))
         with pool.Pool(pickle.dumps(job), {"tfds_extra": ""}, 2) as workers:
             while len(workers._idle) < 2:
                 one, kind, content = workers._answers.get()
@@ -375,14 +375,14 @@ def sorting(folder: pathlib.Path, repeat: int) -> None:
     del folder
     import pyarrow as pa
 
-    from tfds_extra.core.engines import runs, strings
+    from tfds_extra.core.engines import blocks, strings
 
     count = 160_000
     chance = np.random.default_rng(0)
     ranks = chance.integers(0, 2**63, (count, 2)).astype(np.uint64)
     keys = strings.compact([b"%d" % n for n in range(count)])
     records = strings.compact([chance.bytes(400) for _ in range(count)])
-    block = runs.Block(ranks, np.zeros(count, np.uint32), keys, records)
+    block = blocks.Block(ranks, np.zeros(count, np.uint32), keys, records)
     table = pa.table({
         "high": ranks[:, 0], "low": ranks[:, 1], "crc": block.crcs, "key": keys, "record": records
     })  # fmt: skip

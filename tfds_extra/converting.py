@@ -18,7 +18,7 @@ from tensorflow_datasets.core import constants, file_adapters, utils
 
 from tfds_extra import core
 from tfds_extra.core import digests, disk, locks, prepared
-from tfds_extra.core.engines import OrderDigest, records, runs, strings
+from tfds_extra.core.engines import OrderDigest, blocks, records, strings
 
 _FORMATS = {
     name: file_adapters.FileFormat.from_value(name) for name in ("tfrecord", "array_record")
@@ -136,7 +136,7 @@ def _paths(
     return found
 
 
-def _blocks(shard: Iterator[bytes], bar: utils.tqdm) -> Iterator[runs.Block]:
+def _blocks(shard: Iterator[bytes], bar: utils.tqdm) -> Iterator[blocks.Block]:
     """Yields the records of a shard in blocks of some megabytes."""
     block: list[bytes] = []
     size = 0
@@ -150,10 +150,10 @@ def _blocks(shard: Iterator[bytes], bar: utils.tqdm) -> Iterator[runs.Block]:
     yield _block(block)
 
 
-def _block(found: list[bytes]) -> runs.Block:
+def _block(found: list[bytes]) -> blocks.Block:
     # The records are in order already: nobody looks at ranks and keys.
     ranks = np.zeros((len(found), 2), np.uint64)
-    return runs.Block(ranks, runs.crcs_of(found), [], strings.compact(found))
+    return blocks.Block(ranks, blocks.crcs_of(found), [], strings.compact(found))
 
 
 def _describe(folder: pathlib.Path, formats: list[file_adapters.FileFormat]) -> None:

@@ -28,7 +28,7 @@ from absl import logging
 from engine_corpus import EngineCorpus
 
 import tfds_extra  # noqa: F401 (registers the builders)
-from tfds_extra.core.engines import runs
+from tfds_extra.core.engines import blocks, runs
 
 _DIED = 77
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
@@ -158,7 +158,7 @@ def preparation(corpus: str, file_format: str) -> Callable[[pathlib.Path], None]
 
     def prepare(folder: pathlib.Path) -> None:
         if corpus == "made_up":
-            runs._GROUP_BITS, runs.WINDOW_BYTES = 2, 4_000
+            blocks.GROUP_BITS, runs.WINDOW_BYTES = 2, 4_000
             builder = EngineCorpus(data_dir=folder, rows=60, num_pieces=3, **kwargs)
         else:
             builder = tfds.builder(corpus, data_dir=folder, miniature=True, **kwargs)

@@ -20,7 +20,7 @@ from tensorflow_datasets.core import file_adapters
 
 from tfds_extra import core
 from tfds_extra.core import disk
-from tfds_extra.core.engines import journal, local, records, runs
+from tfds_extra.core.engines import blocks, journal, local, records, runs
 
 _CRASHES = pathlib.Path(__file__).with_name("crashes.py")
 
@@ -250,7 +250,7 @@ def test_damaged_shards_are_written_again(tmp_path, monkeypatch, what, file_form
     "how, ordered", [*((how, False) for how in DAMAGE), ("zeros", True), ("zeros at the end", True)]
 )
 def test_damaged_records_are_read_again(tmp_path, monkeypatch, how, ordered):
-    monkeypatch.setattr(runs, "_GROUP_BITS", 2)
+    monkeypatch.setattr(blocks, "GROUP_BITS", 2)
     monkeypatch.setattr(runs, "WINDOW_BYTES", 0)  # Each piece is filed when it was read.
     whole = prepare(tmp_path / "whole", ordered=ordered)
     with stopped_at(monkeypatch, local, "_write_shards", 1, Stopped()):
@@ -285,7 +285,7 @@ def test_garbage_where_a_number_of_records_should_be_takes_no_memory(tmp_path):
     segment = runs.Segment("train", 0, "a.run", 0, 1000, 5, 10)
     with pytest.raises(OSError, match=r"a\.run: cut short, or not what was written there"):
         list(runs.read_blocks(tmp_path, segment))
-    assert not runs.is_whole(tmp_path, segment, runs.Order(False))
+    assert not runs.is_whole(tmp_path, segment, blocks.Order(False))
 
 
 def test_a_part_is_not_gone_on_with(tmp_path, monkeypatch):

@@ -31,7 +31,17 @@ from tfds_extra import core
 from tfds_extra.core import locks
 from tfds_extra.core.builders import preparing
 from tfds_extra.core.engines import beam as beam_engine
-from tfds_extra.core.engines import journal, local, messages, pool, records, runs, strings, tasks
+from tfds_extra.core.engines import (
+    blocks,
+    journal,
+    local,
+    messages,
+    pool,
+    records,
+    runs,
+    strings,
+    tasks,
+)
 
 
 def prepare(data_dir: pathlib.Path, *, config=None, **kwargs) -> EngineCorpus:
@@ -136,7 +146,7 @@ def test_progress_within_a_piece(tmp_path, monkeypatch):
         read=EngineCorpus(data_dir=tmp_path)._generate_examples,
         features=EngineCorpus(data_dir=tmp_path).info.features,
         file_format=file_adapters.FileFormat.TFRECORD,
-        order=runs.Order(disable_shuffling=False),
+        order=blocks.Order(disable_shuffling=False),
         folder=tmp_path,
     )
     tasks.Doer(job).do(tasks.PieceTask(0, "piece 0"), seen.append)
@@ -177,7 +187,7 @@ def test_shards_as_tfds_draws_them(serial, tmp_path, file_format, monkeypatch):
 
 @pytest.mark.slow
 def test_groups_too_large_for_memory(serial, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "_GROUP_BITS", 4)
+    monkeypatch.setattr(blocks, "GROUP_BITS", 4)
     monkeypatch.setattr(runs, "SORT_BYTES", 150)  # A record has less.
     monkeypatch.setattr(runs, "WINDOW_BYTES", 20_000)
     assert digests(prepare(tmp_path, num_workers=1)) == digests(serial)
@@ -196,7 +206,7 @@ def _refuse(self):
     "kwargs", [{}, {"batched": True}, {"ordered": True}, {"file_format": "array_record"}]
 )
 def test_same_bytes_whatever_waits_in_memory(tmp_path, monkeypatch, kwargs):
-    monkeypatch.setattr(runs, "_GROUP_BITS", 3)
+    monkeypatch.setattr(blocks, "GROUP_BITS", 3)
     whole = prepare(tmp_path / "whole", num_workers=1, **kwargs)
     monkeypatch.setattr(runs, "_BLOCK_BYTES", 4_000)
     for window, is_filed in (0, True), (60_000, True), (1 << 20, False):
@@ -213,18 +223,18 @@ def test_same_bytes_whatever_waits_in_memory(tmp_path, monkeypatch, kwargs):
 def test_what_took_long_or_much_is_filed(tmp_path, monkeypatch, seconds, window):
     monkeypatch.setattr(runs, "WINDOW_SECONDS", seconds)
     monkeypatch.setattr(runs, "WINDOW_BYTES", window)
-    writer = runs.RunWriter(tmp_path, runs.Order(disable_shuffling=False), is_alone=True)
+    writer = runs.RunWriter(tmp_path, blocks.Order(disable_shuffling=False), is_alone=True)
     writer.add("train", ["a"], [b"record"])
     assert writer.is_due
     (segment,) = writer.finish()
     assert (tmp_path / segment.file).stat().st_size == segment.num_bytes
-    assert not runs.RunWriter(tmp_path, runs.Order(False)).is_due  # That is of a worker.
+    assert not runs.RunWriter(tmp_path, blocks.Order(False)).is_due  # That is of a worker.
 
 
 def test_what_waits_in_memory_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(runs, "WINDOW_BYTES", 100_000)
     monkeypatch.setattr(runs, "_BLOCK_BYTES", 10_000)
-    writer = runs.RunWriter(tmp_path, runs.Order(disable_shuffling=False), is_alone=True)
+    writer = runs.RunWriter(tmp_path, blocks.Order(disable_shuffling=False), is_alone=True)
     most = 0
     for number in range(1_000):
         writer.add("train", [number], [b"x" * 1_000])
@@ -265,8 +275,8 @@ def test_small_strings_are_a_column_and_large_ones_a_list(tmp_path):
     "keys", [["a", "b\\c", "ä"], ["a", "ä"], [0, 12, 2**70, -1], [True, "x", b"y", 3], []]
 )
 def test_keys_are_hashed_as_tfds_does(keys):
-    names = runs._to_bytes(keys)
-    found = runs.Order(disable_shuffling=False).ranks("train", keys, names)
+    names = blocks.to_bytes(keys)
+    found = blocks.Order(disable_shuffling=False).ranks("train", keys, names)
     hasher = hashing.Hasher("train")
     expected = [hasher.hash_key(key) for key in keys]
     assert [(int(high) << 64) + int(low) for high, low in found] == expected
@@ -276,7 +286,7 @@ def test_keys_are_hashed_as_tfds_does(keys):
 @pytest.mark.parametrize("num_workers", tiers.sampled([1, 2], [1]))
 @pytest.mark.parametrize("shift", [16, 3])
 def test_order_of_keys(tmp_path, monkeypatch, num_workers, shift):
-    monkeypatch.setattr(runs, "_ORDERED_SHIFT", shift)
+    monkeypatch.setattr(blocks, "_ORDERED_SHIFT", shift)
     if num_workers > 1 and shift != 16:
         pytest.skip("workers do not see the change")
     builder = prepare(tmp_path, ordered=True, num_workers=num_workers)

@@ -27,7 +27,7 @@ from tensorflow_datasets.core import download, file_adapters, naming
 from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import disk, errors, pieces
-from tfds_extra.core.engines import journal, messages, runs, tasks
+from tfds_extra.core.engines import blocks, journal, messages, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.errors import CorpusError
 
@@ -88,7 +88,7 @@ def prepare_on_beam(
         read=first.read,
         features=features,
         file_format=file_format,
-        order=runs.Order.for_size(disable_shuffling, raw_bytes),
+        order=blocks.Order.for_size(disable_shuffling, raw_bytes),
         folder=work_folder,
     )
     shard_config = download_config.get_shard_config()

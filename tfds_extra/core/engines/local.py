@@ -16,7 +16,7 @@ from tensorflow_datasets.core import download, file_adapters, naming, utils
 
 from tfds_extra.core import disk, errors
 from tfds_extra.core.archives import ArchiveError
-from tfds_extra.core.engines import journal, pool, records, runs, tasks
+from tfds_extra.core.engines import blocks, journal, pool, records, runs, tasks
 from tfds_extra.core.engines.prepared import PreparedSplit, prepared_split
 from tfds_extra.core.pieces import Chunked, SplitExamples, builder_of
 
@@ -72,7 +72,7 @@ def prepare_locally(
     limit = download_config.max_examples_per_split
     shard_config = download_config.get_shard_config()
     raw_bytes = journal.size(first.pieces)
-    order = runs.Order.for_size(disable_shuffling, raw_bytes)
+    order = blocks.Order.for_size(disable_shuffling, raw_bytes)
     state = journal.fingerprint(
         identity,
         first.pieces,

@@ -14,7 +14,7 @@ from etils import epath
 from tensorflow_datasets.core import file_adapters
 
 from tfds_extra.core import disk, errors
-from tfds_extra.core.engines import runs, strings
+from tfds_extra.core.engines import blocks, strings
 from tfds_extra.core.serializing import binaries
 
 _DIGEST = np.dtype([("size", "<u8"), ("crc", "<u4")])
@@ -82,7 +82,7 @@ def digests_path(shard: epath.Path | pathlib.Path) -> epath.Path | pathlib.Path:
 
 def write_shard(
     path: epath.Path | pathlib.Path,
-    blocks: Iterable[runs.Block],
+    ordered: Iterable[blocks.Block],
     file_format: file_adapters.FileFormat,
 ) -> tuple[int, Shard]:
     """Writes a shard, and the digests of its records beside it; both appear only when whole.
@@ -91,7 +91,7 @@ def write_shard(
 
     Args:
       path: Path of the shard.
-      blocks: The records, in order.
+      ordered: The records, in order.
       file_format: Any format of TFDS. TFRecord is written here, without TensorFlow.
 
     Returns:
@@ -107,9 +107,9 @@ def write_shard(
     beside = digests_path(path)
     with errors.file_named(beside), beside.open("wb") as digest_file:
 
-        def digested() -> Iterator[runs.Block]:
+        def digested() -> Iterator[blocks.Block]:
             nonlocal count, num_bytes
-            for block in blocks:
+            for block in ordered:
                 digests = np.empty(len(block), _DIGEST)
                 digests["size"], digests["crc"] = block.sizes, block.crcs
                 content = digests.tobytes()
@@ -197,12 +197,12 @@ def read_tfrecord(path: pathlib.Path, wanted: Container[int] | None = None) -> I
             yield record
 
 
-def _write_tfrecord(path: epath.Path | pathlib.Path, blocks: Iterable[runs.Block]) -> None:
+def _write_tfrecord(path: epath.Path | pathlib.Path, ordered: Iterable[blocks.Block]) -> None:
     lengths = _Lengths()
     table = binaries.Table(lengths)
     with path.open("wb") as shard:
         writeback = disk.Writeback(shard)
-        for block in blocks:
+        for block in ordered:
             crcs = _masked(block.crcs).astype("<u4").view("V4")
             for start in range(0, len(block), _RECORDS_AT_ONCE):
                 part = block.part(start, start + _RECORDS_AT_ONCE)

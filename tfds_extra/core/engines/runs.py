@@ -5,9 +5,6 @@ usually hashes of their keys. In between, records are written to files (runs), w
 group lie together; the first bits of a record's rank tell its group. A group is sorted in memory
 when its turn comes; if it is too large for that, it is first divided into smaller groups. TFDS's
 own shuffler holds up to 1 GB in memory, and as much again while it sorts.
-
-Many records are handled at once, in columns: Python code for each single record would take as long
-as its serialization.
 """
 
 from __future__ import annotations
@@ -16,27 +13,17 @@ import dataclasses
 import functools
 import os
 import pathlib
-import struct
 import tempfile
 import time
 import uuid
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
-from typing import Any, BinaryIO
 
-import google_crc32c
 import numpy as np
 from etils import epath
 
 from tfds_extra.core import errors
-from tfds_extra.core.engines import strings
-
-try:
-    # CPython's own takes half the time of OpenSSL's for a few bytes, and is not switched off where
-    # OpenSSL's is.
-    from _md5 import md5
-except ImportError:
-    from hashlib import md5
+from tfds_extra.core.engines import blocks, strings
 
 SUFFIX = ".run"  # Of the files' names.
 FORMAT = 4  # Version of the files' and the journal's format; part of the journal's fingerprint.
@@ -49,15 +36,6 @@ SORT_BYTES = 64 << 20  # At most so many bytes are sorted in memory at once.
 _BLOCK_BYTES = 8 << 20  # About so many bytes of records are gathered in a block.
 # Python's objects take so many bytes for each record that is gathered: a key, and bytes in a list.
 _KEY_OVERHEAD, _LIST_OVERHEAD = 64, 64
-
-# The number of records, the bytes of all keys and the bytes of all records. The columns of a
-# `Block` follow.
-_HEADER = struct.Struct("<QQQ")
-_ROW_BYTES = 28  # Bytes of one record in the columns of numbers.
-_RANK_BITS = 64
-_GROUP_BITS = 8  # There are 256 groups; a group that is too large is divided into 256 more.
-_GROUP_BYTES = 8 << 20  # There is one group for about so many bytes of the raw corpus.
-_ORDERED_SHIFT = 16  # In the order of integer keys, a group has 65,536 keys.
 
 
 class DuplicateKeyError(ValueError):
@@ -96,183 +74,7 @@ class Segment:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Order:
-    """The order of the examples of a split.
-
-    TFDS orders by a hash of key and split, so that no reader gets all examples of one class in a
-    row. If a dataset sets `disable_shuffling`, the order is that of the integer keys.
-
-    Attributes:
-      disable_shuffling: Whether the order is that of the integer keys.
-      group_bits: How many bits of a hash tell the group.
-    """
-
-    disable_shuffling: bool
-    group_bits: int = _GROUP_BITS
-
-    @classmethod
-    def for_size(cls, disable_shuffling: bool, raw_bytes: int) -> Order:
-        """Creates an order with as many groups as a corpus needs.
-
-        Each group is a file, and a small corpus should not be divided into hundreds of files.
-
-        Args:
-          disable_shuffling: As in `Order`.
-          raw_bytes: Size of the raw corpus; 0 if it is not known.
-        """
-        wanted = max(raw_bytes // _GROUP_BYTES, 1).bit_length() if raw_bytes else _GROUP_BITS
-        return cls(disable_shuffling, min(wanted, _GROUP_BITS))
-
-    @property
-    def shift(self) -> int:
-        """Number of low bits of a rank that do not belong to the group."""
-        return _ORDERED_SHIFT if self.disable_shuffling else _RANK_BITS - self.group_bits
-
-    def ranks(
-        self, split: str, keys: Sequence[str | int | bytes], names: Sequence[bytes]
-    ) -> np.ndarray:
-        """Returns the ranks of examples: numbers by which they are sorted.
-
-        Args:
-          split: Split of the examples.
-          keys: Keys of the examples.
-          names: The keys as bytes.
-
-        Returns:
-          uint64 of shape (keys, 2); the first column is the more significant one.
-
-        Raises:
-          ValueError: The order is that of the keys, and a key is no integer from 0 below 2**64.
-        """
-        if self.disable_shuffling:
-            for key in keys:
-                if not isinstance(key, int) or not 0 <= key < 1 << _RANK_BITS:
-                    raise ValueError(
-                        f"key {key!r}: examples in order of their keys need integer keys from 0"
-                    )
-            ranks = np.zeros((len(keys), 2), np.uint64)
-            ranks[:, 0] = keys
-            return ranks
-        salt = split.encode()
-        hashes = b"".join([md5(salt + name).digest() for name in names])
-        return np.frombuffer(hashes, ">u8").astype(np.uint64).reshape(-1, 2)
-
-
-def _to_bytes(keys: Sequence[str | int | bytes]) -> list[bytes]:
-    """Returns keys in the form of bytes that TFDS hashes."""
-    given: Any = keys
-    kinds = set(map(type, keys))
-    if kinds == {int}:
-        return [b"%d" % key for key in given]
-    if kinds == {str} and "\\" not in "".join(given):
-        return list(map(str.encode, given))
-    return [key if isinstance(key, bytes) else str(key).replace("\\", "/").encode() for key in keys]
-
-
-@dataclasses.dataclass
-class Block:
-    """Records of one split, in columns.
-
-    Attributes:
-      ranks: Rank of each record, uint64 of shape (records, 2).
-      crcs: CRC-32C of each record, uint32.
-      keys: Key of each record.
-      records: The records.
-    """
-
-    ranks: np.ndarray
-    crcs: np.ndarray
-    keys: strings.Strings
-    records: strings.Strings
-
-    def __len__(self) -> int:
-        """Returns the number of records."""
-        return len(self.records)
-
-    @classmethod
-    def concatenated(cls, blocks: Sequence[Block]) -> Block:
-        """Returns the records of all blocks in one."""
-        return cls(
-            np.concatenate([block.ranks for block in blocks]),
-            np.concatenate([block.crcs for block in blocks]),
-            strings.concatenated([block.keys for block in blocks]),
-            strings.concatenated([block.records for block in blocks]),
-        )
-
-    def take(self, indices: np.ndarray) -> Block:
-        """Returns a block of the records at `indices`, in that order."""
-        return Block(
-            self.ranks[indices],
-            self.crcs[indices],
-            strings.take(self.keys, indices),
-            strings.take(self.records, indices),
-        )
-
-    def part(self, start: int, stop: int) -> Block:
-        """Returns a block of the records from `start` to before `stop`."""
-        some = slice(start, stop)
-        keys, records = (strings.part(s, start, stop) for s in (self.keys, self.records))
-        return Block(self.ranks[some], self.crcs[some], keys, records)
-
-    def is_whole(self, split: str, order: Order) -> bool:
-        """Returns whether the keys fit the ranks, and the records fit the checksums."""
-        names = strings.as_list(self.keys)
-        try:
-            keys = [int(key) for key in names] if order.disable_shuffling else names
-            ranks = order.ranks(split, keys, names)
-        except ValueError:  # A key is no number.
-            return False
-        return np.array_equal(ranks, self.ranks) and np.array_equal(
-            crcs_of(self.records), self.crcs
-        )
-
-    @property
-    def sizes(self) -> np.ndarray:
-        """Number of bytes of each record, int64."""
-        return strings.sizes(self.records)
-
-    def write(self, file: BinaryIO) -> None:
-        """Appends the block to a file."""
-        key_sizes, sizes = strings.sizes(self.keys), self.sizes
-        columns = (
-            _HEADER.pack(len(self), key_sizes.sum(), sizes.sum()),
-            self.ranks.tobytes(),
-            self.crcs.tobytes(),
-            key_sizes.astype(np.uint32).tobytes(),
-            sizes.astype(np.uint32).tobytes(),
-        )
-        file.write(b"".join(columns))
-        strings.write(file, self.keys)
-        strings.write(file, self.records)
-
-    @classmethod
-    def read(cls, file: BinaryIO, limit: int) -> Block:
-        """Reads the block at the current position of a file.
-
-        Args:
-          file: The file.
-          limit: The most bytes that the block may have.
-
-        Raises:
-          OSError: The file ends too early, or holds something else.
-        """
-        header = strings.read_bytes(file, _HEADER.size)
-        count, key_bytes, record_bytes = _HEADER.unpack(header)
-        if not count or _HEADER.size + _ROW_BYTES * count + key_bytes + record_bytes > limit:
-            raise OSError("no block")
-        columns = [
-            np.frombuffer(strings.read_bytes(file, count * width * np.dtype(dtype).itemsize), dtype)
-            for dtype, width in ((np.uint64, 2), (np.uint32, 1), (np.uint32, 1), (np.uint32, 1))
-        ]
-        ranks, crcs, key_sizes, sizes = columns
-        if key_sizes.sum(dtype=np.int64) != key_bytes or sizes.sum(dtype=np.int64) != record_bytes:
-            raise OSError("no block")
-        keys, records = strings.read(file, key_sizes), strings.read(file, sizes)
-        return cls(ranks.reshape(-1, 2), crcs, keys, records)
-
-
-def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator[Block]:
+def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator[blocks.Block]:
     """Yields the blocks of a segment.
 
     Args:
@@ -288,7 +90,7 @@ def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator
         file.seek(segment.offset)
         while count < segment.count:
             try:
-                block = Block.read(file, left)
+                block = blocks.Block.read(file, left)
             except OSError as e:
                 if e.errno is not None:
                     raise
@@ -300,17 +102,12 @@ def read_blocks(folder: epath.Path | pathlib.Path, segment: Segment) -> Iterator
             raise OSError(f"{path}: not what was written there")
 
 
-def is_whole(folder: pathlib.Path, segment: Segment, order: Order) -> bool:
+def is_whole(folder: pathlib.Path, segment: Segment, order: blocks.Order) -> bool:
     """Reads a segment; returns whether it holds what was written."""
     try:
         return all(block.is_whole(segment.split, order) for block in read_blocks(folder, segment))
     except OSError:
         return False
-
-
-def crcs_of(records: strings.Strings) -> np.ndarray:
-    """Returns the CRC-32C of each record, uint32."""
-    return np.fromiter(map(google_crc32c.value, strings.each(records)), np.uint32, len(records))
 
 
 def _background() -> futures.Executor:
@@ -324,22 +121,22 @@ def _thread_of(process: int) -> futures.Executor:
     return futures.ThreadPoolExecutor(1, thread_name_prefix="records")
 
 
-def _ahead(blocks: Generator[Block, None, None]) -> Iterator[Block]:
+def _ahead(made: Generator[blocks.Block, None, None]) -> Iterator[blocks.Block]:
     """Yields the same blocks; another thread makes the next one meanwhile."""
-    following = _background().submit(next, blocks, None)
+    following = _background().submit(next, made, None)
     try:
         while (block := following.result()) is not None:
-            following = _background().submit(next, blocks, None)
+            following = _background().submit(next, made, None)
             yield block
     finally:
         futures.wait([following])
-        blocks.close()
+        made.close()
 
 
 class RunWriter:
     """Takes the records of one piece after the other, and files them (writes them to run files)."""
 
-    def __init__(self, folder: pathlib.Path, order: Order, *, is_alone: bool = False):
+    def __init__(self, folder: pathlib.Path, order: blocks.Order, *, is_alone: bool = False):
         """Prepares to write files in `folder`, with names that no other writer uses.
 
         Args:
@@ -396,7 +193,7 @@ class RunWriter:
         self._finished, self._taken = time.monotonic(), 0
         return self._filer.finish()
 
-    def read_in_order(self, segments: Iterable[Segment]) -> Iterator[Block]:
+    def read_in_order(self, segments: Iterable[Segment]) -> Iterator[blocks.Block]:
         """Yields the records of some groups of one split, in order, as `read_in_order` does."""
         return _ahead(read_in_order(self._folder, segments, self._order.shift, self._filer.waiting))
 
@@ -444,13 +241,13 @@ class _Buffer:
         self._records[-1] += records
         return sum(map(len, records)) + _LIST_OVERHEAD * len(records)
 
-    def block(self, split: str, order: Order) -> Block:
+    def block(self, split: str, order: blocks.Order) -> blocks.Block:
         """Returns all records in columns."""
-        names = _to_bytes(self.keys)
+        names = blocks.to_bytes(self.keys)
         ranks = order.ranks(split, self.keys, names)
-        crcs = np.concatenate([crcs_of(records) for records in self._records])
+        crcs = np.concatenate([blocks.crcs_of(records) for records in self._records])
         records = strings.concatenated([strings.compact(some) for some in self._records])
-        return Block(ranks, crcs, strings.compact(names), records)
+        return blocks.Block(ranks, crcs, strings.compact(names), records)
 
 
 @dataclasses.dataclass
@@ -465,15 +262,15 @@ class _Waiting:
       offset: Its place in the file; -1 before it is known.
     """
 
-    parts: list[Block] = dataclasses.field(default_factory=list)
+    parts: list[blocks.Block] = dataclasses.field(default_factory=list)
     count: int = 0
     record_bytes: int = 0
-    num_bytes: int = _HEADER.size
+    num_bytes: int = blocks.HEADER.size
     offset: int = -1
 
-    def block(self) -> Block:
+    def block(self) -> blocks.Block:
         """Returns the records."""
-        return Block.concatenated(self.parts)
+        return blocks.Block.concatenated(self.parts)
 
 
 class _Filer:
@@ -492,7 +289,7 @@ class _Filer:
         self._sizes: dict[str, int] = {}
         self._segments: dict[str, Segment] = {}
 
-    def add(self, split: str, block: Block) -> None:
+    def add(self, split: str, block: blocks.Block) -> None:
         """Divides a block among the files of its groups; `write` writes it there."""
         groups = block.ranks[:, 0] >> np.uint64(self._shift)
         order = np.argsort(groups, kind="stable")
@@ -513,7 +310,7 @@ class _Filer:
             waiting.parts.append(block.part(start, stop))
             waiting.count += stop - start
             waiting.record_bytes += of_records
-            waiting.num_bytes += _ROW_BYTES * (stop - start) + of_keys + of_records
+            waiting.num_bytes += blocks.ROW_BYTES * (stop - start) + of_keys + of_records
 
     def write(self) -> None:
         """Writes what waits."""
@@ -550,7 +347,7 @@ def read_in_order(
     segments: Iterable[Segment],
     shift: int,
     waiting: Mapping[str, _Waiting] | None = None,
-) -> Generator[Block, None, None]:
+) -> Generator[blocks.Block, None, None]:
     """Yields the records of some groups of one split, in order.
 
     Args:
@@ -574,7 +371,7 @@ def read_in_order(
 
 def _blocks(
     folder: epath.Path | pathlib.Path, segment: Segment, waiting: Mapping[str, _Waiting]
-) -> Iterator[Block]:
+) -> Iterator[blocks.Block]:
     last = waiting.get(segment.file)
     if last is None or last.offset >= segment.offset + segment.num_bytes:
         yield from read_blocks(folder, segment)
@@ -594,15 +391,15 @@ def _sort_group(
     segments: list[Segment],
     shift: int,
     waiting: Mapping[str, _Waiting],
-) -> Iterator[Block]:
+) -> Iterator[blocks.Block]:
     size = sum(segment.num_bytes for segment in segments)
     filed = (block for segment in segments for block in _blocks(folder, segment, waiting))
     if size > SORT_BYTES and shift > 0:
-        yield from _deal_out(folder, segments[0].split, filed, max(0, shift - _GROUP_BITS))
+        yield from _deal_out(folder, segments[0].split, filed, max(0, shift - blocks.GROUP_BITS))
         return
-    blocks = list(filed)
-    whole = Block.concatenated(blocks)
-    del blocks
+    parts = list(filed)
+    whole = blocks.Block.concatenated(parts)
+    del parts
     # Hashes hardly ever have the same first half, so that both halves are seldom looked at.
     first = whole.ranks[:, 0]
     order = np.argsort(first)
@@ -613,19 +410,19 @@ def _sort_group(
     if len(same):
         key = strings.as_list(whole.keys)[order[same[0]]].decode()
         raise DuplicateKeyError(f"split {segments[0].split}: two examples have the key {key!r}")
-    yield Block(ranks, whole.crcs[order], [], strings.take(whole.records, order))
+    yield blocks.Block(ranks, whole.crcs[order], [], strings.take(whole.records, order))
 
 
 def _deal_out(
-    folder: epath.Path | pathlib.Path, split: str, blocks: Iterable[Block], shift: int
-) -> Iterator[Block]:
+    folder: epath.Path | pathlib.Path, split: str, filed: Iterable[blocks.Block], shift: int
+) -> Iterator[blocks.Block]:
     """Sorts a group that is too large for memory, by dividing it into smaller groups on disk."""
     # They go to the work folder, where there is room; if that is in a bucket, to a local disk.
     beside = folder if isinstance(folder, pathlib.Path) else None
     with tempfile.TemporaryDirectory(dir=beside) as made:
         below = pathlib.Path(made)
         filer = _Filer(below, shift)
-        for block in blocks:
+        for block in filed:
             filer.add(split, block)
             filer.write()
         yield from read_in_order(below, filer.finish(), shift)

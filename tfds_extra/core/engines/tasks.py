@@ -16,7 +16,7 @@ from tensorflow_datasets.core import file_adapters, naming
 from tensorflow_datasets.core.utils import shard_utils
 
 from tfds_extra.core import pieces
-from tfds_extra.core.engines import records, runs
+from tfds_extra.core.engines import blocks, records, runs
 from tfds_extra.core.serializing import ExampleEncoder
 
 Progress = Callable[[int], None]  # Called now and then with the number of examples since last time.
@@ -39,7 +39,7 @@ class Job:
     read: pieces.ReadPiece
     features: tfds.features.FeaturesDict
     file_format: file_adapters.FileFormat
-    order: runs.Order
+    order: blocks.Order
     folder: pathlib.Path | epath.Path
 
 
@@ -225,7 +225,7 @@ class Doer:
     def _write_shard(self, task: ShardTask, progress: Progress) -> records.Shard:
         report = _Report(progress)
 
-        def part() -> Iterator[runs.Block]:
+        def part() -> Iterator[blocks.Block]:
             ordered = self._filed.read_in_order(task.segments)
             # The first and the last group are sorted as a whole, so that a key that is also in the
             # neighbouring shard is noticed.
