@@ -20,6 +20,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import preparing
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -30,7 +31,6 @@ from tests import peeked
 from tfds_extra import core, listing, registry, show
 from tfds_extra.core import downloads, own_copies, pieces, prepared, tables, validation
 from tfds_extra.core.archives.names import rename
-from tfds_extra.core.engines import pool
 from tfds_extra.features import Audio, EncodedAudio
 
 _OTHERS = "_in_the_other_configs"
@@ -232,8 +232,7 @@ class BuilderTestCase(tfds.testing.DatasetBuilderTestCase):
     def assert_workers_make_the_same(self, config: str) -> None:
         """Two other processes write the bytes that this one does, also of many small chunks."""
         with contextlib.ExitStack() as patched:
-            # This process would be done with a miniature before the others are ready.
-            patched.enter_context(mock.patch.object(pool.Pool, "_is_free", lambda self: False))
+            patched.enter_context(preparing.by_others())
             for module in (core, pieces):
                 patched.enter_context(mock.patch.object(module, "CHUNK_BYTES", _SMALL_CHUNK))
             workers = self.prepare(config, folder="workers", num_workers=3)

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.image_classification import mnist
 
 from tfds_extra import core
+from tfds_extra.core.engines import pool
 
 
 def prepared(
@@ -30,6 +31,14 @@ def prepared(
         download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
     )
     return builder
+
+
+def by_others() -> Any:
+    """A context in which this process does nothing that another one could do.
+
+    With a small corpus it would be done before the others are ready.
+    """
+    return mock.patch.object(pool.Pool, "_is_free", lambda self: self.is_alone)
 
 
 def examples(builder: core.Builder, name: str, **kwargs: Any) -> dict[str, dict[str, Any]]:

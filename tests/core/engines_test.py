@@ -25,6 +25,7 @@ import tiers
 from apache_beam.options import pipeline_options
 from apache_beam.runners.portability import fn_api_runner
 from engine_corpus import EngineCorpus
+from preparing import by_others
 from tensorflow_datasets.core import file_adapters, hashing
 
 from tfds_extra import core
@@ -86,9 +87,10 @@ def no_process_left():
 
 
 @pytest.fixture
-def idle_here(monkeypatch):
-    """This process does nothing that others could do; else it is done before they are ready."""
-    monkeypatch.setattr(pool.Pool, "_is_free", lambda self: False)
+def idle_here():
+    """This process does nothing that others could do."""
+    with by_others():
+        yield
 
 
 def _command(process) -> str:

@@ -253,9 +253,10 @@ class CocoExtendedTest(builder_testing.BuilderTestCase):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
         for workers in (1, 2):
-            builder = preparing.prepared(
-                "coco_extended/2017", pathlib.Path(self._folder.name, f"of_loose_{workers}"), folder,
-                partial=True, num_workers=workers,
-            )  # fmt: skip
+            with preparing.by_others():
+                builder = preparing.prepared(
+                    "coco_extended/2017", pathlib.Path(self._folder.name, f"of_loose_{workers}"), folder,
+                    partial=True, num_workers=workers,
+                )  # fmt: skip
             self.assertEqual(builder.info.metadata["order_digest"], expected)
             self.assertEqual(builder.info.metadata["missing"]["train"], 118_287 - 4)

@@ -209,9 +209,10 @@ class VqaTest(builder_testing.BuilderTestCase):
                     (folder / name).parent.mkdir(exist_ok=True)
                     (folder / name).write_bytes(content)
         for workers in (1, 2):
-            builder = preparing.prepared(
-                "vqa/v2_images", pathlib.Path(self._folder.name, f"of_loose_{workers}"), folder,
-                partial=True, num_workers=workers,
-            )  # fmt: skip
+            with preparing.by_others():
+                builder = preparing.prepared(
+                    "vqa/v2_images", pathlib.Path(self._folder.name, f"of_loose_{workers}"), folder,
+                    partial=True, num_workers=workers,
+                )  # fmt: skip
             self.assertEqual(builder.info.metadata["order_digest"], expected)
             self.assertEqual(builder.info.metadata["missing"]["train"], 443_757 - 12)

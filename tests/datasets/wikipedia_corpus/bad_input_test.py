@@ -359,7 +359,7 @@ def test_pieces_of_a_file_that_cannot_be_cut(data_dir, manual_dir, monkeypatch):
     digests = []
     for workers in (1, 2):
         read = mock.Mock(wraps=mediawiki_dump.read_pages)
-        with mock.patch.object(mediawiki_dump, "read_pages", read):
+        with mock.patch.object(mediawiki_dump, "read_pages", read), preparing.by_others():
             builder = preparing.prepared(
                 _NAME, data_dir / str(workers), manual_dir, num_workers=workers
             )
