@@ -113,23 +113,19 @@ def _assert_as_tfds(features, record) -> None:
         _assert_same(decoding.decoder(features)(record), expected)
 
 
-def _serialized(features, example) -> bytes:
-    return features.serialize_example(example)
-
-
 @pytest.mark.parametrize("name", _CASES)
 def test_each_kind_is_the_same(name):
     feature, values = _CASES[name]
     features = F.FeaturesDict({"z": F.Text(), "x/y": feature, "a": np.int64})
     for value in values:
-        _assert_as_tfds(features, _serialized(features, {"z": "z", "x/y": value, "a": 1}))
+        _assert_as_tfds(features, features.serialize_example({"z": "z", "x/y": value, "a": 1}))
 
 
 def test_all_kinds_together():
     cases = {name: case for name, case in _CASES.items() if name not in _UNREADABLE}
     features = F.FeaturesDict({name: feature for name, (feature, _) in cases.items()})
     example = {name: values[-1] for name, (_, values) in cases.items()}
-    _assert_as_tfds(features, _serialized(features, example))
+    _assert_as_tfds(features, features.serialize_example(example))
 
 
 def test_most_features_are_decoded_here(monkeypatch):
@@ -137,7 +133,7 @@ def test_most_features_are_decoded_here(monkeypatch):
              "samples", "recording", "dict")  # fmt: skip
     features = F.FeaturesDict({name: _CASES[name][0] for name in names})
     example = {name: _CASES[name][1][-1] for name in names}
-    record = _serialized(features, example)
+    record = features.serialize_example(example)
     expected = features.deserialize_example_np(record)
     monkeypatch.setattr(F.FeaturesDict, "deserialize_example_np", None, raising=False)
     _assert_same(decoding.decoder(features)(record), expected)
@@ -145,7 +141,7 @@ def test_most_features_are_decoded_here(monkeypatch):
 
 def _damaged() -> dict[str, bytes]:
     features = F.FeaturesDict({"n": np.int64, "t": F.Text(), "l": F.Sequence(np.int64)})
-    whole = _serialized(features, {"n": 1, "t": "t", "l": [1]})
+    whole = features.serialize_example({"n": 1, "t": "t", "l": [1]})
     damaged = {"cut short": whole[:-3], "something else": b"\xff" * 20, "nothing": b""}
     for name in "ntl":
         example = tf_example_pb2.Example.FromString(whole)

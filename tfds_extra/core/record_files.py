@@ -93,7 +93,7 @@ def _is_usual(read_config: tfds.ReadConfig, file_format: file_adapters.FileForma
     """Returns whether nothing is asked for that TFDS has to do."""
     return (
         file_format == file_adapters.FileFormat.TFRECORD
-        and read_config.interleave_cycle_length == tfds.ReadConfig().interleave_cycle_length
+        and read_config.interleave_cycle_length == tfds.ReadConfig.interleave_cycle_length
         and not read_config.input_context
         and not read_config.repeat_filenames
         and not read_config.add_tfds_id
